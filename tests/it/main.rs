@@ -1,0 +1,1 @@
+//! One binary for all integration tests: they see the public API and the wire, nothing else.
