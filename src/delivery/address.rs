@@ -1,0 +1,138 @@
+//! [`AgentAddress`]: parsed once, so that nobody tests strings later.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use reqwest::Url;
+
+/// Where the Agent is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum AgentAddress {
+    /// An HTTP server. The path is a prefix and ends with a slash.
+    Http(Url),
+    /// A unix socket.
+    Unix(PathBuf),
+}
+
+impl AgentAddress {
+    /// Reads `http://host:port/prefix` or `unix:///path`.
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        let text = text.trim();
+        match text.split_once("://")? {
+            (scheme, path) if scheme.eq_ignore_ascii_case("unix") => {
+                (cfg!(unix) && path.starts_with('/') && path.len() > 1)
+                    .then(|| Self::Unix(path.into()))
+            }
+            (scheme, _) if scheme.eq_ignore_ascii_case("http") => Self::http(text),
+            _ => None,
+        }
+    }
+
+    /// Returns the address of a host that is no URL; an IPv6 address may have brackets or not.
+    pub(crate) fn of_host(host: &str, port: u16) -> Option<Self> {
+        let bare = host.trim_start_matches('[').trim_end_matches(']');
+        let url = if bare.parse::<std::net::Ipv6Addr>().is_ok() {
+            format!("http://[{bare}]:{port}")
+        } else if host.contains(['/', '@', ':', '?', '#', ' ']) {
+            return None;
+        } else {
+            format!("http://{host}:{port}")
+        };
+        Self::http(&url)
+    }
+
+    /// Returns the URL of a path on the Agent. Over a socket the host name means nothing.
+    pub(crate) fn url(&self, path: &str) -> Url {
+        match self {
+            Self::Http(base) => base.join(path).expect("a base and a plain path join"),
+            Self::Unix(_) => Url::parse("http://localhost/")
+                .and_then(|base| base.join(path))
+                .expect("a base and a plain path join"),
+        }
+    }
+
+    fn http(text: &str) -> Option<Self> {
+        let mut url = Url::parse(text).ok()?;
+        url.host()?;
+        url.set_query(None);
+        url.set_fragment(None);
+        // One slash between base and path: without one it is a 404, with two a redirect.
+        let prefix = format!("{}/", url.path().trim_end_matches('/'));
+        url.set_path(&prefix);
+        Some(Self::Http(url))
+    }
+}
+
+/// Shows the address without credentials.
+impl fmt::Display for AgentAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Http(url) => {
+                let mut url = url.clone();
+                let cleared = url.set_username("").and_then(|()| url.set_password(None));
+                debug_assert!(cleared.is_ok(), "an http URL has a host");
+                write!(f, "{}", url.as_str().trim_end_matches('/'))
+            }
+            Self::Unix(path) => write!(f, "unix://{}", path.display()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn traces(text: &str) -> Option<String> {
+        AgentAddress::parse(text).map(|address| address.url("v0.3/traces").to_string())
+    }
+
+    #[test]
+    fn base_and_path_join_with_one_slash() {
+        for (base, url) in [
+            ("http://localhost:8126", "http://localhost:8126/v0.3/traces"),
+            ("http://localhost:8126/", "http://localhost:8126/v0.3/traces"),
+            (" HTTP://agent:1//?x#y", "http://agent:1/v0.3/traces"),
+            ("http://[::1]:8126", "http://[::1]:8126/v0.3/traces"),
+            ("http://proxy/agent", "http://proxy/agent/v0.3/traces"),
+            ("unix:///tmp/apm.socket", "http://localhost/v0.3/traces"),
+        ] {
+            assert_eq!(traces(base).as_deref(), Some(url), "{base}");
+        }
+    }
+
+    #[test]
+    fn other_forms_are_refused() {
+        for text in [
+            "",
+            "localhost:8126",
+            "ftp://x",
+            "https://x",
+            "unix://",
+            "unix://relative",
+            "http://",
+            "http://:1",
+            "http://a:99999",
+        ] {
+            assert_eq!(traces(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn hosts_may_be_names_or_addresses() {
+        let shown =
+            |host: &str| AgentAddress::of_host(host, 8126).map(|address| address.to_string());
+        assert_eq!(shown("agent").as_deref(), Some("http://agent:8126"));
+        assert_eq!(shown("127.0.0.1").as_deref(), Some("http://127.0.0.1:8126"));
+        assert_eq!(shown("::1").as_deref(), Some("http://[::1]:8126"));
+        assert_eq!(shown("[fe80::1]").as_deref(), Some("http://[fe80::1]:8126"));
+        for host in ["http://agent", "a b", "agent:8126", "a@b"] {
+            assert_eq!(shown(host), None, "{host}");
+        }
+    }
+
+    #[test]
+    fn credentials_are_not_shown() {
+        let address = AgentAddress::parse("http://user:secret@agent:8126").unwrap();
+        assert_eq!(address.to_string(), "http://agent:8126");
+    }
+}

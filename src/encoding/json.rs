@@ -1,0 +1,105 @@
+//! [`Wire`] for JSON. `serde_json` escapes, formats numbers and writes into the body.
+
+use super::{Text, Wire};
+
+/// Writes one scalar as JSON, through `serde_json`.
+macro_rules! write_json {
+    ($out:expr, $value:expr) => {
+        serde_json::to_writer($out, $value).expect("writing to a Vec cannot fail")
+    };
+}
+
+/// The JSON wire.
+#[derive(Debug)]
+pub(crate) enum Json {}
+
+/// Doubles up to here hold every integer exactly and are written without a fraction.
+const EXACT_INTEGER: f64 = 9_007_199_254_740_992.0;
+
+impl Wire for Json {
+    const CONTENT_TYPE: &'static str = "application/json";
+
+    fn open_list(out: &mut Vec<u8>) -> usize {
+        out.push(b'[');
+        out.len()
+    }
+
+    fn close_list(out: &mut Vec<u8>, _at: usize, _len: u32) {
+        out.push(b']');
+    }
+
+    fn open_map(out: &mut Vec<u8>) -> usize {
+        out.push(b'{');
+        out.len()
+    }
+
+    fn close_map(out: &mut Vec<u8>, _at: usize, _len: u32) {
+        out.push(b'}');
+    }
+
+    fn item(out: &mut Vec<u8>, index: u32) {
+        if index > 0 {
+            out.push(b',');
+        }
+    }
+
+    fn key(out: &mut Vec<u8>, key: Text<'_>) {
+        Self::text(out, key);
+        out.push(b':');
+    }
+
+    fn text(out: &mut Vec<u8>, value: Text<'_>) {
+        match value {
+            Text::Str(text) => write_json!(out, text),
+            Text::Shown(shown) => write_json!(out, &shown),
+        }
+    }
+
+    fn uint(out: &mut Vec<u8>, value: u64) {
+        write_json!(out, &value);
+    }
+
+    fn int(out: &mut Vec<u8>, value: i64) {
+        write_json!(out, &value);
+    }
+
+    fn float(out: &mut Vec<u8>, value: f64) {
+        debug_assert!(value.is_finite(), "the mapping keeps NaN and infinities out of metrics");
+        if value.fract() == 0.0 && value.abs() <= EXACT_INTEGER {
+            #[expect(clippy::cast_possible_truncation, reason = "integral and below 2^53")]
+            let whole = value as i64;
+            write_json!(out, &whole);
+        } else {
+            write_json!(out, &value);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn float(value: f64) -> String {
+        let mut out = Vec::new();
+        Json::float(&mut out, value);
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn whole_numbers_have_no_fraction_and_others_round_trip() {
+        for (value, text) in [(2.0, "2"), (-3.0, "-3"), (0.0, "0"), (-0.0, "0"), (1.2, "1.2")] {
+            assert_eq!(float(value), text);
+        }
+        for value in [1e300, -1e-300, 0.1 + 0.2, f64::MAX, f64::MIN_POSITIVE, 1e21] {
+            assert_eq!(float(value).parse::<f64>().unwrap().to_bits(), value.to_bits());
+        }
+    }
+
+    #[test]
+    fn texts_are_escaped_in_both_forms() {
+        let mut out = Vec::new();
+        Json::text(&mut out, "a\"\\\n\u{0}ü".into());
+        Json::text(&mut out, Text::Shown(format_args!("{}{}", "x\t", 7)));
+        assert_eq!(String::from_utf8(out).unwrap(), r#""a\"\\\n\u0000ü""x\t7""#);
+    }
+}

@@ -1,0 +1,79 @@
+//! Bytes: one span description, any wire.
+//!
+//! The mapping calls a [`Sink`] in whatever order is natural to it; [`span::SpanWriter`] turns the
+//! calls into one span object in a [`wire::Wire`]. Writing into a `Vec<u8>` cannot fail, so nothing
+//! here returns a `Result`. Not here: what a span means. This folder does not know OpenTelemetry.
+
+mod json;
+pub(crate) mod payload;
+mod span;
+mod wire;
+
+use std::fmt;
+
+pub(crate) use json::Json;
+pub(crate) use span::{Buffers, SpanWriter};
+pub(crate) use wire::Wire;
+
+/// Receives one Datadog span, piece by piece.
+///
+/// Each key may be given once per map: the mapping decides duplicates, the encoding does not look.
+pub(crate) trait Sink {
+    /// A text tag in the form that is cheapest to write again.
+    type Prepared;
+
+    /// Prepares a text tag that goes to many spans.
+    fn prepare(key: Text<'_>, value: Text<'_>) -> Self::Prepared;
+
+    /// Adds a text tag.
+    fn meta(&mut self, key: Text<'_>, value: Text<'_>);
+
+    /// Adds a text tag that was prepared before.
+    fn prepared(&mut self, tag: &Self::Prepared);
+
+    /// Adds a number, which must be finite.
+    fn metric(&mut self, key: Text<'_>, value: f64);
+
+    /// Completes the span. By value: nothing can follow.
+    fn finish(self, fields: &Fields<'_>);
+}
+
+/// A text that is written without being built first.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Text<'a> {
+    /// The text itself.
+    Str(&'a str),
+    /// Pieces and numbers, formatted straight into the body.
+    Shown(fmt::Arguments<'a>),
+}
+
+impl<'a> From<&'a str> for Text<'a> {
+    fn from(text: &'a str) -> Self {
+        Self::Str(text)
+    }
+}
+
+/// The fields of a span that are not tags.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) struct Fields<'a> {
+    /// Who did the work.
+    pub(crate) service: &'a str,
+    /// The operation name: few values, it names the trace metrics.
+    pub(crate) name: &'a str,
+    /// What was worked on: the text a person reads.
+    pub(crate) resource: &'a str,
+    /// `web`, `db`, `cache`, `custom` and others.
+    pub(crate) span_type: &'a str,
+    /// Low 64 bits of the trace id.
+    pub(crate) trace_id: u64,
+    /// The span id.
+    pub(crate) span_id: u64,
+    /// The parent's span id, 0 without one.
+    pub(crate) parent_id: u64,
+    /// Nanoseconds since 1970.
+    pub(crate) start: i64,
+    /// Nanoseconds, never negative.
+    pub(crate) duration: i64,
+    /// 1 for an error, else 0.
+    pub(crate) error: i32,
+}

@@ -1,0 +1,100 @@
+//! [`SpanWriter`]: a [`Sink`] that writes one span object in any [`Wire`].
+//!
+//! `meta` goes straight into the body. `metrics` go, already encoded, into a second buffer that every
+//! span reuses; [`Sink::finish`] appends it. The order of fields in the object is free, so what
+//! depends on the attributes (name, resource, type) comes last and one pass over them is enough.
+
+use std::marker::PhantomData;
+
+use super::{Fields, Sink, Text, Wire};
+
+/// Fields of a span object: those of [`Fields`], `meta` and `metrics`.
+const FIELD_COUNT: u32 = 12;
+
+/// What the spans of an exporter reuse.
+#[derive(Debug, Default)]
+pub(crate) struct Buffers {
+    metrics: Vec<u8>,
+}
+
+/// Writes one span at the end of a body.
+#[derive(Debug)]
+pub(crate) struct SpanWriter<'b, W> {
+    body: &'b mut Vec<u8>,
+    metrics: &'b mut Vec<u8>,
+    span_at: usize,
+    meta_at: usize,
+    meta_len: u32,
+    metrics_len: u32,
+    wire: PhantomData<W>,
+}
+
+impl<'b, W: Wire> SpanWriter<'b, W> {
+    /// Starts a span object at the end of `body`.
+    pub(crate) fn new(body: &'b mut Vec<u8>, buffers: &'b mut Buffers) -> Self {
+        let metrics = &mut buffers.metrics;
+        metrics.clear();
+        let span_at = W::open_map(body);
+        W::item(body, 0);
+        W::key(body, "meta".into());
+        let meta_at = W::open_map(body);
+        Self { body, metrics, span_at, meta_at, meta_len: 0, metrics_len: 0, wire: PhantomData }
+    }
+
+    fn field(&mut self, key: &str) -> &mut Vec<u8> {
+        W::item(self.body, 1);
+        W::key(self.body, key.into());
+        self.body
+    }
+}
+
+impl<W: Wire> Sink for SpanWriter<'_, W> {
+    /// The encoded entry, without a separator.
+    type Prepared = Box<[u8]>;
+
+    fn prepare(key: Text<'_>, value: Text<'_>) -> Box<[u8]> {
+        let mut entry = Vec::new();
+        W::key(&mut entry, key);
+        W::text(&mut entry, value);
+        entry.into()
+    }
+
+    fn meta(&mut self, key: Text<'_>, value: Text<'_>) {
+        W::item(self.body, self.meta_len);
+        W::key(self.body, key);
+        W::text(self.body, value);
+        self.meta_len += 1;
+    }
+
+    fn prepared(&mut self, entry: &Box<[u8]>) {
+        W::item(self.body, self.meta_len);
+        self.body.extend_from_slice(entry);
+        self.meta_len += 1;
+    }
+
+    fn metric(&mut self, key: Text<'_>, value: f64) {
+        W::item(self.metrics, self.metrics_len);
+        W::key(self.metrics, key);
+        W::float(self.metrics, value);
+        self.metrics_len += 1;
+    }
+
+    fn finish(mut self, fields: &Fields<'_>) {
+        W::close_map(self.body, self.meta_at, self.meta_len);
+        let metrics_at = W::open_map(self.field("metrics"));
+        self.body.extend_from_slice(self.metrics);
+        W::close_map(self.body, metrics_at, self.metrics_len);
+
+        W::text(self.field("service"), fields.service.into());
+        W::text(self.field("name"), fields.name.into());
+        W::text(self.field("resource"), fields.resource.into());
+        W::text(self.field("type"), fields.span_type.into());
+        W::uint(self.field("trace_id"), fields.trace_id);
+        W::uint(self.field("span_id"), fields.span_id);
+        W::uint(self.field("parent_id"), fields.parent_id);
+        W::int(self.field("start"), fields.start);
+        W::int(self.field("duration"), fields.duration);
+        W::int(self.field("error"), fields.error.into());
+        W::close_map(self.body, self.span_at, FIELD_COUNT);
+    }
+}

@@ -1,0 +1,279 @@
+//! Table: attribute key -> what to do with it.
+//!
+//! Every key that decides something or has a name of its own is a row of [`ROWS`]; all other keys
+//! become tags under their own name. A key is found by one hash and one comparison, so a longer
+//! table costs nothing. Not here: what the values decide ([`super::naming`], [`super::status`]).
+//!
+//! Sources: `DataDog/datadog-agent`, `pkg/trace/semantics/mappings.json` (registry v20260630) and
+//! `pkg/opentelemetry-mapping-go/otlp/attributes/attributes.go`; `datadog.*` overrides:
+//! `DataDog/dd-trace-rs`, `datadog-opentelemetry/src/mappings`.
+
+use super::hash::hash;
+
+/// What happens to an attribute that has a row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Rule {
+    /// Decides something and never becomes a tag.
+    Note,
+    /// Decides something and is a tag under its own name.
+    Tag,
+    /// Is written after the pass, by the rule that owns the name.
+    Late,
+    /// As [`Rule::Late`], under the older name of the target.
+    Rename(Known),
+    /// A statement: as [`Rule::Tag`], but only where the Agent obfuscates it.
+    Statement,
+}
+
+/// Declares [`Known`], its table and its names from one list of rows.
+macro_rules! known {
+    ($($known:ident $key:literal $rule:expr,)+) => {
+        /// An attribute with a meaning of its own.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        #[repr(u8)]
+        pub(crate) enum Known { $($known,)+ }
+
+        #[rustfmt::skip]
+        const ROWS: &[(&str, Known, Rule)] = {
+            use Known::*;
+            use Rule::*;
+            &[$(($key, Known::$known, $rule),)+]
+        };
+    };
+}
+
+#[rustfmt::skip]
+known! {
+    // Fields of the span: span attribute, then resource attribute; never tags.
+    ServiceName                "service.name"                        Note,
+    OperationName              "operation.name"                      Note,
+    ResourceName               "resource.name"                       Note,
+    SpanType                   "span.type"                           Note,
+    // Overrides, on the span only; removed. (Other `datadog.*` keys are removed by prefix.)
+    DatadogService             "datadog.service"                     Note,
+    DatadogName                "datadog.name"                        Note,
+    DatadogResource            "datadog.resource"                    Note,
+    DatadogType                "datadog.type"                        Note,
+    DatadogEnv                 "datadog.env"                         Note,
+    DatadogVersion             "datadog.version"                     Note,
+    DatadogSpanKind            "datadog.span.kind"                   Note,
+    DatadogHttpStatusCode      "datadog.http_status_code"            Note,
+    DatadogError               "datadog.error"                       Note,
+    DatadogErrorMessage        "datadog.error.msg"                   Note,
+    DatadogErrorType           "datadog.error.type"                  Note,
+    DatadogErrorStack          "datadog.error.stack"                 Note,
+    // Environment and version.
+    Env                        "env"                                 Late,
+    Version                    "version"                             Late,
+    DeploymentEnvironmentName  "deployment.environment.name"         Tag,
+    DeploymentEnvironment      "deployment.environment"              Tag,
+    ServiceVersion             "service.version"                     Tag,
+    // HTTP: the stable key is written under the older name that Datadog reads.
+    HttpMethod                 "http.method"                         Late,
+    HttpUrl                    "http.url"                            Late,
+    HttpUserAgent              "http.useragent"                      Late,
+    HttpClientIp               "http.client_ip"                      Late,
+    HttpServerName             "http.server_name"                    Late,
+    HttpVersion                "http.version"                        Late,
+    HttpRequestLength          "http.request.content_length"         Late,
+    HttpResponseLength         "http.response.content_length"        Late,
+    HttpReferrer               "http.referrer"                       Late,
+    HttpRequestMethod          "http.request.method"                 Rename(HttpMethod),
+    UrlFull                    "url.full"                            Rename(HttpUrl),
+    UserAgentOriginal          "user_agent.original"                 Rename(HttpUserAgent),
+    ClientAddress              "client.address"                      Rename(HttpClientIp),
+    ServerAddress              "server.address"                      Rename(HttpServerName),
+    NetworkProtocolVersion     "network.protocol.version"            Rename(HttpVersion),
+    HttpRequestBodySize        "http.request.body.size"              Rename(HttpRequestLength),
+    HttpResponseBodySize       "http.response.body.size"             Rename(HttpResponseLength),
+    HttpRequestHeaderReferrer  "http.request.header.referrer"        Rename(HttpReferrer),
+    HttpStatusCode             "http.status_code"                    Late,
+    HttpResponseStatusCode     "http.response.status_code"           Rename(HttpStatusCode),
+    HttpRoute                  "http.route"                          Tag,
+    UrlTemplate                "url.template"                        Tag,
+    // Databases.
+    DbSystemName               "db.system.name"                      Tag,
+    DbSystem                   "db.system"                           Tag,
+    DbStatement                "db.statement"                        Statement,
+    DbQueryText                "db.query.text"                       Statement,
+    DbQuerySummary             "db.query.summary"                    Tag,
+    DbNamespace                "db.namespace"                        Tag,
+    DbName                     "db.name"                             Tag,
+    DbOperationName            "db.operation.name"                   Tag,
+    DbOperation                "db.operation"                        Tag,
+    DbCollectionName           "db.collection.name"                  Tag,
+    DbSqlTable                 "db.sql.table"                        Tag,
+    DbMongodbCollection        "db.mongodb.collection"               Tag,
+    DbCassandraTable           "db.cassandra.table"                  Tag,
+    // Messaging.
+    MessagingSystem            "messaging.system"                    Tag,
+    MessagingOperation         "messaging.operation"                 Tag,
+    MessagingOperationType     "messaging.operation.type"            Tag,
+    MessagingDestination       "messaging.destination"               Tag,
+    MessagingDestinationName   "messaging.destination.name"          Tag,
+    // RPC.
+    RpcSystem                  "rpc.system"                          Tag,
+    RpcSystemName              "rpc.system.name"                     Tag,
+    RpcService                 "rpc.service"                         Tag,
+    RpcMethod                  "rpc.method"                          Tag,
+    RpcGrpcStatusCode          "rpc.grpc.status_code"                Late,
+    GrpcCode                   "grpc.code"                           Tag,
+    RpcGrpcStatusCodeDotted    "rpc.grpc.status.code"                Tag,
+    GrpcStatusCode             "grpc.status.code"                    Tag,
+    RpcResponseStatusCode      "rpc.response.status_code"            Tag,
+    // Functions, GraphQL, protocol.
+    FaasInvokedProvider        "faas.invoked_provider"               Tag,
+    FaasInvokedName            "faas.invoked_name"                   Tag,
+    FaasTrigger                "faas.trigger"                        Tag,
+    GraphqlOperationType       "graphql.operation.type"              Tag,
+    GraphqlOperationName       "graphql.operation.name"              Tag,
+    NetworkProtocolName        "network.protocol.name"               Tag,
+    // Sampling and statistics.
+    AnalyticsEvent             "analytics.event"                     Note,
+    SamplingPriorityAttribute  "sampling.priority"                   Note,
+    SamplingPriority           "_sampling_priority_v1"               Late,
+    SampleRate                 "_sample_rate"                        Late,
+    Measured                   "_dd.measured"                        Late,
+    TopLevel                   "_dd.top_level"                       Late,
+    // Errors.
+    ErrorMessage               "error.message"                       Late,
+    ErrorMsg                   "error.msg"                           Late,
+    ErrorType                  "error.type"                          Late,
+    ErrorStack                 "error.stack"                         Late,
+    ExceptionMessage           "exception.message"                   Tag,
+    ExceptionType              "exception.type"                      Tag,
+    ExceptionStacktrace        "exception.stacktrace"                Tag,
+    // Tags that the exporter writes itself; an attribute of that name is seen first.
+    SpanKind                   "span.kind"                           Late,
+    W3cTracestate              "w3c.tracestate"                      Late,
+    OtelTraceId                "otel.trace_id"                       Late,
+    Events                     "events"                              Late,
+    HasException               "_dd.span_events.has_exception"       Late,
+    SpanLinks                  "_dd.span_links"                      Late,
+    ScopeName                  "otel.scope.name"                     Late,
+    ScopeVersion               "otel.scope.version"                  Late,
+    LibraryName                "otel.library.name"                   Late,
+    LibraryVersion             "otel.library.version"                Late,
+    StatusCode                 "otel.status_code"                    Late,
+    StatusDescription          "otel.status_description"             Late,
+    BaseService                "_dd.base_service"                    Late,
+    TraceIdHigh                "_dd.p.tid"                           Late,
+    Hostname                   "_dd.hostname"                        Late,
+    Language                   "language"                            Late,
+    RuntimeId                  "runtime-id"                          Late,
+    ProcessId                  "process_id"                          Late,
+}
+
+impl Known {
+    /// How many there are.
+    pub(crate) const COUNT: usize = ROWS.len();
+
+    /// Returns the attribute's key.
+    pub(crate) fn key(self) -> &'static str {
+        ROWS[self as usize].0
+    }
+
+    /// Returns the name under which the attribute is a tag.
+    pub(crate) fn tag(self) -> Self {
+        match ROWS[self as usize].2 {
+            Rule::Rename(target) => target,
+            _ => self,
+        }
+    }
+
+    /// Returns this attribute's bit in a set of them.
+    pub(crate) fn bit(self) -> u128 {
+        1 << (self as u8)
+    }
+
+    /// Returns one of the attributes of a set that is not empty.
+    pub(crate) fn one_of(set: u128) -> Self {
+        ROWS[set.trailing_zeros() as usize].1
+    }
+}
+
+/// The renamed keys, each with the name it is written under.
+pub(crate) const RENAMES: [(Known, Known); RENAME_COUNT] = {
+    let mut renames = [(Known::HttpMethod, Known::HttpMethod); RENAME_COUNT];
+    let (mut row, mut at) = (0, 0);
+    while row < ROWS.len() {
+        if let Rule::Rename(target) = ROWS[row].2 {
+            renames[at] = (ROWS[row].1, target);
+            at += 1;
+        }
+        row += 1;
+    }
+    renames
+};
+
+const RENAME_COUNT: usize = {
+    let (mut row, mut count) = (0, 0);
+    while row < ROWS.len() {
+        count += matches!(ROWS[row].2, Rule::Rename(_)) as usize;
+        row += 1;
+    }
+    count
+};
+
+/// Finds the row of a key whose [`hash`] is `hash`.
+pub(crate) fn find(key: &str, hash: u64) -> Option<(Known, Rule)> {
+    let mut slot = slot(hash);
+    loop {
+        let row = INDEX[slot];
+        if row == EMPTY {
+            return None;
+        }
+        let (name, known, rule) = ROWS[row as usize];
+        if name == key {
+            return Some((known, rule));
+        }
+        slot = (slot + 1) % INDEX_LEN;
+    }
+}
+
+/// Slots of the index: four and more for each row, so that a foreign key mostly meets an empty one.
+const INDEX_LEN: usize = 512;
+
+/// Marks a slot without a row.
+const EMPTY: u8 = u8::MAX;
+
+/// Row numbers by hash, built by the compiler.
+const INDEX: [u8; INDEX_LEN] = {
+    assert!(ROWS.len() <= 128, "the sets of tags already written are one u128");
+    let mut index = [EMPTY; INDEX_LEN];
+    let mut row = 0;
+    while row < ROWS.len() {
+        let mut at = slot(hash(ROWS[row].0));
+        while index[at] != EMPTY {
+            at = (at + 1) % INDEX_LEN;
+        }
+        #[expect(clippy::cast_possible_truncation, reason = "at most 128 rows")]
+        {
+            index[at] = row as u8;
+        }
+        row += 1;
+    }
+    index
+};
+
+const fn slot(hash: u64) -> usize {
+    #[expect(clippy::cast_possible_truncation, reason = "a slot needs only the low bits")]
+    {
+        hash as usize % INDEX_LEN
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_key_finds_its_own_row_and_no_other() {
+        for &(key, known, rule) in ROWS {
+            assert_eq!(find(key, hash(key)), Some((known, rule)), "{key}");
+            assert_eq!(known.key(), key);
+            let longer = format!("{key}x");
+            assert_eq!(find(&longer, hash(&longer)), None);
+        }
+    }
+}

@@ -1,0 +1,194 @@
+//! One OpenTelemetry span -> one Datadog span, written piece by piece into a [`Sink`].
+//!
+//! [`map`] walks the attributes once: those with a row in [`attributes`] are noted, all others are
+//! written at once. What the noted ones decide (names, error tags, `env`, ...) is written after the
+//! pass, then the tags of the resource that the span did not set itself. Of equal keys the last wins,
+//! and each key goes out once per map. Not here: bytes, and which spans make a trace.
+//!
+//! The rules follow the Agent's own OTLP conversion, `DataDog/datadog-agent`,
+//! `pkg/trace/transform/transform.go`; each table names its source.
+
+mod attributes;
+mod hash;
+mod ids;
+mod links;
+mod lookup;
+mod naming;
+mod normalize;
+mod pass;
+mod resource;
+mod sampling;
+mod status;
+mod tags;
+mod text;
+
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use opentelemetry_sdk::trace::SpanData;
+
+use crate::encoding::{Fields, Sink};
+use hash::KeySet;
+use naming::NameBuffers;
+use normalize::{MAX_NAME, MAX_RESOURCE, cut};
+use pass::Pass;
+
+pub(crate) use ids::{equal_ids, sendable};
+pub use naming::SpanNames;
+pub(crate) use resource::ResourceFacts;
+
+/// Which span types are sent.
+///
+/// An explicit `span.type` or `datadog.type` attribute is passed on as it is in both.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SpanTypes {
+    /// The four documented types: `web`, `db`, `cache` and `custom`.
+    ///
+    /// The Agent does not obfuscate these, so no statement leaves the process: the resource of a
+    /// database span is its operation and collection (or `db.query.summary`), and `db.statement`,
+    /// `db.query.text` and `db.query.parameter.*` are left out.
+    #[default]
+    Documented,
+    /// The Agent's own types: `web`, `http`, `sql`, `redis`, `mongodb`, `llm` and others.
+    ///
+    /// Statements are sent, as resource and as tag, and the Agent obfuscates those of the types it
+    /// knows. It knows old system names only: a statement of `microsoft.sql_server` gets type `db`
+    /// and is stored as it was sent.
+    Agent,
+}
+
+/// A hook that may replace the names of a span.
+pub(crate) type NamesHook = Arc<dyn for<'a> Fn(&'a SpanData, &mut SpanNames<'a>) + Send + Sync>;
+
+/// What the configuration decides about the mapping.
+#[derive(Clone, Default)]
+pub(crate) struct Options {
+    /// The service, as written, in place of the resource's.
+    pub(crate) service: Option<String>,
+    /// The service if neither configuration nor resource names one.
+    pub(crate) fallback_service: Option<String>,
+    /// The service if nobody names one: what the SDK would call it.
+    pub(crate) unknown_service: String,
+    /// The environment, as written, in place of the resource's.
+    pub(crate) env: Option<String>,
+    /// The version, as written, in place of the resource's.
+    pub(crate) version: Option<String>,
+    /// Tags for every span, the preferred first.
+    pub(crate) tags: Vec<(String, String)>,
+    /// The host name to report.
+    pub(crate) hostname: Option<String>,
+    /// Which span types are sent.
+    pub(crate) types: SpanTypes,
+    /// The hook of the user.
+    pub(crate) names: Option<NamesHook>,
+    /// The identity of this process.
+    pub(crate) runtime_id: String,
+}
+
+impl fmt::Debug for Options {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Options")
+            .field("service", &self.service)
+            .field("env", &self.env)
+            .field("version", &self.version)
+            .field("types", &self.types)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Where a span stands in its chunk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// It carries the facts of the chunk: half of the trace id, priority, process.
+    First,
+    /// It follows.
+    Later,
+}
+
+/// Buffers that all spans reuse.
+#[derive(Debug, Default)]
+pub(crate) struct Scratch {
+    keys: KeySet,
+    scope_keys: KeySet,
+    text: String,
+    names: NameBuffers,
+    /// `env` of the span mapped last; empty without one.
+    pub(crate) env: String,
+    /// `version` of the span mapped last; empty without one.
+    pub(crate) version: String,
+    /// Whether the hook panicked since this was last set to false.
+    pub(crate) hook_panicked: bool,
+}
+
+/// Maps one span into `sink`.
+pub(crate) fn map<S: Sink>(
+    span: &SpanData,
+    place: Place,
+    facts: &ResourceFacts<S::Prepared>,
+    options: &Options,
+    scratch: &mut Scratch,
+    sink: S,
+) {
+    let Scratch { keys, scope_keys, text, names, env, version, hook_panicked } = scratch;
+    let mut pass = Pass::new(span, facts, options.types, keys, scope_keys, text, sink);
+    pass.scope_attributes();
+    pass.span_attributes();
+
+    let gen_ai = pass.gen_ai;
+    let chosen = naming::choose(span, &pass.lookup(), &facts.service, options.types, gen_ai, names);
+    let chosen = match &options.names {
+        Some(hook) => hooked(hook, span, chosen, hook_panicked),
+        None => chosen,
+    };
+    pass.decided_tags(options, place, &chosen, env, version);
+    pass.remaining_tags();
+
+    let (start, duration) = ids::start_and_duration(span.start_time, span.end_time);
+    let span_id = ids::span_id(span.span_context.span_id());
+    let parent_id = ids::span_id(span.parent_span_id);
+    let error = pass.error;
+    pass.sink.finish(&Fields {
+        service: &chosen.service,
+        name: &chosen.name,
+        resource: &chosen.resource,
+        span_type: &chosen.span_type,
+        trace_id: ids::low_half(span.span_context.trace_id()),
+        span_id,
+        // A span that is its own parent is never a root, and so gets no statistics.
+        parent_id: if parent_id == span_id { 0 } else { parent_id },
+        start,
+        duration,
+        error: error.into(),
+    });
+}
+
+/// Lets the user's hook replace names. What it leaves empty stays, what is too long is cut; if it
+/// panics, the names stay and the flag is set.
+fn hooked<'a>(
+    hook: &NamesHook,
+    span: &'a SpanData,
+    chosen: SpanNames<'a>,
+    panicked: &mut bool,
+) -> SpanNames<'a> {
+    let mut names = chosen.clone();
+    if catch_unwind(AssertUnwindSafe(|| hook(span, &mut names))).is_err() {
+        *panicked = true;
+        return chosen;
+    }
+    let limited = [
+        (&mut names.service, chosen.service, MAX_NAME),
+        (&mut names.name, chosen.name, MAX_NAME),
+        (&mut names.resource, chosen.resource, MAX_RESOURCE),
+        (&mut names.span_type, chosen.span_type, MAX_NAME),
+    ];
+    for (name, own, limit) in limited {
+        if name.is_empty() {
+            *name = own;
+        } else if name.len() > limit {
+            *name = cut(name, limit).to_owned().into();
+        }
+    }
+    names
+}

@@ -1,0 +1,408 @@
+//! Tables: operation name, resource name, span type, service.
+//!
+//! Rows stand in order of precedence; the first whose kind fits and whose needs are met gives the
+//! name. What fits no row is a named function beside the table. Not here: tags.
+//!
+//! Source of the tables: `DataDog/datadog-agent`, `pkg/trace/transform/otelutil.go` (the rules that
+//! are on by default since Agent 7.66).
+
+use std::borrow::Cow;
+
+use opentelemetry::trace::SpanKind;
+use opentelemetry_sdk::trace::SpanData;
+
+use super::SpanTypes;
+use super::attributes::Known;
+use super::lookup::{Concept, Lookup};
+use super::normalize::{self, MAX_NAME, MAX_RESOURCE};
+
+/// The names of one span, as the mapping chose them; a hook may replace each of them.
+///
+/// See [`DatadogExporterBuilder::with_names`](crate::DatadogExporterBuilder::with_names). What a hook
+/// leaves empty keeps the name of the mapping. A name is cut at the Agent's limit: 100 bytes, the
+/// resource 5,000.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SpanNames<'a> {
+    /// The service that did the work, such as `checkout`.
+    pub service: Cow<'a, str>,
+    /// The operation name, such as `http.server.request`. Datadog names trace metrics after it, so it
+    /// wants few different values.
+    pub name: Cow<'a, str>,
+    /// The resource, such as `GET /users/{id}`.
+    pub resource: Cow<'a, str>,
+    /// The span type, such as `web`, `db`, `cache` or `custom`.
+    pub span_type: Cow<'a, str>,
+}
+
+/// Buffers for the names of one span, reused by the next.
+#[derive(Debug, Default)]
+pub(crate) struct NameBuffers {
+    service: String,
+    name: String,
+    resource: String,
+}
+
+pub(crate) const SERVICE: Concept = &[Known::ServiceName];
+pub(crate) const ENVIRONMENT: Concept =
+    &[Known::DeploymentEnvironmentName, Known::DeploymentEnvironment];
+pub(crate) const VERSION: Concept = &[Known::ServiceVersion];
+pub(crate) const DB_NAMESPACE: Concept = &[Known::DbNamespace];
+pub(crate) const HTTP_STATUS: Concept = &[Known::HttpStatusCode, Known::HttpResponseStatusCode];
+const OPERATION_NAME: Concept = &[Known::OperationName];
+const RESOURCE_NAME: Concept = &[Known::ResourceName];
+const SPAN_TYPE: Concept = &[Known::SpanType];
+const HTTP_METHOD: Concept = &[Known::HttpRequestMethod, Known::HttpMethod];
+const HTTP_ROUTE: Concept = &[Known::HttpRoute];
+const URL_TEMPLATE: Concept = &[Known::UrlTemplate];
+const DB_SYSTEM: Concept = &[Known::DbSystemName, Known::DbSystem];
+const DB_STATEMENT: Concept = &[Known::DbStatement, Known::DbQueryText];
+const DB_SUMMARY: Concept = &[Known::DbQuerySummary];
+const DB_OPERATION: Concept = &[Known::DbOperationName, Known::DbOperation];
+const DB_COLLECTION: Concept = &[
+    Known::DbCollectionName,
+    Known::DbSqlTable,
+    Known::DbMongodbCollection,
+    Known::DbCassandraTable,
+];
+const MESSAGING_SYSTEM: Concept = &[Known::MessagingSystem];
+const MESSAGING_OPERATION: Concept = &[Known::MessagingOperation, Known::MessagingOperationType];
+const MESSAGING_DESTINATION: Concept =
+    &[Known::MessagingDestination, Known::MessagingDestinationName];
+const RPC_SYSTEM: Concept = &[Known::RpcSystem];
+const RPC_SERVICE: Concept = &[Known::RpcService];
+const RPC_METHOD: Concept = &[Known::RpcMethod];
+const FAAS_PROVIDER: Concept = &[Known::FaasInvokedProvider];
+const FAAS_NAME: Concept = &[Known::FaasInvokedName];
+const FAAS_TRIGGER: Concept = &[Known::FaasTrigger];
+const GRAPHQL_TYPE: Concept = &[Known::GraphqlOperationType];
+const GRAPHQL_NAME: Concept = &[Known::GraphqlOperationName];
+const PROTOCOL: Concept = &[Known::NetworkProtocolName];
+
+/// Span kinds that a row is for, as a set of bits.
+type Kinds = u8;
+const CLIENT: Kinds = 1;
+const SERVER: Kinds = 2;
+const PRODUCER: Kinds = 4;
+const CONSUMER: Kinds = 8;
+const INTERNAL: Kinds = 16;
+const ANY: Kinds = 31;
+
+/// Span type settings that a row is for, as a set of bits.
+type Settings = u8;
+const DOCUMENTED: Settings = 1;
+const AGENT: Settings = 2;
+const BOTH: Settings = 3;
+
+/// A row of a name table.
+struct Row {
+    settings: Settings,
+    kinds: Kinds,
+    needs: &'static [Need],
+    name: &'static [Part],
+}
+
+/// What must be known for a row to apply.
+enum Need {
+    /// The concept has a value.
+    Has(Concept),
+    /// The concept has this value.
+    Is(Concept, &'static str),
+}
+
+/// A piece of a name.
+enum Part {
+    /// This text.
+    Lit(&'static str),
+    /// The value of a concept, as a normalised tag value.
+    Norm(Concept),
+    /// The value of a concept.
+    Val(Concept),
+    /// A space and the value of a concept, if it has one.
+    Then(Concept),
+    /// The HTTP method; the placeholder for unknown methods reads `HTTP`.
+    Method,
+    /// The name of the span.
+    SpanName,
+    /// The name of a database span, unless it looks like a statement; then `<system>.query`.
+    DbSpanName,
+}
+
+use Need::{Has, Is};
+use Part::{DbSpanName, Lit, Method, Norm, SpanName, Then, Val};
+
+const fn row(kinds: Kinds, needs: &'static [Need], name: &'static [Part]) -> Row {
+    Row { settings: BOTH, kinds, needs, name }
+}
+
+const fn only(settings: Settings, needs: &'static [Need], name: &'static [Part]) -> Row {
+    Row { settings, kinds: ANY, needs, name }
+}
+
+/// How a span's operation is called.
+#[rustfmt::skip]
+const OPERATION: &[Row] = &[
+    row(ANY,      &[Has(OPERATION_NAME)],                       &[Norm(OPERATION_NAME)]),
+    row(SERVER,   &[Has(HTTP_METHOD)],                          &[Lit("http.server.request")]),
+    row(CLIENT,   &[Has(HTTP_METHOD)],                          &[Lit("http.client.request")]),
+    row(CLIENT,   &[Has(DB_SYSTEM)],                            &[Norm(DB_SYSTEM), Lit(".query")]),
+    row(CLIENT | SERVER | PRODUCER | CONSUMER,
+                  &[Has(MESSAGING_SYSTEM), Has(MESSAGING_OPERATION)],
+                                                                &[Norm(MESSAGING_SYSTEM), Lit("."), Norm(MESSAGING_OPERATION)]),
+    row(CLIENT,   &[Is(RPC_SYSTEM, "aws-api"), Has(RPC_SERVICE)],
+                                                                &[Lit("aws."), Norm(RPC_SERVICE), Lit(".request")]),
+    row(CLIENT,   &[Is(RPC_SYSTEM, "aws-api")],                 &[Lit("aws.client.request")]),
+    row(CLIENT,   &[Has(RPC_SYSTEM)],                           &[Norm(RPC_SYSTEM), Lit(".client.request")]),
+    row(SERVER,   &[Has(RPC_SYSTEM)],                           &[Norm(RPC_SYSTEM), Lit(".server.request")]),
+    row(CLIENT,   &[Has(FAAS_PROVIDER), Has(FAAS_NAME)],        &[Norm(FAAS_PROVIDER), Lit("."), Norm(FAAS_NAME), Lit(".invoke")]),
+    row(SERVER,   &[Has(FAAS_TRIGGER)],                         &[Norm(FAAS_TRIGGER), Lit(".invoke")]),
+    row(ANY,      &[Has(GRAPHQL_TYPE)],                         &[Lit("graphql.server.request")]),
+    row(SERVER,   &[Has(PROTOCOL)],                             &[Norm(PROTOCOL), Lit(".server.request")]),
+    row(CLIENT,   &[Has(PROTOCOL)],                             &[Norm(PROTOCOL), Lit(".client.request")]),
+    row(SERVER,   &[],                                          &[Lit("server.request")]),
+    row(CLIENT,   &[],                                          &[Lit("client.request")]),
+    row(PRODUCER, &[],                                          &[Lit("Producer")]),
+    row(CONSUMER, &[],                                          &[Lit("Consumer")]),
+    row(INTERNAL, &[],                                          &[Lit("Internal")]),
+];
+
+/// What a span worked on. A statement is a resource only where the Agent obfuscates it.
+#[rustfmt::skip]
+const RESOURCE: &[Row] = &[
+    row(ANY,    &[Has(RESOURCE_NAME)],                          &[Val(RESOURCE_NAME)]),
+    row(SERVER, &[Has(HTTP_METHOD)],                            &[Method, Then(HTTP_ROUTE)]),
+    row(CLIENT, &[Has(HTTP_METHOD)],                            &[Method, Then(URL_TEMPLATE)]),
+    row(ANY,    &[Has(HTTP_METHOD)],                            &[Method]),
+    row(ANY,    &[Has(MESSAGING_OPERATION)],                    &[Val(MESSAGING_OPERATION), Then(MESSAGING_DESTINATION)]),
+    row(ANY,    &[Has(RPC_METHOD)],                             &[Val(RPC_METHOD), Then(RPC_SERVICE)]),
+    row(ANY,    &[Has(GRAPHQL_TYPE)],                           &[Val(GRAPHQL_TYPE), Then(GRAPHQL_NAME)]),
+    only(AGENT,      &[Has(DB_SYSTEM), Has(DB_STATEMENT)],      &[Val(DB_STATEMENT)]),
+    only(DOCUMENTED, &[Has(DB_SYSTEM), Has(DB_SUMMARY)],        &[Val(DB_SUMMARY)]),
+    only(DOCUMENTED, &[Has(DB_SYSTEM), Has(DB_OPERATION)],      &[Val(DB_OPERATION), Then(DB_COLLECTION)]),
+    only(DOCUMENTED, &[Has(DB_SYSTEM)],                         &[DbSpanName]),
+    row(ANY,    &[],                                            &[SpanName]),
+];
+
+/// Span types of kinds: kind, native type, documented type.
+#[rustfmt::skip]
+const KIND_TYPES: &[(Kinds, &str, &str)] = &[
+    (SERVER, "web",    "web"),
+    (CLIENT, "http",   "custom"),
+    (ANY,    "custom", "custom"),
+];
+
+/// Types of a client span with a database system that has no row below.
+const OTHER_DB: (&str, &str) = ("db", "db");
+
+/// Span types of database systems: system, native type, documented type.
+#[rustfmt::skip]
+const DB_TYPES: &[(&str, &str, &str)] = &[
+    ("adabas", "sql", "db"), ("cache", "sql", "db"), ("clickhouse", "sql", "db"), ("cloudscape", "sql", "db"),
+    ("cockroachdb", "sql", "db"), ("coldfusion", "sql", "db"), ("db2", "sql", "db"), ("derby", "sql", "db"),
+    ("edb", "sql", "db"), ("filemaker", "sql", "db"), ("firebird", "sql", "db"), ("firstsql", "sql", "db"),
+    ("h2", "sql", "db"), ("hanadb", "sql", "db"), ("hsqldb", "sql", "db"), ("informix", "sql", "db"),
+    ("ingres", "sql", "db"), ("instantdb", "sql", "db"), ("interbase", "sql", "db"), ("mariadb", "sql", "db"),
+    ("maxdb", "sql", "db"), ("mssql", "sql", "db"), ("mysql", "sql", "db"), ("netezza", "sql", "db"),
+    ("oracle", "sql", "db"), ("other_sql", "sql", "db"), ("pervasive", "sql", "db"), ("pointbase", "sql", "db"),
+    ("postgresql", "sql", "db"), ("progress", "sql", "db"), ("redshift", "sql", "db"), ("sqlite", "sql", "db"),
+    ("sybase", "sql", "db"), ("teradata", "sql", "db"), ("vertica", "sql", "db"),
+    ("cassandra", "cassandra", "db"), ("elasticsearch", "elasticsearch", "db"), ("mongodb", "mongodb", "db"),
+    ("opensearch", "opensearch", "db"),
+    ("memcached", "memcached", "cache"), ("redis", "redis", "cache"), ("valkey", "db", "cache"),
+];
+
+/// Span types of a span with any `gen_ai.` attribute: native type, documented type.
+const GEN_AI_TYPE: (&str, &str) = ("llm", "custom");
+
+/// Chooses the names of a span.
+///
+/// `service` is the one of the resource or the configuration; `gen_ai` says whether the span has an
+/// attribute of the generative AI conventions.
+pub(crate) fn choose<'a>(
+    span: &'a SpanData,
+    attributes: &Lookup<'_, 'a>,
+    service: &'a str,
+    types: SpanTypes,
+    gen_ai: bool,
+    buffers: &'a mut NameBuffers,
+) -> SpanNames<'a> {
+    let kind = kind_bit(&span.span_kind);
+    let NameBuffers { service: service_buffer, name, resource } = buffers;
+    let service = own_service(attributes, service_buffer).unwrap_or(service);
+    let name = match attributes.span_text(Known::DatadogName) {
+        Some(name) => name,
+        None => build(OPERATION, span, kind, types, attributes, name),
+    };
+    let resource = match attributes.span_text(Known::DatadogResource) {
+        Some(resource) => resource,
+        None => build(RESOURCE, span, kind, types, attributes, resource),
+    };
+    SpanNames {
+        service: service.into(),
+        name: normalize::cut(name, MAX_NAME).into(),
+        resource: normalize::cut(if resource.is_empty() { name } else { resource }, MAX_RESOURCE)
+            .into(),
+        span_type: normalize::cut(span_type(kind, attributes, types, gen_ai), MAX_NAME).into(),
+    }
+}
+
+/// Returns the kind as Datadog spells it.
+pub(crate) fn kind_name(kind: &SpanKind) -> &'static str {
+    match kind {
+        SpanKind::Client => "client",
+        SpanKind::Server => "server",
+        SpanKind::Producer => "producer",
+        SpanKind::Consumer => "consumer",
+        SpanKind::Internal => "internal",
+    }
+}
+
+/// Returns the service that the span itself names.
+fn own_service<'a>(attributes: &Lookup<'_, 'a>, out: &'a mut String) -> Option<&'a str> {
+    let mut own = [Known::DatadogService, Known::ServiceName].into_iter();
+    let service = own.find_map(|known| attributes.span_text(known))?;
+    out.clear();
+    normalize::push_service(out, service);
+    Some(out)
+}
+
+fn span_type<'a>(
+    kind: Kinds,
+    attributes: &Lookup<'_, 'a>,
+    types: SpanTypes,
+    gen_ai: bool,
+) -> &'a str {
+    let native = types == SpanTypes::Agent;
+    let pick = |(agent, documented)| if native { agent } else { documented };
+    if let Some(own) = attributes.span_text(Known::DatadogType) {
+        return own;
+    }
+    // The Agent lets the AI conventions beat an explicit type; the documented types are explicit first.
+    if gen_ai && native {
+        return pick(GEN_AI_TYPE);
+    }
+    if let Some(own) = attributes.text(SPAN_TYPE) {
+        return own;
+    }
+    if gen_ai {
+        return pick(GEN_AI_TYPE);
+    }
+    match attributes.text(DB_SYSTEM) {
+        Some(system) if kind == CLIENT => pick(db_types(system)),
+        _ => {
+            let row = KIND_TYPES.iter().find(|(kinds, ..)| kinds & kind != 0);
+            row.map_or("custom", |&(_, agent, documented)| pick((agent, documented)))
+        }
+    }
+}
+
+/// Returns the native and the documented type of a database system, which is compared in lower case.
+fn db_types(system: &str) -> (&'static str, &'static str) {
+    let row = DB_TYPES.iter().find(|(name, ..)| name.eq_ignore_ascii_case(system));
+    row.map_or(OTHER_DB, |&(_, agent, documented)| (agent, documented))
+}
+
+/// Builds the name of the first row that applies. Every table ends with rows for all kinds.
+fn build<'a>(
+    table: &'static [Row],
+    span: &'a SpanData,
+    kind: Kinds,
+    types: SpanTypes,
+    attributes: &Lookup<'_, 'a>,
+    out: &'a mut String,
+) -> &'a str {
+    let setting = if types == SpanTypes::Agent { AGENT } else { DOCUMENTED };
+    let found = table.iter().find(|row| {
+        row.kinds & kind != 0
+            && row.settings & setting != 0
+            && row.needs.iter().all(|need| match need {
+                Has(concept) => attributes.text(concept).is_some(),
+                Is(concept, value) => attributes.text(concept) == Some(value),
+            })
+    });
+    out.clear();
+    match found.map_or(&[][..], |row| row.name) {
+        [Lit(text)] => return text,
+        [Val(concept)] => return attributes.text(concept).unwrap_or(""),
+        [SpanName] => return &span.name,
+        parts => parts.iter().for_each(|part| push(out, part, span, attributes)),
+    }
+    out
+}
+
+fn push(out: &mut String, part: &Part, span: &SpanData, attributes: &Lookup<'_, '_>) {
+    match part {
+        Lit(text) => out.push_str(text),
+        Norm(concept) => normalize::push_tag_value(out, attributes.text(concept).unwrap_or("")),
+        Val(concept) => out.push_str(attributes.text(concept).unwrap_or("")),
+        Then(concept) => {
+            if let Some(value) = attributes.text(concept) {
+                out.push(' ');
+                out.push_str(value);
+            }
+        }
+        Method => out.push_str(match attributes.text(HTTP_METHOD) {
+            Some("_OTHER") => "HTTP",
+            method => method.unwrap_or(""),
+        }),
+        DbSpanName if looks_like_statement(&span.name) => {
+            push(out, &Norm(DB_SYSTEM), span, attributes);
+            out.push_str(".query");
+        }
+        SpanName | DbSpanName => out.push_str(&span.name),
+    }
+}
+
+/// Whether a span name holds more than plain words, and so maybe a literal. Names by the semantic
+/// conventions (`SELECT shop.orders`, `findAndModify users`) are plain words.
+fn looks_like_statement(name: &str) -> bool {
+    name.split_whitespace().any(|word| {
+        let plain = |c: char| c.is_alphanumeric() || "_.-/:{}".contains(c);
+        word.starts_with(|c: char| c.is_ascii_digit()) || !word.chars().all(plain)
+    })
+}
+
+fn kind_bit(kind: &SpanKind) -> Kinds {
+    match kind {
+        SpanKind::Client => CLIENT,
+        SpanKind::Server => SERVER,
+        SpanKind::Producer => PRODUCER,
+        SpanKind::Consumer => CONSUMER,
+        SpanKind::Internal => INTERNAL,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind_has_a_name_and_a_resource_without_any_attribute() {
+        for kind in [CLIENT, SERVER, PRODUCER, CONSUMER, INTERNAL] {
+            for table in [OPERATION, RESOURCE] {
+                assert!(table.iter().any(|row| row.kinds & kind != 0 && row.needs.is_empty()));
+            }
+        }
+    }
+
+    #[test]
+    fn a_name_with_a_literal_is_taken_for_a_statement() {
+        for name in ["SELECT shop.orders", "GET", "findAndModify users", "shop-db: query {id}"] {
+            assert!(!looks_like_statement(name), "{name}");
+        }
+        for name in ["SELECT * FROM t", "DELETE FROM t WHERE id = 5", "GET 5", "SET k 'v'", "f(x)"]
+        {
+            assert!(looks_like_statement(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn documented_types_are_the_documented_four() {
+        let documented = ["web", "db", "cache", "custom"];
+        let databases = DB_TYPES.iter().map(|row| row.2).chain([OTHER_DB.1]);
+        let all = databases.chain(KIND_TYPES.iter().map(|row| row.2)).chain([GEN_AI_TYPE.1]);
+        for name in all {
+            assert!(documented.contains(&name), "{name}");
+        }
+    }
+}

@@ -1,0 +1,163 @@
+//! What the resource and the configuration decide, once and not per span.
+//!
+//! A value that is configured takes the place of the resource attribute of the same meaning, never of
+//! a span attribute. Resource attributes are text tags whatever their type; configured tags come
+//! before resource attributes of the same name.
+
+use opentelemetry::Value;
+use opentelemetry_sdk::Resource;
+
+use super::attributes::{Known, Rule};
+use super::hash::hash;
+use super::lookup::{Concept, Slots};
+use super::naming::{ENVIRONMENT, SERVICE, VERSION};
+use super::tags::{Name, clipped};
+use super::{Options, SpanTypes, normalize, text};
+use crate::encoding::{Sink, Text};
+
+/// What the SDK puts before the name of the executable when nobody named the service.
+const UNKNOWN_SERVICE: &str = "unknown_service";
+
+/// The facts of one resource, with its tags in the form that `P` is cheapest to write.
+#[derive(Debug)]
+pub(crate) struct ResourceFacts<P> {
+    /// Attributes that decide something, without those that the configuration replaces.
+    pub(crate) slots: Box<Slots<Value>>,
+    /// Every text tag, in no order.
+    pub(crate) tags: Vec<ResourceTag<P>>,
+    /// The application service, normalised unless it is configured.
+    pub(crate) service: String,
+    /// The application service as the Agent stores it, to compare with.
+    pub(crate) service_normalised: String,
+    /// `env` of a span that says nothing about it; empty if unknown.
+    pub(crate) env: String,
+    /// `version` of a span that says nothing about it; empty if unknown.
+    pub(crate) version: String,
+}
+
+/// A text tag that goes to every span which has no such tag of its own.
+#[derive(Debug)]
+pub(crate) struct ResourceTag<P> {
+    /// The name in the table, if it has a row.
+    pub(crate) known: Option<Known>,
+    /// The name as written.
+    pub(crate) name: String,
+    /// The [`hash`] of the name.
+    pub(crate) hash: u64,
+    /// The encoded tag.
+    pub(crate) prepared: P,
+}
+
+impl<P> ResourceFacts<P> {
+    /// Prepares what `resource` and `options` decide for the wire of `S`.
+    pub(crate) fn new<S: Sink<Prepared = P>>(resource: &Resource, options: &Options) -> Self {
+        let mut facts = Self {
+            slots: Box::new([const { None }; Known::COUNT]),
+            tags: Vec::new(),
+            service: String::new(),
+            service_normalised: String::new(),
+            env: String::new(),
+            version: String::new(),
+        };
+        for (name, value) in &options.tags {
+            facts.push::<S>(name, value);
+        }
+        let mut buffer = String::new();
+        // A resource has no order of its own; with one, equal renamed keys give the same tag each time.
+        let mut attributes: Vec<_> = resource.iter().collect();
+        attributes.sort_unstable_by(|a, b| a.0.cmp(b.0));
+        for (key, value) in attributes {
+            facts.add::<S>(key.as_str(), value, options.types, &mut buffer);
+        }
+        facts.choose(options);
+        facts
+    }
+
+    /// Takes in one resource attribute.
+    fn add<S: Sink<Prepared = P>>(
+        &mut self,
+        key: &str,
+        value: &Value,
+        types: SpanTypes,
+        buffer: &mut String,
+    ) {
+        let name = Name::of(key);
+        match name.row() {
+            Some((known, rule)) => {
+                self.slots[known as usize] = Some(value.clone());
+                match rule {
+                    Rule::Note => {}
+                    Rule::Statement if types == SpanTypes::Documented => {}
+                    _ => self.push::<S>(known.tag().key(), text::of(value, buffer)),
+                }
+            }
+            None if name.is_removed(types) => {}
+            None => self.push::<S>(&name.to_string(), text::of(value, buffer)),
+        }
+    }
+
+    /// Adds a tag unless its name is taken.
+    fn push<S: Sink<Prepared = P>>(&mut self, key: &str, value: &str) {
+        let name = Name::of(key);
+        let known = name.row().map(|(known, _)| known);
+        let name = name.to_string();
+        if self.tags.iter().any(|tag| tag.name == name) {
+            return;
+        }
+        let prepared = match clipped(value) {
+            (text, "") => S::prepare(Text::Str(&name), Text::Str(text)),
+            (text, mark) => S::prepare(Text::Str(&name), Text::Shown(format_args!("{text}{mark}"))),
+        };
+        self.tags.push(ResourceTag { known, hash: hash(&name), name, prepared });
+    }
+
+    /// Decides service, env and version.
+    fn choose(&mut self, options: &Options) {
+        self.service = match &options.service {
+            Some(service) => service.clone(),
+            None => self.own_service(options),
+        };
+        normalize::push_service(&mut self.service_normalised, &self.service);
+        self.env = self.unified(options.env.as_ref(), ENVIRONMENT, Known::Env);
+        self.version = self.unified(options.version.as_ref(), VERSION, Known::Version);
+        // The span's own attribute still counts; the resource's has had its say.
+        self.slots[Known::ServiceName as usize] = None;
+    }
+
+    fn own_service(&self, options: &Options) -> String {
+        let mut service = String::new();
+        let named = self.text(SERVICE).unwrap_or("");
+        let chosen = match (
+            named.is_empty() || named.starts_with(UNKNOWN_SERVICE),
+            &options.fallback_service,
+        ) {
+            (true, Some(fallback)) => return fallback.clone(),
+            (true, None) if named.is_empty() => &options.unknown_service,
+            _ => named,
+        };
+        normalize::push_service(&mut service, chosen);
+        service
+    }
+
+    /// Returns the configured value, else that of the concept, else that of the plain key.
+    fn unified(&mut self, configured: Option<&String>, concept: Concept, plain: Known) -> String {
+        if let Some(value) = configured {
+            for known in concept {
+                self.slots[*known as usize] = None;
+            }
+            return value.clone();
+        }
+        let mut out = String::new();
+        match self.text(concept) {
+            Some(value) => normalize::push_tag_value(&mut out, value),
+            None => out.push_str(self.text(&[plain]).unwrap_or("")),
+        }
+        out
+    }
+
+    fn text(&self, concept: &[Known]) -> Option<&str> {
+        concept
+            .iter()
+            .find_map(|known| self.slots[*known as usize].as_ref().and_then(super::lookup::string))
+    }
+}

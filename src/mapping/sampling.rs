@@ -1,0 +1,80 @@
+//! Sampling facts of a span: its priority, and the fraction of traces that was kept.
+//!
+//! Sources: `DataDog/datadog-agent`, `pkg/trace/transform/sampling.go` (`ot` member of the trace
+//! state); `DataDog/dd-trace-rs`, `datadog-opentelemetry/src/mappings` (priority from the flag).
+
+use opentelemetry::trace::TraceState;
+
+use super::attributes::Known;
+use super::lookup::Lookup;
+
+/// Priorities that the Agent keeps or drops as meant; it drops 3 and above.
+const PRIORITIES: std::ops::RangeInclusive<f64> = -1.0..=2.0;
+
+/// Hexadecimal digits of a full sampling threshold.
+const THRESHOLD_DIGITS: usize = 14;
+/// Thresholds are out of this many: 2^56.
+const THRESHOLDS: f64 = 72_057_594_037_927_936.0;
+/// From here on the legacy `p` value means "none".
+const MAX_P: i32 = 63;
+
+/// Returns the priority that the span's attributes ask for.
+pub(crate) fn asked_priority(attributes: &Lookup<'_, '_>) -> Option<f64> {
+    // The wire name is taken literally, the friendly one is kept within what the Agent understands.
+    attributes.span_number(Known::SamplingPriority).or_else(|| {
+        let asked = attributes.span_number(Known::SamplingPriorityAttribute)?;
+        Some(asked.clamp(*PRIORITIES.start(), *PRIORITIES.end()))
+    })
+}
+
+/// Returns the priority of a span that asks for none.
+pub(crate) fn priority_of_flag(sampled: bool) -> f64 {
+    if sampled { 1.0 } else { 0.0 }
+}
+
+/// Returns the fraction of traces that was kept, from the `ot` member of the trace state.
+pub(crate) fn kept_fraction(state: &TraceState) -> Option<f64> {
+    let members = state.get("ot")?;
+    let value = |key: &str| members.split(';').find_map(|member| member.strip_prefix(key));
+    match value("th:") {
+        Some(threshold) => kept_by_threshold(threshold),
+        None => kept_by_power(value("p:")?),
+    }
+}
+
+fn kept_by_threshold(threshold: &str) -> Option<f64> {
+    if threshold.is_empty() || threshold.len() > THRESHOLD_DIGITS {
+        return None;
+    }
+    let digits = u64::from_str_radix(threshold, 16).ok().filter(|_| !threshold.starts_with('+'))?;
+    let padded = digits << (4 * (THRESHOLD_DIGITS - threshold.len()));
+    #[expect(clippy::cast_precision_loss, reason = "a rate needs no 56 bits")]
+    Some(1.0 - padded as f64 / THRESHOLDS)
+}
+
+fn kept_by_power(power: &str) -> Option<f64> {
+    let power: i32 = power.parse().ok()?;
+    (0..MAX_P).contains(&power).then(|| 2f64.powi(-power))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bad_thresholds_are_no_rate() {
+        for text in ["th:", "th:xyz", "th:+8", "th:123456789012345", "p:63", "p:-1", "p:x", "rv:1"]
+        {
+            let state = TraceState::from_key_value([("ot", text)]).unwrap();
+            assert_eq!(kept_fraction(&state), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn thresholds_are_padded_on_the_right() {
+        for (text, rate) in [("th:8", 0.5), ("th:c", 0.25), ("rv:1;th:0", 1.0), ("p:4", 0.0625)] {
+            let state = TraceState::from_key_value([("ot", text)]).unwrap();
+            assert_eq!(kept_fraction(&state), Some(rate), "{text}");
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! Status, exception event and HTTP status -> the error flag and the error tags.
+//!
+//! Only the status decides that a span is an error: an HTTP code or an exception event alone does
+//! not. The tags are filled where they are absent, from the sources of [`SOURCES`] in order.
+//!
+//! Sources: `DataDog/datadog-agent`, `pkg/trace/transform/transform.go`; exception events:
+//! `DataDog/dd-trace-rs`, `datadog-opentelemetry/src/mappings`.
+
+use opentelemetry::Value;
+use opentelemetry::trace::{Event, Status};
+
+use super::attributes::Known;
+use super::links::EXCEPTION;
+use super::lookup::{Lookup, integer, nonempty};
+
+/// One error tag: the override, the attributes that are the tag already, the member of the exception
+/// event, and the span attribute of the same meaning.
+pub(crate) struct Source {
+    /// Removed from the span, beats all.
+    pub(crate) replaced_by: Known,
+    /// The tags that all get the same text.
+    pub(crate) tags: &'static [Known],
+    /// Attribute of the last exception event, and of the span where no event has it.
+    exception: Known,
+}
+
+/// The error tags.
+#[rustfmt::skip]
+pub(crate) const SOURCES: [Source; 3] = [
+    Source { replaced_by: Known::DatadogErrorMessage, tags: &[Known::ErrorMessage, Known::ErrorMsg], exception: Known::ExceptionMessage },
+    Source { replaced_by: Known::DatadogErrorType,    tags: &[Known::ErrorType],                     exception: Known::ExceptionType },
+    Source { replaced_by: Known::DatadogErrorStack,   tags: &[Known::ErrorStack],                    exception: Known::ExceptionStacktrace },
+];
+
+impl Source {
+    /// Finds the text of the tag, except what an attribute of its own name says.
+    pub(crate) fn text<'a>(
+        &self,
+        attributes: &Lookup<'_, 'a>,
+        events: &'a [Event],
+    ) -> Option<&'a str> {
+        let event = events.iter().rev().find(|event| event.name.eq_ignore_ascii_case(EXCEPTION));
+        event
+            .and_then(|event| event_text(event, self.exception.key()))
+            .or_else(|| attributes.span_text(self.exception))
+    }
+}
+
+/// Returns the error flag of a status.
+pub(crate) fn is_error(status: &Status, attributes: &Lookup<'_, '_>) -> bool {
+    match attributes.span(Known::DatadogError).and_then(integer) {
+        Some(flag) => flag != 0,
+        None => matches!(status, Status::Error { .. }),
+    }
+}
+
+/// Returns the name and the description of a status.
+pub(crate) fn describe(status: &Status) -> (&'static str, &str) {
+    match status {
+        Status::Unset => ("Unset", ""),
+        Status::Ok => ("Ok", ""),
+        Status::Error { description } => ("Error", description),
+    }
+}
+
+/// Returns the reason phrase of an HTTP status code, with the space before it.
+pub(crate) fn reason(code: i64) -> &'static str {
+    REASONS.binary_search_by_key(&code, |&(known, _)| known).map_or("", |row| REASONS[row].1)
+}
+
+fn event_text<'a>(event: &'a Event, key: &str) -> Option<&'a str> {
+    let found = event.attributes.iter().rev().find(|attribute| attribute.key.as_str() == key)?;
+    match &found.value {
+        Value::String(text) => nonempty(text.as_str()),
+        _ => None,
+    }
+}
+
+/// The phrases of Go's `net/http`, which the Agent uses (IANA registry and two of `WebDAV`).
+#[rustfmt::skip]
+const REASONS: &[(i64, &str)] = &[
+    (100, " Continue"), (101, " Switching Protocols"), (102, " Processing"), (103, " Early Hints"),
+    (200, " OK"), (201, " Created"), (202, " Accepted"), (203, " Non-Authoritative Information"),
+    (204, " No Content"), (205, " Reset Content"), (206, " Partial Content"), (207, " Multi-Status"),
+    (208, " Already Reported"), (226, " IM Used"),
+    (300, " Multiple Choices"), (301, " Moved Permanently"), (302, " Found"), (303, " See Other"),
+    (304, " Not Modified"), (305, " Use Proxy"), (307, " Temporary Redirect"), (308, " Permanent Redirect"),
+    (400, " Bad Request"), (401, " Unauthorized"), (402, " Payment Required"), (403, " Forbidden"),
+    (404, " Not Found"), (405, " Method Not Allowed"), (406, " Not Acceptable"),
+    (407, " Proxy Authentication Required"), (408, " Request Timeout"), (409, " Conflict"), (410, " Gone"),
+    (411, " Length Required"), (412, " Precondition Failed"), (413, " Request Entity Too Large"),
+    (414, " Request URI Too Long"), (415, " Unsupported Media Type"),
+    (416, " Requested Range Not Satisfiable"), (417, " Expectation Failed"), (418, " I'm a teapot"),
+    (421, " Misdirected Request"), (422, " Unprocessable Entity"), (423, " Locked"),
+    (424, " Failed Dependency"), (425, " Too Early"), (426, " Upgrade Required"),
+    (428, " Precondition Required"), (429, " Too Many Requests"),
+    (431, " Request Header Fields Too Large"), (451, " Unavailable For Legal Reasons"),
+    (500, " Internal Server Error"), (501, " Not Implemented"), (502, " Bad Gateway"),
+    (503, " Service Unavailable"), (504, " Gateway Timeout"), (505, " HTTP Version Not Supported"),
+    (506, " Variant Also Negotiates"), (507, " Insufficient Storage"), (508, " Loop Detected"),
+    (510, " Not Extended"), (511, " Network Authentication Required"),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reasons_are_in_order_and_found() {
+        assert!(REASONS.windows(2).all(|pair| pair[0].0 < pair[1].0));
+        assert_eq!(reason(500), " Internal Server Error");
+        assert_eq!(reason(599), "");
+    }
+}

@@ -1,0 +1,110 @@
+//! The names that tags get, and the limits of names and values.
+
+use std::fmt;
+
+use super::SpanTypes;
+use super::attributes::{self, Known, Rule};
+use super::hash::hash;
+use super::normalize::{CUT_MARK, MAX_KEY, MAX_VALUE, cut};
+
+/// Keys with this prefix are overrides; those without a row mean nothing here and are removed.
+const OVERRIDE_PREFIX: &str = "datadog.";
+/// Keys with this prefix are values of a statement.
+const PARAMETER_PREFIX: &str = "db.query.parameter.";
+/// Keys with this prefix are request headers ...
+const HEADER_PREFIX: &str = "http.request.header.";
+/// ... and this is what Datadog calls them.
+const HEADER_NAME: &str = "http.request.headers.";
+/// Keys with this prefix make a span an AI span.
+const GEN_AI_PREFIX: &str = "gen_ai.";
+
+/// The name of a tag in pieces, so that renaming and cutting build no text.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Name<'a> {
+    key: &'a str,
+    prefix: &'static str,
+    rest: &'a str,
+    mark: &'static str,
+}
+
+impl<'a> Name<'a> {
+    /// Returns the name that an attribute gets, unless the table has a row for it.
+    pub(crate) fn of(key: &'a str) -> Self {
+        let (prefix, rest) = match key.strip_prefix(HEADER_PREFIX) {
+            Some(header) => (HEADER_NAME, header),
+            None => ("", key),
+        };
+        if prefix.len() + rest.len() <= MAX_KEY {
+            Self { key, prefix, rest, mark: "" }
+        } else {
+            Self { key, prefix, rest: cut(rest, MAX_KEY - prefix.len()), mark: CUT_MARK }
+        }
+    }
+
+    /// Returns the row of the key.
+    pub(crate) fn row(&self) -> Option<(Known, Rule)> {
+        attributes::find(self.key, hash(self.key))
+    }
+
+    /// Returns the name if it is the key itself, as nearly always.
+    pub(crate) fn plain(&self) -> Option<&'a str> {
+        (self.prefix.is_empty() && self.mark.is_empty()).then_some(self.rest)
+    }
+
+    /// Whether an attribute of this key becomes no tag.
+    pub(crate) fn is_removed(&self, types: SpanTypes) -> bool {
+        self.key.starts_with(OVERRIDE_PREFIX)
+            || (types == SpanTypes::Documented && self.key.starts_with(PARAMETER_PREFIX))
+    }
+
+    /// Whether an attribute of this key makes a span an AI span.
+    pub(crate) fn is_gen_ai(&self) -> bool {
+        self.key.starts_with(GEN_AI_PREFIX)
+    }
+
+    /// Whether both read the same.
+    pub(crate) fn same_as(&self, other: &Self) -> bool {
+        match (self.plain(), other.plain()) {
+            (Some(one), Some(two)) => one == two,
+            _ => self.bytes().eq(other.bytes()),
+        }
+    }
+
+    fn bytes(&self) -> impl Iterator<Item = u8> {
+        self.prefix.bytes().chain(self.rest.bytes()).chain(self.mark.bytes())
+    }
+}
+
+impl fmt::Display for Name<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}{}{}", self.prefix, self.rest, self.mark)
+    }
+}
+
+/// Returns a tag value within the limit, and the mark that follows it if it was cut.
+pub(crate) fn clipped(value: &str) -> (&str, &'static str) {
+    if value.len() <= MAX_VALUE { (value, "") } else { (cut(value, MAX_VALUE), CUT_MARK) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_renamed_and_cut_within_the_limit() {
+        assert_eq!(Name::of("http.request.header.x-id").to_string(), "http.request.headers.x-id");
+        let long = "k".repeat(201);
+        assert_eq!(Name::of(&long).to_string(), format!("{}...", &long[..200]));
+        let header = format!("http.request.header.{long}");
+        assert_eq!(Name::of(&header).to_string().len(), 203);
+    }
+
+    #[test]
+    fn names_are_the_same_if_they_read_the_same() {
+        let old = Name::of("http.request.headers.x");
+        assert!(Name::of("http.request.header.x").same_as(&old));
+        assert!(!Name::of("http.request.header.y").same_as(&old));
+        let (one, two) = ("k".repeat(200) + "a", "k".repeat(200) + "b");
+        assert!(Name::of(&one).same_as(&Name::of(&two)));
+    }
+}
