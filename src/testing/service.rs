@@ -1,0 +1,330 @@
+//! What the embedded Agent answers: routes, checks, limits, and the script of faults.
+//!
+//! The order of the checks is the Agent's: what its HTTP server does, then the route, then what is
+//! decided by the headers, then the body.
+use std::error::Error;
+use std::fmt;
+use std::future::{pending, poll_fn};
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use hyper::Version;
+use hyper::body::{Body, Bytes, Incoming};
+use hyper::http::request::Parts;
+use serde_json::json;
+use tokio::time::{Instant, sleep, timeout_at};
+
+use super::answer::{Answer, AnswerBody};
+use super::decode::{DecodeError, Format, decode};
+use super::reply::Reply;
+use super::request::Request;
+use super::server::Connection;
+use super::store::Store;
+
+/// The version that the Agent says it has.
+const AGENT_VERSION: &str = "7.80.2";
+
+/// What the Agent allows one connection.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Limits {
+    pub(super) max_request_bytes: usize,
+    pub(super) read_timeout: Duration,
+    pub(super) idle_timeout: Duration,
+}
+
+/// Answers requests.
+#[derive(Debug)]
+pub(super) struct Service {
+    pub(super) store: Arc<Store>,
+    pub(super) limits: Limits,
+    info: String,
+    /// A digest of `info`: clients compare it to see a change.
+    state: String,
+}
+
+/// The connection ends without an answer.
+#[derive(Debug)]
+pub(super) struct Closed;
+
+impl fmt::Display for Closed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("closed without an answer")
+    }
+}
+
+impl Error for Closed {}
+
+type Response = hyper::Response<AnswerBody>;
+
+impl Service {
+    pub(super) fn new(store: Arc<Store>, limits: Limits) -> Self {
+        let info = format!("{:#}\n", info(limits));
+        let digest = |seed: u8| {
+            let mut hasher = DefaultHasher::new();
+            (seed, &info).hash(&mut hasher);
+            format!("{:016x}", hasher.finish())
+        };
+        let state = (0..4).map(digest).collect();
+        Self { store, limits, info, state }
+    }
+
+    /// Answers one request, or ends the connection.
+    pub(super) async fn handle(
+        self: Arc<Self>,
+        request: hyper::Request<Incoming>,
+        connection: Arc<Connection>,
+    ) -> Result<Response, Closed> {
+        let deadline = connection.begin();
+        let (head, body) = request.into_parts();
+        let answer = self.route(&head, body, deadline).await?;
+        connection.end();
+        Ok(answer.into_response(AGENT_VERSION, &self.state))
+    }
+
+    async fn route(
+        &self,
+        head: &Parts,
+        body: Incoming,
+        deadline: Instant,
+    ) -> Result<Answer, Closed> {
+        let path = head.uri.path();
+        let is_traces = matches!(path, "/v0.3/traces" | "/v0.4/traces");
+        if let Some(answer) = turned_down(head, is_traces) {
+            if is_traces {
+                self.store.record(Request { status: Some(answer.status), ..seen(head) });
+            }
+            return Ok(answer);
+        }
+        if is_traces {
+            return self.traces(head, body, deadline).await;
+        }
+        if path == "/info" {
+            return Ok(Answer::new(200, self.info.clone()));
+        }
+        let clean = clean(path);
+        if clean == path { Ok(Answer::not_found()) } else { Ok(Answer::redirect(clean)) }
+    }
+
+    async fn traces(
+        &self,
+        head: &Parts,
+        body: Incoming,
+        deadline: Instant,
+    ) -> Result<Answer, Closed> {
+        let mut request = seen(head);
+        let reply = self.store.next_reply();
+        if reply == Reply::EarlyPayloadTooLarge || self.is_announced_too_large(&request) {
+            request.status = Some(413);
+            self.store.record(request);
+            return Ok(self.refusal(413, &seen(head)).closing());
+        }
+        let arrived = timeout_at(deadline, read(body, self.limits.max_request_bytes)).await;
+        let Ok(arrived) = arrived else {
+            request.status = Some(408);
+            self.store.record(request);
+            return Ok(self.refusal(408, &seen(head)).closing());
+        };
+        let Arrived { bytes, cut } = arrived?;
+        request.body = bytes;
+        request.body_read = true;
+        request.received = SystemTime::now();
+        let mut answer = match &reply {
+            Reply::Hang | Reply::Close => None,
+            Reply::Status(status) => Some(self.refusal(*status, &request)),
+            Reply::StatusAndBody(status, body) => Some(Answer::traces(*status, body.clone())),
+            Reply::Overloaded => {
+                let real = request.flag("datadog-send-real-http-status");
+                Some(self.success(if real { 429 } else { 200 }, &request))
+            }
+            _ => self.ingest(&mut request, cut),
+        };
+        request.status = answer.as_ref().map(|answer| answer.status);
+        if matches!(reply, Reply::CloseAfterIngest | Reply::CloseMidResponse) {
+            request.status = None;
+        }
+        self.store.record(request);
+        match reply {
+            Reply::Slow(delay) => sleep(delay).await,
+            Reply::Hang => pending::<()>().await,
+            Reply::CloseAfterIngest => answer = None,
+            Reply::CloseMidResponse => answer = answer.map(Answer::cut),
+            _ => {}
+        }
+        let answer = answer.ok_or(Closed)?;
+        Ok(if cut { answer.closing() } else { answer })
+    }
+
+    /// Returns whether the Agent refuses the request by its `Content-Length`, as it does for
+    /// MessagePack only.
+    fn is_announced_too_large(&self, request: &Request) -> bool {
+        let length = request.header("content-length").and_then(|length| length.parse::<u64>().ok());
+        let limit = self.limits.max_request_bytes;
+        request.format() == Format::Msgpack && length.is_some_and(|length| length > limit as u64)
+    }
+
+    /// Decodes the body and keeps its spans. Returns no answer where the Agent's handler dies.
+    fn ingest(&self, request: &mut Request, cut: bool) -> Option<Answer> {
+        let format = request.format();
+        // The MessagePack reader needs one more read to see the end.
+        let full = request.body.len() >= self.limits.max_request_bytes;
+        if format == Format::Msgpack && (cut || full) {
+            return Some(self.refusal(413, request));
+        }
+        let decoded = match decode(format, &request.body) {
+            Ok(decoded) => decoded,
+            Err(DecodeError::Incomplete) if cut => return Some(self.refusal(413, request)),
+            Err(error) => {
+                let message = error.message(format);
+                let answer = Answer::traces(400, format!("{message}\n"));
+                request.decode_error = Some(message);
+                return Some(answer);
+            }
+        };
+        request.crashed_agent = decoded.chunks.iter().flatten().any(Option::is_none);
+        if let Some([None, ..]) = decoded.chunks.first().map(Vec::as_slice) {
+            return None;
+        }
+        let chunks = decoded.chunks.into_iter();
+        request.traces = chunks.map(|chunk| chunk.into_iter().flatten().collect()).collect();
+        Some(self.success(200, request))
+    }
+
+    /// Returns the answer that hands out the rates, or says `OK` to those who cannot read them.
+    fn success(&self, status: u16, request: &Request) -> Answer {
+        if !request.path.starts_with("/v0.4/") {
+            return Answer::traces(status, "OK\n".to_owned());
+        }
+        let rates = self.store.rates();
+        let known =
+            request.header("datadog-rates-payload-version").filter(|known| !known.is_empty());
+        let body = if known == Some(&rates.version) {
+            "{}".to_owned()
+        } else {
+            format!("{}\n", json!({ "rate_by_service": rates.by_service }))
+        };
+        let answer = Answer::traces(status, body).with("content-type", "application/json");
+        match known {
+            Some(_) => answer.with("datadog-rates-payload-version", &rates.version),
+            None => answer,
+        }
+    }
+
+    /// Returns the answer with the body that the Agent has for this status.
+    fn refusal(&self, status: u16, request: &Request) -> Answer {
+        let body = match status {
+            200 | 429 => return self.success(status, request),
+            404 => return Answer::not_found(),
+            400 => "unexpected-eof",
+            403 => "cross-site request rejected",
+            408 => "timeout",
+            413 => "payload-too-large",
+            415 => "unsupported media type",
+            417 => return Answer::expectation_failed(),
+            other => hyper::StatusCode::from_u16(other)
+                .ok()
+                .and_then(|status| status.canonical_reason())
+                .unwrap_or_default(),
+        };
+        Answer::traces(status, format!("{body}\n"))
+    }
+}
+
+/// Returns what the Agent says about itself.
+fn info(limits: Limits) -> serde_json::Value {
+    json!({
+        "version": AGENT_VERSION,
+        "git_commit": "",
+        "endpoints": ["/v0.3/traces", "/v0.4/traces"],
+        "client_drop_p0s": false,
+        "span_meta_structs": true,
+        "long_running_spans": true,
+        "span_events": true,
+        "config": {
+            "default_env": "none",
+            "target_tps": 10,
+            "receiver_timeout": limits.read_timeout.as_secs(),
+            "max_request_bytes": limits.max_request_bytes,
+        },
+        "peer_tags": [],
+        "span_kinds_stats_computed": ["server", "consumer", "client", "producer"],
+        "obfuscation_version": 1,
+    })
+}
+
+/// Returns the answer to a request that is refused by its head.
+fn turned_down(head: &Parts, is_traces: bool) -> Option<Answer> {
+    let header = |name| head.headers.get(name).map(hyper::header::HeaderValue::as_bytes);
+    if head.version == Version::HTTP_11 && header("host").is_none() {
+        let body = "400 Bad Request: missing required Host header".to_owned();
+        return Some(Answer::new(400, body).closing());
+    }
+    if header("expect").is_some_and(|expect| !expect.eq_ignore_ascii_case(b"100-continue")) {
+        return Some(Answer::expectation_failed());
+    }
+    let cross_site = header("sec-fetch-site").is_some_and(|site| site == b"cross-site");
+    (is_traces && cross_site)
+        .then(|| Answer::traces(403, "cross-site request rejected\n".to_owned()))
+}
+
+/// Returns the request as far as its head tells.
+fn seen(head: &Parts) -> Request {
+    let headers = head.headers.iter();
+    Request {
+        method: head.method.to_string(),
+        path: head
+            .uri
+            .path_and_query()
+            .map_or_else(|| head.uri.path().to_owned(), ToString::to_string),
+        headers: headers
+            .map(|(name, value)| {
+                (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned())
+            })
+            .collect(),
+        body: Vec::new(),
+        traces: Vec::new(),
+        status: None,
+        decode_error: None,
+        crashed_agent: false,
+        body_read: false,
+        received: SystemTime::now(),
+    }
+}
+
+/// Returns the path without empty, `.` and `..` segments.
+fn clean(path: &str) -> String {
+    let mut segments = Vec::new();
+    for segment in path.split('/') {
+        match segment {
+            "" | "." => {}
+            ".." => {
+                segments.pop();
+            }
+            other => segments.push(other),
+        }
+    }
+    let slash = if path.ends_with('/') && !segments.is_empty() { "/" } else { "" };
+    format!("/{}{slash}", segments.join("/"))
+}
+
+/// A body as far as it was read.
+struct Arrived {
+    bytes: Vec<u8>,
+    /// Whether there was more of it.
+    cut: bool,
+}
+
+/// Reads a body up to a limit.
+async fn read(mut body: Incoming, limit: usize) -> Result<Arrived, Closed> {
+    let mut bytes = Vec::new();
+    while let Some(frame) = poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await {
+        let data: Bytes = frame.map_err(|_| Closed)?.into_data().unwrap_or_default();
+        let room = limit - bytes.len();
+        bytes.extend_from_slice(&data[..room.min(data.len())]);
+        if data.len() > room {
+            return Ok(Arrived { bytes, cut: true });
+        }
+    }
+    Ok(Arrived { bytes, cut: false })
+}

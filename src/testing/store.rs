@@ -1,0 +1,183 @@
+//! What arrived, what is to be answered, and the means to wait for more.
+//!
+//! One mutex and one condition variable: the server thread writes, any thread reads.
+use std::collections::{BTreeMap, VecDeque};
+use std::error::Error;
+use std::fmt;
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use super::reply::Reply;
+use super::request::Request;
+use super::span::Span;
+
+/// What the server thread and the callers share.
+#[derive(Debug, Default)]
+pub(super) struct Store {
+    state: Mutex<State>,
+    arrived: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    requests: Vec<Request>,
+    script: VecDeque<Reply>,
+    default_reply: Reply,
+    rates: Rates,
+    connections: usize,
+}
+
+/// The sampling rates that the Agent hands out, and which edition they are.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Rates {
+    pub(super) by_service: BTreeMap<String, f64>,
+    /// Empty before there were any rates.
+    pub(super) version: String,
+    edition: u64,
+}
+
+impl Store {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn next_reply(&self) -> Reply {
+        let mut state = self.state();
+        state.script.pop_front().unwrap_or_else(|| state.default_reply.clone())
+    }
+
+    pub(super) fn extend_script(&self, replies: impl IntoIterator<Item = Reply>) {
+        // Collected first: the iterator is the caller's code, and must not run under the lock.
+        let replies: Vec<_> = replies.into_iter().collect();
+        self.state().script.extend(replies);
+    }
+
+    pub(super) fn set_default_reply(&self, reply: Reply) {
+        self.state().default_reply = reply;
+    }
+
+    pub(super) fn rates(&self) -> Rates {
+        self.state().rates.clone()
+    }
+
+    pub(super) fn set_rates(&self, by_service: BTreeMap<String, f64>) {
+        let seconds = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+        let rates = &mut self.state().rates;
+        rates.edition += 1;
+        rates.version = format!("{seconds:x}-{:x}", rates.edition);
+        rates.by_service = by_service;
+    }
+
+    pub(super) fn connected(&self) {
+        self.state().connections += 1;
+    }
+
+    pub(super) fn connections(&self) -> usize {
+        self.state().connections
+    }
+
+    pub(super) fn record(&self, request: Request) {
+        self.state().requests.push(request);
+        self.arrived.notify_all();
+    }
+
+    pub(super) fn requests(&self) -> Vec<Request> {
+        self.state().requests.clone()
+    }
+
+    pub(super) fn chunks(&self) -> Vec<Vec<Span>> {
+        self.state().requests.iter().flat_map(|request| request.traces.iter().cloned()).collect()
+    }
+
+    pub(super) fn clear(&self) {
+        let mut state = self.state();
+        state.requests.clear();
+        state.script.clear();
+    }
+
+    pub(super) fn wait_for_requests(
+        &self,
+        wanted: usize,
+        limit: Duration,
+    ) -> Result<Vec<Request>, WaitError> {
+        let state = self.wait("requests", wanted, limit, |state| state.requests.len())?;
+        Ok(state.requests.clone())
+    }
+
+    pub(super) fn wait_for_spans(
+        &self,
+        wanted: usize,
+        limit: Duration,
+    ) -> Result<Vec<Span>, WaitError> {
+        let state = self.wait("spans", wanted, limit, State::span_count)?;
+        let traces = state.requests.iter().flat_map(|request| &request.traces);
+        Ok(traces.flatten().cloned().collect())
+    }
+
+    fn wait(
+        &self,
+        what: &'static str,
+        wanted: usize,
+        limit: Duration,
+        count: fn(&State) -> usize,
+    ) -> Result<MutexGuard<'_, State>, WaitError> {
+        let begin = Instant::now();
+        let (state, _) = self
+            .arrived
+            .wait_timeout_while(self.state(), limit, |state| count(state) < wanted)
+            .unwrap_or_else(PoisonError::into_inner);
+        let seen = count(&state);
+        if seen < wanted {
+            return Err(WaitError { what, wanted, seen, waited: begin.elapsed() });
+        }
+        Ok(state)
+    }
+}
+
+impl State {
+    fn span_count(&self) -> usize {
+        self.requests.iter().flat_map(|request| &request.traces).map(Vec::len).sum()
+    }
+}
+
+/// The time was up before everything had arrived.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+/// use opentelemetry_datadog_agent::testing::TestAgent;
+///
+/// let agent = TestAgent::start()?;
+/// let error = agent.wait_for_spans(1, Duration::ZERO).unwrap_err();
+/// assert_eq!((error.wanted(), error.seen()), (1, 0));
+/// # Ok::<(), std::io::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct WaitError {
+    what: &'static str,
+    wanted: usize,
+    seen: usize,
+    waited: Duration,
+}
+
+impl WaitError {
+    /// Returns how many were waited for.
+    pub fn wanted(&self) -> usize {
+        self.wanted
+    }
+
+    /// Returns how many were there in the end.
+    pub fn seen(&self) -> usize {
+        self.seen
+    }
+}
+
+impl fmt::Display for WaitError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { what, wanted, seen, waited } = self;
+        write!(f, "waited {waited:.1?} for {wanted} {what}, saw {seen}")
+    }
+}
+
+impl Error for WaitError {}
