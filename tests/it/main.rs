@@ -1,1 +1,4 @@
 //! One binary for all integration tests: they see the public API and the wire, nothing else.
+
+mod support;
+mod vectors;

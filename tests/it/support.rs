@@ -1,0 +1,56 @@
+//! What several test modules share.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use opentelemetry::trace::{SpanContext, SpanKind, Status, TraceFlags, TraceState};
+use opentelemetry::{InstrumentationScope, SpanId, TraceId};
+use opentelemetry_datadog_agent::testing::TestAgent;
+use opentelemetry_sdk::trace::{SpanData, SpanEvents, SpanLinks};
+
+/// Longest wait for something that should come at once.
+pub(crate) const SOON: Duration = Duration::from_secs(10);
+
+/// Starts an Agent of its own for a test.
+pub(crate) fn agent() -> TestAgent {
+    TestAgent::start().unwrap()
+}
+
+/// Polls a future to its end on this thread, as the processors of the SDK do.
+pub(crate) fn block_on<T>(future: impl Future<Output = T>) -> T {
+    futures_executor::block_on(future)
+}
+
+/// A plain root span of some milliseconds.
+pub(crate) fn span() -> SpanData {
+    let start_time = UNIX_EPOCH + Duration::from_secs(1_750_000_000);
+    SpanData {
+        span_context: context(0x11, 0x22),
+        parent_span_id: SpanId::INVALID,
+        parent_span_is_remote: false,
+        span_kind: SpanKind::Internal,
+        name: "work".into(),
+        start_time,
+        end_time: later(start_time),
+        attributes: Vec::new(),
+        dropped_attributes_count: 0,
+        events: SpanEvents::default(),
+        links: SpanLinks::default(),
+        status: Status::Unset,
+        instrumentation_scope: InstrumentationScope::default(),
+    }
+}
+
+/// A sampled local context.
+pub(crate) fn context(trace: u128, span: u64) -> SpanContext {
+    SpanContext::new(
+        TraceId::from(trace),
+        SpanId::from(span),
+        TraceFlags::SAMPLED,
+        false,
+        TraceState::NONE,
+    )
+}
+
+fn later(time: SystemTime) -> SystemTime {
+    time + Duration::from_millis(25)
+}
