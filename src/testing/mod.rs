@@ -45,7 +45,7 @@ mod waterfall;
 
 use std::collections::{BTreeMap, HashMap};
 use std::io;
-use std::sync::{Arc, mpsc as reply_channel};
+use std::sync::{Arc, Mutex, PoisonError, mpsc as reply_channel};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -75,8 +75,8 @@ pub struct TestAgent {
     address: Address,
     store: Arc<Store>,
     commands: mpsc::UnboundedSender<Command>,
-    /// Ends, without a message, when the thread does.
-    ended: reply_channel::Receiver<()>,
+    /// Ends, without a message, when the thread does. A mutex makes the Agent shareable.
+    ended: Mutex<reply_channel::Receiver<()>>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -111,8 +111,14 @@ impl TestAgent {
                 // Connections end with the runtime, before the thread is seen to have ended.
                 drop(runtime);
             })?;
-        let agent =
-            Self { url: address.url(), address, store, commands, ended, thread: Some(thread) };
+        let agent = Self {
+            url: address.url(),
+            address,
+            store,
+            commands,
+            ended: Mutex::new(ended),
+            thread: Some(thread),
+        };
         agent.listen(bound)?;
         Ok(agent)
     }
@@ -245,7 +251,8 @@ impl TestAgent {
 impl Drop for TestAgent {
     fn drop(&mut self) {
         let _ = self.commands.send(Command::Stop);
-        let outcome = self.ended.recv_timeout(STOP_TIMEOUT);
+        let ended = self.ended.get_mut().unwrap_or_else(PoisonError::into_inner);
+        let outcome = ended.recv_timeout(STOP_TIMEOUT);
         if outcome == Err(reply_channel::RecvTimeoutError::Disconnected) {
             // The thread is at its end: this does not block.
             let _ = self.thread.take().map(JoinHandle::join);
