@@ -33,6 +33,7 @@
 mod answer;
 mod builder;
 mod decode;
+mod normalize;
 mod reply;
 mod request;
 mod server;
@@ -61,6 +62,7 @@ pub use self::reply::Reply;
 pub use self::request::Request;
 pub use self::span::Span;
 pub use self::store::WaitError;
+pub use self::stored::{Decision, StoredSpan, StoredTrace};
 pub use self::waterfall::Waterfall;
 
 /// How long dropping an Agent waits for its thread: it only has to finish a decode.
@@ -173,6 +175,12 @@ impl TestAgent {
             }
         }
         traces
+    }
+
+    /// Returns what the Agent would store of the accepted requests: one entry per list of spans,
+    /// in order of arrival, also of those that it would drop by their priority.
+    pub fn stored(&self) -> Vec<StoredTrace> {
+        self.store.requests().iter().flat_map(stored::of_request).collect()
     }
 
     /// Returns the traces as a picture for people, in colours if standard output is a terminal and

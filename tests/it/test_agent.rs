@@ -7,5 +7,6 @@ mod client;
 mod decoding;
 mod faults;
 mod http;
+mod stored;
 mod violations;
 mod waterfall;
