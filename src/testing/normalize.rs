@@ -4,8 +4,10 @@
 //! if both sides made it. The Agent goes by the Unicode classes of letters and decimal digits; the
 //! standard library knows slightly wider ones, so a vowel sign or a fraction may be kept here.
 
-/// The longest tag value, in characters.
+/// How much of a tag value the Agent reads, in characters.
 const TAG_CHARS_MAX: usize = 200;
+/// How much of a tag value the Agent reads, in bytes.
+const TAG_BYTES_MAX: usize = 2 * TAG_CHARS_MAX;
 
 /// Returns the text cut to a number of bytes, between two characters.
 pub(super) fn cut(text: &str, bytes: usize) -> &str {
@@ -21,23 +23,20 @@ pub(super) fn cut_with_mark(text: &str, bytes: usize) -> String {
     if text.len() <= bytes { text.to_owned() } else { format!("{}...", cut(text, bytes)) }
 }
 
-/// Returns a tag value, such as a service: lower case, one `_` for what is not allowed.
+/// Returns a tag value, such as a service: lower case, one `_` for each run of what is not allowed,
+/// and none at the end.
 pub(super) fn tag_value(text: &str) -> String {
     let mut value = String::new();
-    let mut count = 0;
-    for c in text.chars().map(lower) {
-        if count == TAG_CHARS_MAX {
+    for (n, (at, c)) in text.char_indices().enumerate() {
+        if n == TAG_CHARS_MAX || at >= TAG_BYTES_MAX {
             break;
         }
-        let leads = c.is_alphabetic() || c.is_numeric() || c == ':';
-        if leads || (!value.is_empty() && matches!(c, '.' | '/' | '-')) {
+        let c = lower(c);
+        if c.is_alphabetic() || c.is_numeric() || matches!(c, ':' | '.' | '/' | '-') {
             value.push(c);
-        } else if value.is_empty() || value.ends_with('_') {
-            continue;
-        } else {
+        } else if !value.ends_with('_') {
             value.push('_');
         }
-        count += 1;
     }
     if value.ends_with('_') {
         value.pop();
@@ -89,7 +88,8 @@ mod tests {
             ("Prod ENV", "prod_env"),
             ("1love", "1love"),
             (":testing", ":testing"),
-            ("_-.foo__bar_", "foo_bar"),
+            ("  VALUE  ", "_value"),
+            ("--foo__bar_", "--foo_bar"),
             ("fun:k####y_ta@#g/1_@@#", "fun:k_y_ta_g/1"),
             ("#?", ""),
             ("İx", "İx"),

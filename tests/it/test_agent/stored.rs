@@ -36,6 +36,28 @@ fn texts_are_normalised() {
 }
 
 #[test]
+fn texts_are_normalised_as_in_the_tests_of_the_agent() {
+    let file: serde_json::Value =
+        serde_json::from_str(include_str!("../../vectors/normalize.json")).unwrap();
+    let mut checked = 0;
+    for vector in file["vectors"].as_array().unwrap() {
+        let input = &vector["input"];
+        let read: fn(&Span) -> &str = match vector["fn"].as_str().unwrap() {
+            "service" => |span| &span.service,
+            "name" => |span| &span.name,
+            "tag_value" => |span| &span.meta["env"],
+            // Tags are normalised by a rule that no field of a span goes by.
+            _ => continue,
+        };
+        let span =
+            stored_span(&format!(r#""service":{input},"name":{input},"meta":{{"env":{input}}}"#));
+        assert_eq!(read(&span), vector["output"].as_str().unwrap(), "{}", vector["id"]);
+        checked += 1;
+    }
+    assert!(checked >= 15, "only {checked} vectors fit");
+}
+
+#[test]
 fn a_missing_service_is_named_after_the_language() {
     let agent = TestAgent::start().unwrap();
     let body = br#"[[{"trace_id":1,"span_id":2}]]"#;
