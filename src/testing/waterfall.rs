@@ -269,10 +269,10 @@ fn widths(rows: &[Row]) -> [usize; COLUMNS] {
 /// Returns a duration of nanoseconds with three significant digits.
 #[expect(clippy::cast_precision_loss, reason = "three digits are shown")]
 fn duration(nanoseconds: i64) -> String {
+    const UNITS: [(i64, &str); 3] = [(1_000_000_000, "s"), (1_000_000, "ms"), (1_000, "µs")];
     if nanoseconds < 0 {
         return "<0 ns".to_owned();
     }
-    const UNITS: [(i64, &str); 3] = [(1_000_000_000, "s"), (1_000_000, "ms"), (1_000, "µs")];
     let Some((unit, name)) = UNITS.into_iter().find(|(unit, _)| nanoseconds >= *unit) else {
         return format!("{nanoseconds} ns");
     };

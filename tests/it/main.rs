@@ -1,4 +1,6 @@
 //! One binary for all integration tests: they see the public API and the wire, nothing else.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on says where")]
 
 mod support;
+mod test_agent;
 mod vectors;
