@@ -23,6 +23,9 @@ const GAP: usize = 2;
 /// The indentation that is drawn; deeper levels lose their outermost lines.
 const INDENT_MAX: usize = 24;
 
+/// The tags that tell what went wrong, the best first.
+const ERROR_TAGS: [&str; 3] = ["error.message", "error.msg", "error.type"];
+
 /// The colours that tell services apart, as ANSI codes.
 const SERVICE_COLORS: [&str; 5] = ["36", "32", "35", "34", "33"];
 const BOLD: &str = "1";
@@ -219,8 +222,8 @@ impl Row {
         cells[KIND] = printable(&span.span_type);
         cells[DURATION] = duration(span.duration);
         if span.error != 0 {
-            let message = span.meta.get("error.message").map_or("", String::as_str);
-            cells[ERROR] = printable(&format!("ERROR {message}"));
+            let message = ERROR_TAGS.iter().find_map(|key| span.meta.get(*key));
+            cells[ERROR] = printable(&format!("ERROR {}", message.map_or("", String::as_str)));
         }
         Self {
             cells,

@@ -129,6 +129,21 @@ fn every_span_is_printed_in_at_most_120_characters() {
 }
 
 #[test]
+fn a_failed_span_says_what_it_can() {
+    for (key, expected) in [
+        ("error.message", "ERROR boom"),
+        ("error.msg", "ERROR boom"),
+        ("error.type", "ERROR boom"),
+        ("x", "ERROR"),
+    ] {
+        let mut span = span(1, 0, 0, 1, ["a", "b", "c", "d"]);
+        span.error = 1;
+        span.meta.insert(key.to_owned(), "boom".to_owned());
+        assert!(Waterfall::new(vec![vec![span]]).to_string().ends_with(expected), "{key}");
+    }
+}
+
+#[test]
 fn colours_are_there_only_on_request_and_change_no_text() {
     let plain = Waterfall::new(vec![order()]);
     let colored = plain.clone().with_colors(true).to_string();
