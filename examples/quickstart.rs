@@ -35,7 +35,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     match delivered {
         Ok(()) => println!("Your Agent took the trace too: look for service `shop`, env `demo`."),
         Err(_) => {
-            println!("No Agent answered at the configured address: the embedded one drew this.")
+            println!("No Agent answered at the configured address: the embedded one drew this.");
         }
     }
     Ok(())
