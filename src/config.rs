@@ -14,7 +14,7 @@ use std::time::Duration;
 use opentelemetry::{otel_debug, otel_warn};
 use opentelemetry_sdk::trace::SpanData;
 
-use crate::delivery::AgentAddress;
+use crate::delivery::{AgentAddress, DeliverySettings, Transport};
 use crate::mapping::{NamesHook, Options, SpanNames, SpanTypes};
 use crate::{BuildError, DatadogExporter};
 
@@ -30,8 +30,22 @@ const DEFAULT_TIMEOUT: Duration = Duration::from_secs(3);
 /// The longest time-out: the Agent closes a request that is not complete after 5 s.
 const MAX_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// Memory that waiting spans may take: a minute without an Agent at 5,000 spans/s, with room to spare.
+const DEFAULT_BUFFER_BYTES: usize = 64 * MIB;
+/// The smallest buffer: below this not even one request of the default size could wait.
+const MIN_BUFFER_BYTES: usize = MIB;
+/// Size of a request's body: large enough to amount to few requests, far below the Agent's limit.
+const DEFAULT_PAYLOAD_BYTES: usize = 4 * MIB;
+/// What a request's body may be set to. The Agent refuses 25 MiB and more.
+const PAYLOAD_BYTES: std::ops::RangeInclusive<usize> = 16 * 1024..=24 * MIB;
+const MIB: usize = 1024 * 1024;
+
 /// What an agent address looks like, for messages.
-const ADDRESS_FORM: &str = "http://host:port or unix:///path/to/socket";
+const ADDRESS_FORM: &str = if cfg!(feature = "rustls") {
+    "http://host:port, https://host:port or unix:///path/to/socket"
+} else {
+    "http://host:port or unix:///path/to/socket (https needs the feature `rustls`)"
+};
 /// What a time-out looks like, for messages.
 const TIMEOUT_FORM: &str = "more than 0 and at most 5 seconds";
 
@@ -49,6 +63,7 @@ pub(crate) const VARIABLES: &[(&str, &str)] = &[
     ("DD_TRACE_ENABLED",               "on/off"),
     ("DD_TRACE_REPORT_HOSTNAME",       "hostname tag"),
     ("DD_HOSTNAME",                    "hostname tag"),
+    ("DD_EXTERNAL_ENV",                "container"),
 ];
 
 /// Builds a [`DatadogExporter`].
@@ -64,6 +79,9 @@ pub struct DatadogExporterBuilder {
     version: Option<String>,
     tags: Vec<(String, String)>,
     timeout: Option<Duration>,
+    buffer_bytes: Option<usize>,
+    payload_bytes: Option<usize>,
+    transport: Option<Arc<dyn Transport>>,
     types: SpanTypes,
     names: Option<NamesHook>,
 }
@@ -122,6 +140,31 @@ impl DatadogExporterBuilder {
         self
     }
 
+    /// Sets how much memory spans may take that wait for the Agent, in bytes: 1 MiB or more, otherwise
+    /// 64 MiB.
+    ///
+    /// Waiting spans are compressed about tenfold. When the buffer is full the oldest go first, and are
+    /// counted.
+    pub fn with_buffer_bytes(mut self, bytes: usize) -> Self {
+        self.buffer_bytes = Some(bytes);
+        self
+    }
+
+    /// Sets how large the body of a request may be, in bytes: 16 KiB to 24 MiB, otherwise 4 MiB.
+    ///
+    /// Larger batches are cut between traces, then between spans; a single larger span is sent alone.
+    /// If the Agent, or a proxy before it, refuses a body as too large, it is halved and sent again.
+    pub fn with_payload_bytes(mut self, bytes: usize) -> Self {
+        self.payload_bytes = Some(bytes);
+        self
+    }
+
+    /// Sets a transport of your own; address settings then mean nothing.
+    pub fn with_transport(mut self, transport: impl Transport) -> Self {
+        self.transport = Some(Arc::new(transport));
+        self
+    }
+
     /// Sets which span types are sent: the documented four, or the Agent's own.
     pub fn with_span_types(mut self, types: SpanTypes) -> Self {
         self.types = types;
@@ -171,7 +214,10 @@ impl DatadogExporterBuilder {
         }
         otel_debug!(
             name: "DatadogExporter.Built",
-            agent = settings.address.to_string(),
+            agent = settings.delivery.address.to_string(),
+            timeout = format!("{:?}", settings.delivery.timeout),
+            buffer_bytes = settings.delivery.buffer_bytes,
+            payload_bytes = settings.delivery.payload_bytes,
             enabled = settings.enabled,
             options = format!("{:?}", settings.options)
         );
@@ -195,10 +241,8 @@ impl fmt::Debug for DatadogExporterBuilder {
 /// Everything that is decided before the first span.
 #[derive(Debug)]
 pub(crate) struct Settings {
-    /// Where the Agent is.
-    pub(crate) address: AgentAddress,
-    /// How long a request may take.
-    pub(crate) timeout: Duration,
+    /// What delivery is told.
+    pub(crate) delivery: DeliverySettings,
     /// Whether spans are sent at all.
     pub(crate) enabled: bool,
     /// What the mapping is told.
@@ -232,6 +276,22 @@ impl Settings {
             Some(timeout) => timeout,
             None => variables.timeout(),
         };
+        let buffer_bytes = builder.buffer_bytes.unwrap_or(DEFAULT_BUFFER_BYTES);
+        if buffer_bytes < MIN_BUFFER_BYTES {
+            return Err(BuildError::setting(
+                "with_buffer_bytes",
+                buffer_bytes.to_string(),
+                "at least 1048576",
+            ));
+        }
+        let payload_bytes = builder.payload_bytes.unwrap_or(DEFAULT_PAYLOAD_BYTES);
+        if !PAYLOAD_BYTES.contains(&payload_bytes) {
+            return Err(BuildError::setting(
+                "with_payload_bytes",
+                payload_bytes.to_string(),
+                "16384 to 25165824",
+            ));
+        }
         let mut tags: Vec<_> = builder.tags;
         tags.reverse();
         if let Some((_, value)) = tags.iter().find(|(key, _)| key.is_empty()) {
@@ -260,7 +320,15 @@ impl Settings {
             runtime_id: runtime_id(),
         };
         let enabled = variables.flag("DD_TRACE_ENABLED", true);
-        Ok(Self { address, timeout, enabled, options, warnings: variables.warnings })
+        let delivery = DeliverySettings {
+            address,
+            transport: builder.transport,
+            timeout,
+            buffer_bytes,
+            payload_bytes,
+            external_env: variables.text("DD_EXTERNAL_ENV"),
+        };
+        Ok(Self { delivery, enabled, options, warnings: variables.warnings })
     }
 }
 

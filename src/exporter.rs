@@ -1,6 +1,6 @@
 //! [`DatadogExporter`]: group, map, encode, send; nothing else.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -11,14 +11,15 @@ use opentelemetry_sdk::trace::{SpanData, SpanExporter};
 
 use crate::BuildError;
 use crate::config::{DatadogExporterBuilder, Settings};
-use crate::delivery::{Delivery, Parcel, SendError};
-use crate::encoding::payload::{Payload, Payloads};
-use crate::encoding::{Json, Sink, SpanWriter, Wire};
+use crate::delivery::{Delivery, ExporterHandle, Reason};
+use crate::encoding::{Json, Payload, Payloads, Sink, SpanWriter};
 use crate::mapping::{self, Options, Place, ResourceFacts, Scratch};
 use crate::traces::{self, Grouping};
 
+/// How long a flush by the processor may take.
+const FLUSH_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long dropping an exporter that was not shut down may take.
-const DROP_TIMEOUT: Duration = Duration::from_secs(5);
+const DROP_TIMEOUT: Duration = Duration::from_secs(2);
 
 type Prepared = <SpanWriter<'static, Json> as Sink>::Prepared;
 
@@ -40,27 +41,27 @@ type Prepared = <SpanWriter<'static, Json> as Sink>::Prepared;
 /// ```
 #[derive(Debug)]
 pub struct DatadogExporter {
-    enabled: bool,
     options: Options,
     facts: ResourceFacts<Prepared>,
     encoder: Mutex<Encoder>,
-    delivery: Delivery,
+    /// `None` if the exporter is switched off.
+    delivery: Option<Delivery>,
     is_shut_down: AtomicBool,
     notices: Notices,
 }
 
 /// What one batch after the other reuses.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Encoder {
     grouping: Grouping,
     scratch: Scratch,
     payloads: Payloads<Json>,
 }
 
-/// What is counted, and said once.
+/// What is said once.
 #[derive(Debug, Default)]
 struct Notices {
-    skipped: AtomicU64,
+    skipped: AtomicBool,
     equal_ids: AtomicBool,
     hook_panicked: AtomicBool,
 }
@@ -72,26 +73,36 @@ impl DatadogExporter {
     }
 
     pub(crate) fn start(settings: Settings) -> Result<Self, BuildError> {
-        let delivery = Delivery::start(settings.address, settings.timeout)?;
+        let payload_bytes = settings.delivery.payload_bytes;
+        let delivery =
+            if settings.enabled { Some(Delivery::start(settings.delivery)?) } else { None };
         let no_resource = Resource::builder_empty().build();
         Ok(Self {
-            enabled: settings.enabled,
             facts: ResourceFacts::new::<SpanWriter<'_, Json>>(&no_resource, &settings.options),
             options: settings.options,
-            encoder: Mutex::default(),
+            encoder: Mutex::new(Encoder {
+                grouping: Grouping::default(),
+                scratch: Scratch::default(),
+                payloads: Payloads::new(payload_bytes),
+            }),
             delivery,
             is_shut_down: AtomicBool::new(false),
             notices: Notices::default(),
         })
     }
 
-    /// Turns a batch into the bodies of requests.
+    /// Returns a handle that flushes this exporter and tells its counters, wherever the exporter goes.
+    pub fn handle(&self) -> ExporterHandle {
+        self.delivery.as_ref().map_or_else(ExporterHandle::of_nothing, Delivery::handle)
+    }
+
+    /// Turns a batch into payloads.
     fn encode(&self, batch: &[SpanData]) -> Vec<Payload> {
         let mut encoder = self.encoder.lock().unwrap_or_else(PoisonError::into_inner);
         let Encoder { grouping, scratch, payloads } = &mut *encoder;
         for trace in grouping.traces(batch) {
-            payloads.chunk(trace, |number, span, writer, origin| {
-                let place = if number == 0 { Place::First } else { Place::Later };
+            payloads.trace(trace, |span, is_first, writer, chunk| {
+                let place = if is_first { Place::First } else { Place::Later };
                 mapping::map(
                     &batch[*span as usize],
                     place,
@@ -100,7 +111,11 @@ impl DatadogExporter {
                     scratch,
                     writer,
                 );
-                origin.complete(&scratch.env, &scratch.version);
+                if is_first {
+                    chunk.begin(scratch.head);
+                }
+                chunk.complete(&scratch.env, &scratch.version);
+                scratch.has_priority
             });
         }
         self.notices.of_batch(batch, std::mem::take(&mut scratch.hook_panicked));
@@ -113,37 +128,23 @@ impl SpanExporter for DatadogExporter {
         if self.is_shut_down.load(Ordering::Acquire) {
             return Err(OTelSdkError::AlreadyShutdown);
         }
-        if !self.enabled {
-            return Ok(());
-        }
+        let Some(delivery) = &self.delivery else { return Ok(()) };
         let payloads = self.encode(&batch);
+        let sent: u64 = payloads.iter().map(|payload| u64::from(payload.span_count())).sum();
+        delivery.refuse(batch.len() as u64 - sent, Reason::Invalid);
         drop(batch);
-        let mut outcome = Ok(());
-        for payload in payloads {
-            let spans = payload.spans;
-            let parcel = Parcel {
-                body: payload.body,
-                chunks: payload.chunks,
-                content_type: Json::CONTENT_TYPE,
-            };
-            let reply = self.delivery.send(parcel).await.unwrap_or(Err(SendError::Closed));
-            if let Err(error) = reply {
-                outcome = Err(sdk_error(error, spans));
-            }
-        }
-        outcome
+        delivery.export(payloads).await
     }
 
-    /// Every export has its answer when it returns, so nothing is left to flush.
     fn force_flush(&self) -> OTelSdkResult {
-        Ok(())
+        self.handle().flush(FLUSH_TIMEOUT)
     }
 
     fn shutdown_with_timeout(&self, timeout: Duration) -> OTelSdkResult {
         if self.is_shut_down.swap(true, Ordering::AcqRel) {
             return Err(OTelSdkError::AlreadyShutdown);
         }
-        if self.delivery.close(timeout) { Ok(()) } else { Err(OTelSdkError::Timeout(timeout)) }
+        self.delivery.as_ref().map_or(Ok(()), |delivery| delivery.shutdown(timeout))
     }
 
     fn set_resource(&mut self, resource: &Resource) {
@@ -153,17 +154,16 @@ impl SpanExporter for DatadogExporter {
 
 impl Drop for DatadogExporter {
     fn drop(&mut self) {
-        if !self.is_shut_down.load(Ordering::Acquire) {
-            self.delivery.close(DROP_TIMEOUT);
-        }
+        // Whatever comes of it, nobody is left to be told.
+        let _ = self.shutdown_with_timeout(DROP_TIMEOUT);
     }
 }
 
 impl Notices {
-    /// Counts the spans that could not be sent, and says once what is odd about the spans.
+    /// Says once what is odd about the spans.
     fn of_batch(&self, batch: &[SpanData], hook_panicked: bool) {
         let skipped = batch.iter().filter(|span| !traces::is_sendable(span)).count() as u64;
-        if skipped > 0 && self.skipped.fetch_add(skipped, Ordering::Relaxed) == 0 {
+        if skipped > 0 && !self.skipped.swap(true, Ordering::Relaxed) {
             otel_warn!(
                 name: "DatadogExporter.SpansSkipped",
                 spans = skipped,
@@ -186,14 +186,5 @@ impl Notices {
                 message = "a span id equals the low half of its trace id: sent, though Datadog documents that they differ"
             );
         }
-    }
-}
-
-/// Says why spans were not delivered, in the terms of the SDK.
-fn sdk_error(error: SendError, spans: u32) -> OTelSdkError {
-    match error {
-        SendError::TimedOut(limit) => OTelSdkError::Timeout(limit),
-        SendError::Closed => OTelSdkError::AlreadyShutdown,
-        error => OTelSdkError::InternalFailure(format!("{spans} spans not delivered: {error}")),
     }
 }

@@ -62,6 +62,10 @@ mod delivery;
 pub mod testing;
 
 pub use config::DatadogExporterBuilder;
+pub use delivery::{
+    DroppedSpans, ExporterHandle, ExporterStats, Transport, TransportError, TransportRequest,
+    TransportResponse,
+};
 pub use error::BuildError;
 pub use exporter::DatadogExporter;
 pub use mapping::{SpanNames, SpanTypes};

@@ -83,7 +83,7 @@ fn the_agent_is_found_in_the_order_of_the_official_tracers() {
         (&[("DD_AGENT_HOST", "a b"), ("DD_TRACE_AGENT_PORT", "70000")], "http://localhost:8126"),
     ];
     for (variables, address) in rows {
-        assert_eq!(settings(variables).address.to_string(), address, "{variables:?}");
+        assert_eq!(settings(variables).delivery.address.to_string(), address, "{variables:?}");
     }
 }
 
@@ -94,7 +94,11 @@ fn the_socket_is_used_if_it_is_one_and_nothing_else_is_asked_for() {
             variables.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned())
         };
         let is_socket = |path: &Path| path == Path::new(DEFAULT_SOCKET);
-        Settings::resolve(DatadogExporter::builder(), find, is_socket).unwrap().address.to_string()
+        Settings::resolve(DatadogExporter::builder(), find, is_socket)
+            .unwrap()
+            .delivery
+            .address
+            .to_string()
     };
     assert_eq!(with_socket(&[]), format!("unix://{DEFAULT_SOCKET}"));
     assert_eq!(with_socket(&[("DD_AGENT_HOST", "h")]), "http://h:8126");
@@ -118,7 +122,7 @@ fn a_bad_variable_is_one_warning_and_the_next_source() {
         assert!(settings.warnings[0].contains(row.0), "{:?}", settings.warnings);
         assert!(!settings.warnings[0].contains("secret"), "{:?}", settings.warnings);
         assert!(settings.enabled);
-        assert_eq!(settings.timeout, Duration::from_secs(3));
+        assert_eq!(settings.delivery.timeout, Duration::from_secs(3));
     }
     assert_eq!(settings(&bad).warnings.len(), bad.len());
 }
@@ -132,7 +136,7 @@ fn other_variables_are_read() {
         ("DD_HOSTNAME", "box-1"),
     ]);
     assert!(!settings.enabled);
-    assert_eq!(settings.timeout, Duration::from_millis(500));
+    assert_eq!(settings.delivery.timeout, Duration::from_millis(500));
     assert_eq!(settings.options.hostname.as_deref(), Some("box-1"));
     let silent = self::settings(&[("DD_HOSTNAME", "box-1")]);
     assert_eq!(silent.options.hostname, None);
@@ -145,6 +149,9 @@ fn a_bad_value_in_code_is_an_error_that_names_setting_value_and_form() {
         (builder().with_agent_url("ftp://x"), "`with_agent_url` = \"ftp://x\": expected http://"),
         (builder().with_timeout(Duration::ZERO), "`with_timeout` = \"0ns\": expected"),
         (builder().with_timeout(Duration::from_secs(6)), "`with_timeout` = \"6s\""),
+        (builder().with_buffer_bytes(1), "`with_buffer_bytes` = \"1\": expected at least"),
+        (builder().with_payload_bytes(1), "`with_payload_bytes` = \"1\": expected"),
+        (builder().with_payload_bytes(25 << 20), "`with_payload_bytes`"),
         (builder().with_service(""), "`with_service` = \"\""),
         (builder().with_env(" "), "`with_env`"),
         (builder().with_version(""), "`with_version`"),

@@ -12,18 +12,27 @@ pub(crate) enum AgentAddress {
     Http(Url),
     /// A unix socket.
     Unix(PathBuf),
+    /// A Windows named pipe, by its full path.
+    Pipe(String),
 }
 
 impl AgentAddress {
-    /// Reads `http://host:port/prefix` or `unix:///path`.
+    /// Reads `http://host:port/prefix`, `unix:///path` or, on Windows, `windows:\\.\pipe\name`.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let text = text.trim();
+        if let Some(pipe) = text.strip_prefix("windows:") {
+            return (cfg!(windows) && pipe.starts_with(r"\\.\pipe\"))
+                .then(|| Self::Pipe(pipe.to_owned()));
+        }
         match text.split_once("://")? {
             (scheme, path) if scheme.eq_ignore_ascii_case("unix") => {
                 (cfg!(unix) && path.starts_with('/') && path.len() > 1)
                     .then(|| Self::Unix(path.into()))
             }
             (scheme, _) if scheme.eq_ignore_ascii_case("http") => Self::http(text),
+            (scheme, _) if cfg!(feature = "rustls") && scheme.eq_ignore_ascii_case("https") => {
+                Self::http(text)
+            }
             _ => None,
         }
     }
@@ -41,11 +50,12 @@ impl AgentAddress {
         Self::http(&url)
     }
 
-    /// Returns the URL of a path on the Agent. Over a socket the host name means nothing.
+    /// Returns the URL of a path on the Agent. Over a socket or a pipe the host name means nothing.
     pub(crate) fn url(&self, path: &str) -> Url {
+        let path = path.trim_start_matches('/');
         match self {
             Self::Http(base) => base.join(path).expect("a base and a plain path join"),
-            Self::Unix(_) => Url::parse("http://localhost/")
+            Self::Unix(_) | Self::Pipe(_) => Url::parse("http://localhost/")
                 .and_then(|base| base.join(path))
                 .expect("a base and a plain path join"),
         }
@@ -74,6 +84,7 @@ impl fmt::Display for AgentAddress {
                 write!(f, "{}", url.as_str().trim_end_matches('/'))
             }
             Self::Unix(path) => write!(f, "unix://{}", path.display()),
+            Self::Pipe(name) => write!(f, "windows:{name}"),
         }
     }
 }

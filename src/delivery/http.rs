@@ -1,117 +1,85 @@
-//! The HTTP form of a request: path, headers, TCP and unix socket.
+//! The HTTP form of [`Transport`], by `reqwest`: TCP, unix socket, Windows named pipe.
 //!
-//! The client never uses a proxy from the environment and never follows a redirect: traces stay with
-//! the Agent they are meant for. It is built, used and dropped on the worker's thread.
+//! It never uses a proxy from the environment and never follows a redirect: traces stay with the Agent
+//! they are meant for. The client is built, used and dropped on the worker's thread.
 
 use std::time::Duration;
 
-use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
+use async_trait::async_trait;
+use bytes::{Bytes, BytesMut};
 use reqwest::redirect::Policy;
-use reqwest::{Client, Url};
+use reqwest::{Client, Method};
 
-use super::{AgentAddress, Parcel, SendError};
-
-/// The documented path; a slash more or less is a 404 or a redirect.
-const PATH: &str = "v0.3/traces";
+use super::AgentAddress;
+use super::transport::{Transport, TransportError, TransportRequest, TransportResponse};
 
 /// Older Agents close a connection that was idle for 5 s: ours is closed before.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(4);
 
-/// Most of an answer that is read, in bytes. The Agent's own answers are below 100.
-const MAX_ANSWER: usize = 64 * 1024;
-/// Most of an answer that is reported, in bytes.
-const MAX_EXCERPT: usize = 200;
+/// Part of a request's time in which a connection must be there, so that a time-out while connecting is
+/// known as such: nothing was sent then.
+const CONNECT_SHARE: f64 = 0.8;
 
-/// Headers of every request. The language version is a lower bound: the compiler leaves no trace.
-const HEADERS: &[(&str, &str)] = &[
-    ("datadog-meta-lang", "rust"),
-    ("datadog-meta-lang-version", concat!(env!("CARGO_PKG_RUST_VERSION"), "+")),
-    ("datadog-meta-tracer-version", env!("CARGO_PKG_VERSION")),
-    // Without this the Agent answers 200 for a payload that it had no time for.
-    ("datadog-send-real-http-status", "1"),
-    // The mapping marks entry spans itself, since batches cut traces.
-    ("datadog-client-computed-top-level", "1"),
-];
+/// Most of an answer that is read, in bytes. The Agent's own answers are far below.
+const MAX_ANSWER: usize = 256 * 1024;
 
-/// The number of traces in the body; for the Agent's own statistics.
-const TRACE_COUNT: &str = "x-datadog-trace-count";
-
-/// Sends parcels to one Agent.
+/// Sends requests to one Agent.
 #[derive(Debug)]
 pub(super) struct HttpTransport {
     client: Client,
-    url: Url,
-    timeout: Duration,
+    address: AgentAddress,
 }
 
 impl HttpTransport {
-    pub(super) fn new(address: &AgentAddress, timeout: Duration) -> Result<Self, reqwest::Error> {
-        let mut builder = Client::builder()
+    pub(super) fn new(address: AgentAddress, timeout: Duration) -> Result<Self, reqwest::Error> {
+        let builder = Client::builder()
             .user_agent(concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION")))
-            .default_headers(HEADERS.iter().map(header).collect::<HeaderMap>())
             .no_proxy()
             .redirect(Policy::none())
             .http1_only()
             .tcp_nodelay(true)
             .pool_idle_timeout(IDLE_TIMEOUT)
-            .timeout(timeout);
-        #[cfg(unix)]
-        if let AgentAddress::Unix(path) = address {
-            builder = builder.unix_socket(path.clone());
-        }
-        Ok(Self { client: builder.build()?, url: address.url(PATH), timeout })
-    }
-
-    /// Sends one request. Any status of 200 to 299 is a success, whatever the body says.
-    pub(super) async fn send(&self, parcel: Parcel) -> Result<(), SendError> {
-        let request = self
-            .client
-            .put(self.url.clone())
-            .header(CONTENT_TYPE, HeaderValue::from_static(parcel.content_type))
-            .header(TRACE_COUNT, parcel.chunks)
-            .body(parcel.body);
-        let failed = |error: reqwest::Error| {
-            if error.is_timeout() {
-                SendError::TimedOut(self.timeout)
-            } else {
-                SendError::Unreachable(error.without_url().into())
-            }
+            .connect_timeout(timeout.mul_f64(CONNECT_SHARE));
+        let builder = match &address {
+            #[cfg(unix)]
+            AgentAddress::Unix(path) => builder.unix_socket(path.clone()),
+            #[cfg(windows)]
+            AgentAddress::Pipe(name) => builder.windows_named_pipe(name.clone()),
+            _ => builder,
         };
-        let mut response = request.send().await.map_err(failed)?;
-        let status = response.status();
-        // Read to the end, so that the connection can be used again.
-        let mut answer = Vec::new();
-        while let Some(part) = response.chunk().await.map_err(failed)? {
-            answer.extend_from_slice(&part);
-            if answer.len() > MAX_ANSWER {
+        Ok(Self { client: builder.build()?, address })
+    }
+}
+
+#[async_trait]
+impl Transport for HttpTransport {
+    async fn send(&self, request: TransportRequest) -> Result<TransportResponse, TransportError> {
+        let method =
+            Method::from_bytes(request.method.as_bytes()).map_err(TransportError::not_sent)?;
+        let url = self.address.url(request.path);
+        let headers = request.headers.iter();
+        let message = headers
+            .fold(self.client.request(method, url), |message, (name, value)| {
+                message.header(*name, value)
+            })
+            .body(request.body);
+        let mut response = message.send().await.map_err(failed)?;
+        let status = response.status().as_u16();
+        // Read to the end, so that the connection can be used again. The status decides: an answer that
+        // breaks off is an answer.
+        let mut body = BytesMut::new();
+        while let Ok(Some(part)) = response.chunk().await {
+            body.extend_from_slice(&part);
+            if body.len() > MAX_ANSWER {
                 break;
             }
         }
-        if status.is_success() {
-            return Ok(());
-        }
-        Err(SendError::Rejected { status: status.as_u16(), excerpt: excerpt(&answer) })
+        Ok(TransportResponse::new(status).with_body(Bytes::from(body)))
     }
 }
 
-fn header(row: &(&'static str, &'static str)) -> (reqwest::header::HeaderName, HeaderValue) {
-    (reqwest::header::HeaderName::from_static(row.0), HeaderValue::from_static(row.1))
-}
-
-/// Returns the start of an answer as one printable line.
-fn excerpt(answer: &[u8]) -> String {
-    let start = &answer[..answer.len().min(MAX_EXCERPT)];
-    let text = String::from_utf8_lossy(start);
-    text.trim().chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_excerpt_is_one_short_line() {
-        assert_eq!(excerpt(b"bad\r\n\x1b[31m\xff\n"), "bad   [31m\u{fffd}");
-        assert_eq!(excerpt(&[b'x'; 1_000]).len(), MAX_EXCERPT);
-    }
+fn failed(error: reqwest::Error) -> TransportError {
+    let is_sent = !error.is_connect() && !error.is_builder();
+    let error = error.without_url();
+    if is_sent { TransportError::unanswered(error) } else { TransportError::not_sent(error) }
 }

@@ -1,54 +1,167 @@
-//! Delivery: a payload in, delivered or failed out.
+//! Delivery: a payload in, delivered or counted out.
 //!
-//! One thread of ours owns the HTTP client and a current-thread runtime ([`worker`]), so no runtime of
-//! the application matters. Not here: spans. This folder moves bytes.
+//! `export` hands payloads to the [`buffer`] and pokes the [`worker`], one thread of ours that sends
+//! the oldest first and keeps what the Agent does not take ([`retry`] says which). Callers wait on a
+//! `futures` channel or a `Condvar`, never on a tokio primitive: under `block_on` inside a tokio task
+//! those use up tokio's budget and never wake again. Not here: spans. This folder moves bytes.
 
 mod address;
+mod buffer;
 mod http;
+mod identity;
+mod retry;
+mod shared;
+mod stats;
+mod transport;
+mod voice;
 mod worker;
 
-pub(crate) use address::AgentAddress;
-pub(crate) use worker::{Delivery, Parcel};
-
-use std::error::Error;
 use std::fmt;
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
 
-/// Why a payload was not delivered.
+use opentelemetry_sdk::error::{OTelSdkError, OTelSdkResult};
+
+use crate::BuildError;
+use crate::encoding::Payload;
+use shared::Shared;
+
+pub(crate) use address::AgentAddress;
+pub(crate) use stats::Reason;
+pub use stats::{DroppedSpans, ExporterStats};
+pub use transport::{Transport, TransportError, TransportRequest, TransportResponse};
+
+/// How long [`Delivery::export`] waits for the Agent's answer, and only if nothing else is outstanding.
+const EXPORT_WAIT: Duration = Duration::from_millis(100);
+
+/// What is left of a shutdown's time for the caller: the worker ends this much earlier.
+const SHUTDOWN_MARGIN: Duration = Duration::from_millis(100);
+
+/// What delivery is told.
 #[derive(Debug)]
-pub(crate) enum SendError {
-    /// The Agent answered with a status that means "no".
-    Rejected {
-        /// The HTTP status.
-        status: u16,
-        /// The start of the answer.
-        excerpt: String,
-    },
-    /// No answer was to be had.
-    Unreachable(Box<dyn Error + Send + Sync>),
-    /// No answer came in time.
-    TimedOut(Duration),
-    /// The worker is gone.
-    Closed,
+pub(crate) struct DeliverySettings {
+    /// Where the Agent is.
+    pub(crate) address: AgentAddress,
+    /// A transport of the user's own, in place of ours.
+    pub(crate) transport: Option<Arc<dyn Transport>>,
+    /// How long a request may take.
+    pub(crate) timeout: Duration,
+    /// Most memory of waiting payloads, in bytes.
+    pub(crate) buffer_bytes: usize,
+    /// Most bytes of a request's body.
+    pub(crate) payload_bytes: usize,
+    /// What a Kubernetes admission controller says about this process.
+    pub(crate) external_env: Option<String>,
 }
 
-impl fmt::Display for SendError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Rejected { status, excerpt } => {
-                write!(f, "the Agent answered {status}: {excerpt}")
-            }
-            Self::Unreachable(cause) => {
-                write!(f, "the Agent cannot be reached: {cause}")?;
-                let mut source = cause.source();
-                while let Some(cause) = source {
-                    write!(f, ": {cause}")?;
-                    source = cause.source();
-                }
-                Ok(())
-            }
-            Self::TimedOut(limit) => write!(f, "the Agent did not answer within {limit:?}"),
-            Self::Closed => write!(f, "the exporter is shut down"),
+/// The exporter's side of delivery.
+#[derive(Debug)]
+pub(crate) struct Delivery {
+    shared: Arc<Shared>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl Delivery {
+    /// Starts the worker.
+    pub(crate) fn start(settings: DeliverySettings) -> Result<Self, BuildError> {
+        let (shared, events) = Shared::new(settings.buffer_bytes, settings.payload_bytes);
+        let shared = Arc::new(shared);
+        let (started, start) = std::sync::mpsc::sync_channel(1);
+        let work = {
+            let shared = Arc::clone(&shared);
+            move || worker::run(settings, &shared, events, &started)
+        };
+        let thread = thread::Builder::new()
+            .name("datadog-exporter".to_owned())
+            .spawn(work)
+            .map_err(|error| BuildError::start("the exporter's thread", error))?;
+        start.recv().unwrap_or_else(|_| {
+            Err(BuildError::start("the exporter's thread", "it ended early"))
+        })?;
+        Ok(Self { shared, thread: Mutex::new(Some(thread)) })
+    }
+
+    /// Returns a handle for flushing and counters.
+    pub(crate) fn handle(&self) -> ExporterHandle {
+        ExporterHandle { shared: Arc::clone(&self.shared) }
+    }
+
+    /// Counts spans that are not sent at all.
+    pub(crate) fn refuse(&self, spans: u64, reason: Reason) {
+        self.shared.lock().buffer.refuse(spans, reason);
+    }
+
+    /// Takes payloads in. If nothing else is outstanding it waits for the Agent's answer, but not for
+    /// long; what is kept for a later try is no error.
+    pub(crate) async fn export(&self, payloads: Vec<Payload>) -> OTelSdkResult {
+        match self.shared.push(payloads, EXPORT_WAIT)? {
+            // A worker that ended has dropped the sender, and counted the spans.
+            Some(answer) => answer.await.unwrap_or(Err(OTelSdkError::AlreadyShutdown)),
+            None => Ok(()),
         }
+    }
+
+    /// Refuses what comes from now on, delivers what waits until the time is over, and ends the worker.
+    pub(crate) fn shutdown(&self, timeout: Duration) -> OTelSdkResult {
+        let deadline = Instant::now() + timeout;
+        if !self.shared.close(deadline - SHUTDOWN_MARGIN.min(timeout / 2)) {
+            return Err(OTelSdkError::AlreadyShutdown);
+        }
+        let Some(lost) = self.shared.wait_for_end(deadline) else {
+            return Err(OTelSdkError::Timeout(timeout));
+        };
+        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        // Its last act was to say that it ends.
+        let joined = thread.map_or(Ok(()), JoinHandle::join);
+        match (lost, joined) {
+            (0, Ok(())) => Ok(()),
+            (0, Err(_)) => {
+                Err(OTelSdkError::InternalFailure("the exporter's thread panicked".to_owned()))
+            }
+            (spans, _) => {
+                let cause = self.handle().stats().last_error.unwrap_or_default();
+                Err(OTelSdkError::InternalFailure(format!(
+                    "{spans} spans lost at shutdown: {cause}"
+                )))
+            }
+        }
+    }
+}
+
+/// Flushes one exporter and tells its counters. Cheap to clone; outlives the exporter.
+#[derive(Clone)]
+pub struct ExporterHandle {
+    shared: Arc<Shared>,
+}
+
+impl ExporterHandle {
+    /// A handle of an exporter that is switched off: nothing to flush, nothing to count.
+    pub(crate) fn of_nothing() -> Self {
+        let (shared, _) = Shared::new(0, 0);
+        Self { shared: Arc::new(shared) }
+    }
+
+    /// Waits until every span accepted so far is delivered.
+    ///
+    /// It blocks the thread. A batch processor holds spans back: flush the provider first, then this.
+    ///
+    /// # Errors
+    ///
+    /// `Timeout` if spans still wait when the time is over (they go on waiting for the Agent);
+    /// `InternalFailure` if spans were given up meanwhile; `AlreadyShutdown` if the exporter ended.
+    pub fn flush(&self, timeout: Duration) -> OTelSdkResult {
+        self.shared.flush(timeout)
+    }
+
+    /// Returns the counters as they are now.
+    pub fn stats(&self) -> ExporterStats {
+        self.shared.lock().buffer.stats()
+    }
+}
+
+impl fmt::Debug for ExporterHandle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ExporterHandle").field("stats", &self.stats()).finish()
     }
 }

@@ -1,116 +1,344 @@
 //! The worker: one thread that owns the HTTP client, a runtime and a telemetry suppression guard.
 //!
-//! All three are built, used and dropped there. Callers hand parcels over and wait on channels that
-//! are no tokio primitive: under `block_on` inside a tokio task those use up tokio's budget and never
-//! wake again.
+//! All three are built, used and dropped there. One request is under way at a time; what comes
+//! meanwhile waits in the buffer and is joined to the next. The loop decides under the lock and acts
+//! outside of it.
 
-use std::sync::mpsc;
-use std::sync::{Mutex, PoisonError};
-use std::thread;
-use std::time::Duration;
+use std::hash::{BuildHasher, RandomState};
+use std::sync::Arc;
+use std::sync::mpsc::SyncSender;
+use std::time::{Duration, Instant};
 
-use futures_channel::oneshot;
+use bytes::Bytes;
 use opentelemetry::Context;
-use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use opentelemetry_sdk::error::OTelSdkError;
+use tokio::runtime::Runtime;
+use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::time::{timeout, timeout_at};
 
+use super::buffer::Flight;
 use super::http::HttpTransport;
-use super::{AgentAddress, SendError};
+use super::retry::{Backoff, MAX_DOUBTFUL_RETRIES, Verdict, judge};
+use super::shared::{Phase, Shared, State};
+use super::stats::Reason;
+use super::transport::{Transport, TransportError, TransportRequest, TransportResponse};
+use super::voice::Voice;
+use super::{DeliverySettings, identity};
 use crate::BuildError;
 
-/// One request's body, and what its headers say.
+/// The documented path; a slash more or less is a 404 or a redirect.
+const PATH: &str = "/v0.3/traces";
+
+/// The longest wait between two tries once the exporter is closing.
+const CLOSING_DELAY: Duration = Duration::from_millis(250);
+
+/// Most of an answer that is reported, in bytes.
+const MAX_EXCERPT: usize = 200;
+
+/// What wakes the worker.
 #[derive(Debug)]
-pub(crate) struct Parcel {
-    /// The encoded document.
-    pub(crate) body: Vec<u8>,
-    /// Its traces.
-    pub(crate) chunks: u32,
-    /// Its format.
-    pub(crate) content_type: &'static str,
+pub(super) enum Event {
+    /// The shared state changed.
+    Poked,
+    /// The request under way has ended.
+    Answered(Answer),
 }
 
-/// What became of a parcel.
-pub(crate) type Reply = Result<(), SendError>;
+/// What came of a request.
+type Answer = Result<TransportResponse, TransportError>;
 
-struct Job {
-    parcel: Parcel,
-    reply: oneshot::Sender<Reply>,
+/// Runs the worker until the exporter is closed or gone. `started` is told once whether it can start.
+pub(super) fn run(
+    settings: DeliverySettings,
+    shared: &Arc<Shared>,
+    events: UnboundedReceiver<Event>,
+    started: &SyncSender<Result<(), BuildError>>,
+) {
+    let _guard = Context::enter_telemetry_suppressed_scope();
+    let _end = EndOnDrop(shared);
+    match Worker::build(settings, shared, events) {
+        Ok((runtime, mut worker)) => {
+            // Whoever started this thread waits for the word.
+            let _ = started.send(Ok(()));
+            runtime.block_on(worker.work());
+            drop(worker);
+            // A name lookup that hangs must not hold the thread.
+            runtime.shutdown_background();
+        }
+        Err(error) => drop(started.send(Err(error))),
+    }
 }
 
-/// The callers' side of the worker.
-#[derive(Debug)]
-pub(crate) struct Delivery {
-    /// Gone once the exporter is shut down. Nobody sends without waiting for the reply, so the queue is
-    /// as long as the number of exports under way: one, with the processors of the SDK.
-    jobs: Mutex<Option<UnboundedSender<Job>>>,
-    /// Disconnected once the worker has ended.
-    ended: Mutex<mpsc::Receiver<()>>,
+/// Says that the worker ended, also if a transport of the user's panicked.
+struct EndOnDrop<'a>(&'a Arc<Shared>);
+
+impl Drop for EndOnDrop<'_> {
+    fn drop(&mut self) {
+        self.0.end();
+    }
 }
 
-impl Delivery {
-    /// Starts the worker.
-    pub(crate) fn start(address: AgentAddress, timeout: Duration) -> Result<Self, BuildError> {
-        let (jobs, queue) = unbounded_channel();
-        let (started, start) = mpsc::sync_channel(1);
-        let (alive, ended) = mpsc::sync_channel::<()>(0);
-        let work = move || {
-            let _guard = Context::enter_telemetry_suppressed_scope();
-            let _alive = alive;
-            match build(&address, timeout) {
-                Ok((runtime, transport)) => {
-                    let _ = started.send(Ok(()));
-                    runtime.block_on(deliver(queue, transport));
-                }
-                Err(error) => {
-                    let _ = started.send(Err(error));
+struct Worker<'a> {
+    shared: &'a Shared,
+    events: UnboundedReceiver<Event>,
+    transport: Arc<dyn Transport>,
+    headers: Vec<(&'static str, String)>,
+    timeout: Duration,
+    backoff: Backoff,
+    random: RandomState,
+    /// When the next try may be made.
+    next_try: Instant,
+    /// Whether the Agent ever answered.
+    was_reached: bool,
+    /// Whether a try was made since the exporter began to close.
+    tried_to_close: bool,
+    voice: Voice,
+}
+
+/// What to do next.
+enum Step {
+    Send(Flight),
+    Wait(Option<Instant>),
+    End,
+}
+
+impl<'a> Worker<'a> {
+    fn build(
+        settings: DeliverySettings,
+        shared: &'a Shared,
+        events: UnboundedReceiver<Event>,
+    ) -> Result<(Runtime, Self), BuildError> {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(|error| BuildError::start("the exporter's runtime", error))?;
+        let agent = settings.address.to_string();
+        let headers = identity::headers(settings.external_env.as_deref());
+        let transport = match settings.transport {
+            Some(transport) => transport,
+            None => HttpTransport::new(settings.address, settings.timeout)
+                .map(|transport| Arc::new(transport) as Arc<dyn Transport>)
+                .map_err(|error| BuildError::start("the HTTP client", error))?,
+        };
+        let worker = Self {
+            shared,
+            events,
+            transport,
+            headers,
+            timeout: settings.timeout,
+            backoff: Backoff::default(),
+            random: RandomState::new(),
+            next_try: Instant::now(),
+            was_reached: false,
+            tried_to_close: false,
+            voice: Voice::new(agent),
+        };
+        Ok((runtime, worker))
+    }
+
+    async fn work(&mut self) {
+        let shared = self.shared;
+        loop {
+            let step = self.next_step(&mut shared.lock());
+            match step {
+                Step::Send(flight) => self.send(flight).await,
+                Step::Wait(until) => self.wait(until).await,
+                Step::End => return,
+            }
+        }
+    }
+
+    fn next_step(&mut self, state: &mut State) -> Step {
+        let now = Instant::now();
+        if let Phase::Closing(deadline) = state.phase {
+            // An Agent that was never there will not come now: one try is enough.
+            let never_there = !self.was_reached && self.tried_to_close;
+            if state.buffer.is_idle() || now >= deadline || never_there {
+                return Step::End;
+            }
+            self.next_try = self.next_try.min(now + CLOSING_DELAY);
+        }
+        if std::mem::take(&mut state.is_urgent) {
+            self.next_try = now;
+        }
+        if now >= self.next_try {
+            if let Some(flight) = state.buffer.take() {
+                return Step::Send(flight);
+            }
+            return Step::Wait(None);
+        }
+        let until = if state.buffer.is_idle() { None } else { Some(self.next_try) };
+        match state.phase {
+            Phase::Closing(deadline) => {
+                Step::Wait(Some(until.map_or(deadline, |until| until.min(deadline))))
+            }
+            _ => Step::Wait(until),
+        }
+    }
+
+    /// Sends one request and deals with its outcome.
+    async fn send(&mut self, mut flight: Flight) {
+        let body = Bytes::from(flight.payload().take_bytes());
+        let request = self.request(
+            flight.payload().format.content_type,
+            flight.payload().chunk_count(),
+            &body,
+        );
+        let sending = tokio::spawn(send(Arc::clone(&self.transport), request, self.timeout));
+        let events = self.shared.events();
+        tokio::spawn(async move {
+            let answer = sending.await;
+            let answer = answer
+                .unwrap_or_else(|_| Err(TransportError::unanswered("the transport panicked")));
+            // Nobody listens once the worker gave up.
+            let _ = events.send(Event::Answered(answer));
+        });
+        while let Some(deadline) = self.deadline_in_flight(Instant::now()) {
+            if let Some(Event::Answered(answer)) = self.next_event(deadline).await {
+                // The last copy of the body is ours again, so this moves no bytes.
+                flight.payload().put_bytes(body.into());
+                return self.land(flight, answer);
+            }
+        }
+    }
+
+    fn request(&self, content_type: &'static str, chunks: u32, body: &Bytes) -> TransportRequest {
+        let mut headers = self.headers.clone();
+        headers.push(("content-type", content_type.to_owned()));
+        headers.push(("x-datadog-trace-count", chunks.to_string()));
+        TransportRequest { method: "PUT", path: PATH, headers, body: body.clone() }
+    }
+
+    /// While a request is under way: lets the waiting export go in time, and returns when to look again;
+    /// nothing once the exporter has to end.
+    fn deadline_in_flight(&self, now: Instant) -> Option<Option<Instant>> {
+        let mut state = self.shared.lock();
+        if state.waiter.as_ref().is_some_and(|waiter| waiter.deadline <= now) {
+            state.release_waiter();
+        }
+        let waiter = state.waiter.as_ref().map(|waiter| waiter.deadline);
+        match state.phase {
+            Phase::Closing(deadline) if deadline <= now => None,
+            Phase::Closing(deadline) => {
+                Some(Some(waiter.map_or(deadline, |waiter| waiter.min(deadline))))
+            }
+            _ => Some(waiter),
+        }
+    }
+
+    /// Deals with what came of a request.
+    fn land(&mut self, mut flight: Flight, answer: Answer) {
+        let now = Instant::now();
+        let verdict = judge(&answer);
+        let cause = describe(&answer);
+        let bytes = flight.payload().len();
+        self.was_reached |= answer.is_ok();
+
+        let mut state = self.shared.lock();
+        self.tried_to_close |= matches!(state.phase, Phase::Closing(_));
+        let stats = state.buffer.stats_mut();
+        stats.is_reachable = Some(answer.is_ok());
+        if verdict != Verdict::Delivered {
+            stats.last_error = Some(cause.clone());
+        }
+        match verdict {
+            Verdict::Delivered => {
+                state.buffer.delivered(&flight, bytes);
+                self.backoff.reset();
+                self.next_try = now;
+                self.voice.delivered(&state.buffer.stats());
+            }
+            Verdict::Keep => self.keep(&mut state, flight, verdict, &cause),
+            Verdict::Doubtful if flight.doubt() <= MAX_DOUBTFUL_RETRIES => {
+                self.keep(&mut state, flight, verdict, &cause);
+            }
+            Verdict::Doubtful => {
+                state.buffer.drop_flight(&flight, Reason::Unacknowledged);
+                self.gave_up(&mut state, &cause);
+            }
+            Verdict::Halve => {
+                if !state.buffer.halve(flight) {
+                    self.gave_up(&mut state, &cause);
                 }
             }
-        };
-        let thread = thread::Builder::new().name("datadog-exporter".to_owned());
-        thread.spawn(work).map_err(|error| BuildError::start("the exporter's thread", error))?;
-        start.recv().unwrap_or_else(|_| {
-            Err(BuildError::start("the exporter's thread", "it ended early"))
-        })?;
-        Ok(Self { jobs: Mutex::new(Some(jobs)), ended: Mutex::new(ended) })
-    }
-
-    /// Hands a parcel over; the receiver tells what became of it.
-    pub(crate) fn send(&self, parcel: Parcel) -> oneshot::Receiver<Reply> {
-        let (reply, receiver) = oneshot::channel();
-        let jobs = self.jobs.lock().unwrap_or_else(PoisonError::into_inner);
-        match &*jobs {
-            // A worker that ended drops the job, and with it the sender: the receiver is told.
-            Some(jobs) => drop(jobs.send(Job { parcel, reply })),
-            None => drop(reply.send(Err(SendError::Closed))),
+            Verdict::Refused => {
+                state.buffer.drop_flight(&flight, Reason::Rejected);
+                self.gave_up(&mut state, &cause);
+            }
         }
-        receiver
+        self.shared.announce(&mut state);
     }
 
-    /// Lets the worker finish what it has and end; says whether it did so in time.
-    pub(crate) fn close(&self, timeout: Duration) -> bool {
-        drop(self.jobs.lock().unwrap_or_else(PoisonError::into_inner).take());
-        let ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner);
-        ended.recv_timeout(timeout) == Err(mpsc::RecvTimeoutError::Disconnected)
+    /// Puts the payload back and waits before the next try. The export that waits for it need not.
+    fn keep(&mut self, state: &mut State, flight: Flight, verdict: Verdict, cause: &str) {
+        let now = Instant::now();
+        let delay = self.backoff.after_failure(verdict, self.random.hash_one(now));
+        self.next_try = now + delay;
+        state.buffer.keep(flight);
+        if !delay.is_zero() {
+            state.release_waiter();
+            self.voice.lost(now, cause, state.buffer.stats());
+        }
+    }
+
+    fn gave_up(&mut self, state: &mut State, cause: &str) {
+        if let Some(waiter) = &mut state.waiter {
+            waiter.result = Err(OTelSdkError::InternalFailure(format!("spans given up: {cause}")));
+        }
+        self.voice.refused(Instant::now(), cause, &state.buffer.stats());
+    }
+
+    /// Waits for a change, until then at the latest.
+    async fn wait(&mut self, until: Option<Instant>) {
+        // An answer that comes now is of a request that was given up.
+        let _ = self.next_event(until).await;
+    }
+
+    async fn next_event(&mut self, until: Option<Instant>) -> Option<Event> {
+        let event = match until {
+            Some(until) => timeout_at(until.into(), self.events.recv()).await.ok()?,
+            None => self.events.recv().await,
+        };
+        if matches!(event, Some(Event::Poked)) {
+            self.shared.is_read();
+        }
+        event
     }
 }
 
-fn build(
-    address: &AgentAddress,
-    timeout: Duration,
-) -> Result<(tokio::runtime::Runtime, HttpTransport), BuildError> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| BuildError::start("the exporter's runtime", error))?;
-    let transport = HttpTransport::new(address, timeout)
-        .map_err(|error| BuildError::start("the HTTP client", error))?;
-    Ok((runtime, transport))
+/// Sends a request within the time-out. Whether it was sent is unknown once the time is over.
+async fn send(transport: Arc<dyn Transport>, request: TransportRequest, limit: Duration) -> Answer {
+    match timeout(limit, transport.send(request)).await {
+        Ok(answer) => answer,
+        Err(_) => Err(TransportError::unanswered(format!("no answer within {limit:?}"))),
+    }
 }
 
-/// Sends parcels in order until the exporter is closed.
-async fn deliver(mut queue: UnboundedReceiver<Job>, transport: HttpTransport) {
-    while let Some(Job { parcel, reply }) = queue.recv().await {
-        let outcome = transport.send(parcel).await;
-        // The caller may have given up; then nobody wants to know.
-        let _ = reply.send(outcome);
+/// Says in a line what went wrong.
+fn describe(answer: &Answer) -> String {
+    match answer {
+        Ok(response) => {
+            format!("the Agent answered {}: {}", response.status, excerpt(&response.body))
+        }
+        Err(error) if error.is_sent() => format!("the Agent did not answer: {error}"),
+        Err(error) => format!("the Agent cannot be reached: {error}"),
+    }
+}
+
+/// Returns the start of an answer as one printable line.
+fn excerpt(answer: &[u8]) -> String {
+    let start = &answer[..answer.len().min(MAX_EXCERPT)];
+    let text = String::from_utf8_lossy(start);
+    text.trim().chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_excerpt_is_one_short_line() {
+        assert_eq!(excerpt(b"bad\r\n\x1b[31m\xff\n"), "bad   [31m\u{fffd}");
+        assert_eq!(excerpt(&[b'x'; 1_000]).len(), MAX_EXCERPT);
     }
 }

@@ -1,5 +1,6 @@
 //! [`Wire`] for JSON. `serde_json` escapes, formats numbers and writes into the body.
 
+use super::wire::{Format, add_head, rebuild_chunk};
 use super::{Text, Wire};
 
 /// Writes one scalar as JSON, through `serde_json`.
@@ -17,7 +18,17 @@ pub(crate) enum Json {}
 const EXACT_INTEGER: f64 = 9_007_199_254_740_992.0;
 
 impl Wire for Json {
-    const CONTENT_TYPE: &'static str = "application/json";
+    const FORMAT: &'static Format = &Format {
+        content_type: "application/json",
+        header: 1,
+        footer: 1,
+        separator: b",",
+        close: |out, _| out.push(b']'),
+        rebuild_chunk: rebuild_chunk::<Self>,
+        add_head: add_head::<Self>,
+    };
+
+    const META_AT: usize = r#"{"meta":{"#.len();
 
     fn open_list(out: &mut Vec<u8>) -> usize {
         out.push(b'[');
@@ -35,6 +46,12 @@ impl Wire for Json {
 
     fn close_map(out: &mut Vec<u8>, _at: usize, _len: u32) {
         out.push(b'}');
+    }
+
+    fn grow_map(_out: &mut [u8]) {}
+
+    fn is_map_end(rest: &[u8]) -> bool {
+        rest.starts_with(b"}")
     }
 
     fn item(out: &mut Vec<u8>, index: u32) {

@@ -5,15 +5,16 @@
 //! here returns a `Result`. Not here: what a span means. This folder does not know OpenTelemetry.
 
 mod json;
-pub(crate) mod payload;
+mod payload;
 mod span;
 mod wire;
 
 use std::fmt;
 
 pub(crate) use json::Json;
+pub(crate) use payload::{Head, Payload, Payloads};
 pub(crate) use span::{Buffers, SpanWriter};
-pub(crate) use wire::Wire;
+pub(crate) use wire::{Format, Wire};
 
 /// Receives one Datadog span, piece by piece.
 ///

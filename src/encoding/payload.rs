@@ -1,24 +1,24 @@
-//! Payloads: what one request carries.
+//! Payloads: what one request carries, cut only where it may be cut.
 //!
-//! The Agent takes env, version and host name of a request from its first chunk, for all of them: so
-//! chunks that differ in env or version go to different payloads. (The host name is the same for the
-//! whole process.) A chunk is written at the end of the payload that was used last and moved if it
-//! turns out to belong elsewhere, which is rare.
+//! A payload is a complete document plus marks that say where its chunks and spans are, so that
+//! delivery can join waiting payloads and halve refused ones by moving bytes, without encoding again.
+//!
+//! The Agent takes env and version of a request from its chunks, for all of them: so chunks that
+//! differ in either go to different payloads. (The host name is the same for the whole process.) A
+//! chunk is written at the end of the payload that was used last and moved if it turns out to belong
+//! elsewhere, which is rare.
 
-use super::{Buffers, SpanWriter, Wire};
+use super::{Buffers, Format, SpanWriter, Wire};
 
-/// The body of one request, and what it holds.
-#[derive(Debug, Default)]
+/// A complete document, and where its parts are.
+#[derive(Clone, Debug)]
 pub(crate) struct Payload {
-    /// The whole document.
-    pub(crate) body: Vec<u8>,
-    /// Its chunks.
-    pub(crate) chunks: u32,
-    /// The spans of all its chunks.
-    pub(crate) spans: u32,
+    /// What the wire does, for whoever moves the bytes.
+    pub(crate) format: &'static Format,
     origin: Origin,
-    /// Where the header of the document is.
-    header: usize,
+    bytes: Vec<u8>,
+    chunks: Vec<Chunk>,
+    spans: Vec<SpanMark>,
 }
 
 /// What all chunks of a request share.
@@ -30,10 +30,56 @@ pub(crate) struct Origin {
     pub(crate) version: String,
 }
 
-impl Origin {
+/// What the first span of a chunk says for the whole chunk; repeated if a chunk has to be cut.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) struct Head {
+    /// High half of the trace id; zero without one.
+    pub(crate) trace_id_high: u64,
+    /// The sampling priority.
+    pub(crate) priority: f64,
+}
+
+/// The spans of one trace in one payload.
+#[derive(Clone, Copy, Debug)]
+struct Chunk {
+    /// First byte, behind the separator.
+    start: u32,
+    /// First byte behind it.
+    end: u32,
+    /// How many spans it has.
+    spans: u32,
+    head: Head,
+}
+
+/// Where a span is in its chunk.
+#[derive(Clone, Copy, Debug)]
+struct SpanMark {
+    /// First byte, from the start of the chunk.
+    start: u32,
+    /// First byte behind it, likewise.
+    end: u32,
+    /// The first entry of `metrics`, from the start of the span.
+    metrics: u32,
+    /// Whether it says the priority itself.
+    has_priority: bool,
+}
+
+/// What the mapping tells about the chunk that it writes.
+#[derive(Debug, Default)]
+pub(crate) struct ChunkFacts {
+    origin: Origin,
+    head: Head,
+}
+
+impl ChunkFacts {
+    /// Takes what the first span says for the chunk.
+    pub(crate) fn begin(&mut self, head: Head) {
+        self.head = head;
+    }
+
     /// Takes what a span says and the spans before it did not: the Agent does the same.
     pub(crate) fn complete(&mut self, env: &str, version: &str) {
-        for (known, said) in [(&mut self.env, env), (&mut self.version, version)] {
+        for (known, said) in [(&mut self.origin.env, env), (&mut self.origin.version, version)] {
             if known.is_empty() {
                 known.push_str(said);
             }
@@ -41,8 +87,190 @@ impl Origin {
     }
 
     fn clear(&mut self) {
-        self.env.clear();
-        self.version.clear();
+        self.origin.env.clear();
+        self.origin.version.clear();
+        self.head = Head::default();
+    }
+}
+
+impl Payload {
+    fn new<W: Wire>(origin: Origin) -> Self {
+        let mut bytes = Vec::new();
+        W::open_list(&mut bytes);
+        Self { format: W::FORMAT, origin, bytes, chunks: Vec::new(), spans: Vec::new() }
+    }
+
+    /// An empty one of the same form and origin.
+    fn empty(&self) -> Self {
+        Self {
+            format: self.format,
+            origin: self.origin.clone(),
+            bytes: self.bytes[..self.format.header].to_vec(),
+            chunks: Vec::new(),
+            spans: Vec::new(),
+        }
+    }
+
+    /// How many chunks it has.
+    pub(crate) fn chunk_count(&self) -> u32 {
+        count(self.chunks.len())
+    }
+
+    /// How many spans it has.
+    pub(crate) fn span_count(&self) -> u32 {
+        count(self.spans.len())
+    }
+
+    /// Bytes of the document.
+    pub(crate) fn len(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// Bytes of memory that it takes.
+    pub(crate) fn memory(&self) -> usize {
+        self.bytes.capacity() + self.marks_memory()
+    }
+
+    /// Bytes of memory that all but the document takes.
+    pub(crate) fn marks_memory(&self) -> usize {
+        size_of::<Self>()
+            + self.chunks.capacity() * size_of::<Chunk>()
+            + self.spans.capacity() * size_of::<SpanMark>()
+            + self.origin.env.capacity()
+            + self.origin.version.capacity()
+    }
+
+    /// Takes the document out; the marks stay.
+    pub(crate) fn take_bytes(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.bytes)
+    }
+
+    /// Puts the document back.
+    pub(crate) fn put_bytes(&mut self, bytes: Vec<u8>) {
+        self.bytes = bytes;
+    }
+
+    /// Whether both may travel in one request.
+    pub(crate) fn same_origin(&self, other: &Self) -> bool {
+        self.origin == other.origin && std::ptr::eq(self.format, other.format)
+    }
+
+    /// Appends the chunks of another payload of the same origin.
+    pub(crate) fn append(&mut self, other: &Self) {
+        self.open();
+        for (chunk, spans) in other.parts() {
+            self.push(chunk, other.chunk_bytes(chunk), spans);
+        }
+        self.close();
+    }
+
+    /// Cuts into two of about the same size: between chunks, or between the spans of the only chunk.
+    /// A single span comes back as it is.
+    pub(crate) fn halve(self) -> Result<(Self, Self), Self> {
+        if self.chunks.len() > 1 {
+            return Ok(self.halve_chunks());
+        }
+        if self.spans.len() > 1 {
+            return Ok(self.halve_spans());
+        }
+        Err(self)
+    }
+
+    fn halve_chunks(&self) -> (Self, Self) {
+        let (mut first, mut second) = (self.empty(), self.empty());
+        let middle = self.bytes.len() / 2;
+        let last = self.chunks.len() - 1;
+        for (number, (chunk, spans)) in self.parts().enumerate() {
+            // Each half gets at least one chunk.
+            let in_first = number == 0 || (number < last && (chunk.end as usize) < middle);
+            let half = if in_first { &mut first } else { &mut second };
+            half.push(chunk, self.chunk_bytes(chunk), spans);
+        }
+        first.close();
+        second.close();
+        (first, second)
+    }
+
+    fn halve_spans(&self) -> (Self, Self) {
+        let chunk = self.chunks[0];
+        let bytes = self.chunk_bytes(&chunk);
+        let halves = self.spans.split_at(self.spans.len() / 2);
+        let half = |spans: &[SpanMark]| {
+            let mut half = self.empty();
+            let mut body = Vec::new();
+            let mut marks = Vec::with_capacity(spans.len());
+            (self.format.rebuild_chunk)(&mut body, count(spans.len()), &mut |number, body| {
+                let mark = spans[number as usize];
+                let start = body.len();
+                let span = &bytes[mark.start as usize..mark.end as usize];
+                let mut metrics = mark.metrics;
+                // The first span of the old chunk has its head already.
+                let has_head = mark.start == self.spans[0].start;
+                if number == 0 && !has_head {
+                    let add = self.format.add_head;
+                    metrics =
+                        count(add(body, span, metrics as usize, &chunk.head, mark.has_priority));
+                } else {
+                    body.extend_from_slice(span);
+                }
+                let (start, end) = (count(start), count(body.len()));
+                marks.push(SpanMark {
+                    start,
+                    end,
+                    metrics,
+                    has_priority: mark.has_priority || number == 0,
+                });
+            });
+            let chunk = Chunk { spans: count(marks.len()), ..chunk };
+            half.push(&chunk, &body, &marks);
+            half.close();
+            half
+        };
+        (half(halves.0), half(halves.1))
+    }
+
+    /// Every chunk with the marks of its spans.
+    fn parts(&self) -> impl Iterator<Item = (&Chunk, &[SpanMark])> {
+        let mut rest = self.spans.as_slice();
+        self.chunks.iter().map(move |chunk| {
+            let (spans, after) = rest.split_at(chunk.spans as usize);
+            rest = after;
+            (chunk, spans)
+        })
+    }
+
+    fn chunk_bytes(&self, chunk: &Chunk) -> &[u8] {
+        &self.bytes[chunk.start as usize..chunk.end as usize]
+    }
+
+    /// Adds an encoded chunk to a document that is open.
+    fn push(&mut self, chunk: &Chunk, bytes: &[u8], spans: &[SpanMark]) {
+        if !self.chunks.is_empty() {
+            self.bytes.extend_from_slice(self.format.separator);
+        }
+        let start = count(self.bytes.len());
+        self.bytes.extend_from_slice(bytes);
+        self.chunks.push(Chunk { start, end: count(self.bytes.len()), ..*chunk });
+        self.spans.extend_from_slice(spans);
+    }
+
+    /// Makes a complete document open again.
+    fn open(&mut self) {
+        self.bytes.truncate(self.bytes.len() - self.format.footer);
+    }
+
+    fn close(&mut self) {
+        (self.format.close)(&mut self.bytes, count(self.chunks.len()));
+    }
+
+    /// Takes the last chunk out again.
+    fn split_last(&mut self) -> (Chunk, Vec<u8>, Vec<SpanMark>) {
+        let chunk = self.chunks.pop().expect("a chunk was just written");
+        let spans = self.spans.split_off(self.spans.len() - chunk.spans as usize);
+        let bytes = self.bytes.split_off(chunk.start as usize);
+        let separator = if self.chunks.is_empty() { 0 } else { self.format.separator.len() };
+        self.bytes.truncate(chunk.start as usize - separator);
+        (chunk, bytes, spans)
     }
 }
 
@@ -52,95 +280,119 @@ pub(crate) struct Payloads<W> {
     open: Vec<Payload>,
     /// The one that was used last.
     last: usize,
-    chunk: Origin,
+    /// Most bytes of a payload; only a single span may be larger.
+    limit: usize,
+    facts: ChunkFacts,
     buffers: Buffers,
     wire: std::marker::PhantomData<W>,
 }
 
-impl<W> Default for Payloads<W> {
-    fn default() -> Self {
+impl<W: Wire> Payloads<W> {
+    /// Payloads of at most `limit` bytes.
+    pub(crate) fn new(limit: usize) -> Self {
         Self {
             open: Vec::new(),
             last: 0,
-            chunk: Origin::default(),
+            limit,
+            facts: ChunkFacts::default(),
             buffers: Buffers::default(),
             wire: std::marker::PhantomData,
         }
     }
-}
 
-impl<W: Wire> Payloads<W> {
-    /// Writes one chunk: `write` is called once for each item and maps it into the writer it is given;
-    /// it completes the chunk's [`Origin`].
-    pub(crate) fn chunk<T>(
+    /// Writes the spans of one trace as a chunk, or several if they exceed the limit.
+    ///
+    /// `write` maps one item into the writer it is given. It is told whether the item is the first of
+    /// its chunk, completes the facts of the chunk, and says whether the span carries a priority.
+    pub(crate) fn trace<T>(
         &mut self,
         items: &[T],
-        mut write: impl FnMut(usize, &T, SpanWriter<'_, W>, &mut Origin),
+        mut write: impl FnMut(&T, bool, SpanWriter<'_, W>, &mut ChunkFacts) -> bool,
     ) {
-        if self.open.is_empty() {
-            self.open.push(Payload::new::<W>());
+        let mut rest = items;
+        while !rest.is_empty() {
+            let written = self.chunk(rest, &mut write);
+            rest = &rest[written..];
         }
-        self.chunk.clear();
-        let payload = &mut self.open[self.last];
-        let start = payload.body.len();
-        W::item(&mut payload.body, payload.chunks);
-        let separator = payload.body.len() - start;
-        let at = W::open_list(&mut payload.body);
-        let mut spans = 0;
-        for (number, item) in items.iter().enumerate() {
-            W::item(&mut payload.body, spans);
-            write(
-                number,
-                item,
-                SpanWriter::new(&mut payload.body, &mut self.buffers),
-                &mut self.chunk,
-            );
-            spans += 1;
-        }
-        W::close_list(&mut payload.body, at, spans);
-        self.settle(start, separator, spans);
     }
 
-    /// Leaves the chunk that starts at `start` where it is, or moves it to the payload of its origin.
-    fn settle(&mut self, start: usize, separator: usize, spans: u32) {
+    /// Writes a chunk of as many items as the limit allows, and at least one; says how many.
+    fn chunk<T>(
+        &mut self,
+        items: &[T],
+        write: &mut impl FnMut(&T, bool, SpanWriter<'_, W>, &mut ChunkFacts) -> bool,
+    ) -> usize {
+        if self.open.is_empty() {
+            self.open.push(Payload::new::<W>(Origin::default()));
+        }
+        self.facts.clear();
+        let Payload { bytes, chunks, spans, format, .. } = &mut self.open[self.last];
+        if !chunks.is_empty() {
+            bytes.extend_from_slice(format.separator);
+        }
+        let start = bytes.len();
+        let at = W::open_list(bytes);
+        let mut written = 0;
+        for item in items {
+            W::item(bytes, written);
+            let from = bytes.len();
+            let writer = SpanWriter::new(bytes, &mut self.buffers);
+            let has_priority = write(item, written == 0, writer, &mut self.facts);
+            spans.push(SpanMark {
+                start: count(from - start),
+                end: count(bytes.len() - start),
+                metrics: count(self.buffers.metrics_at() - from),
+                has_priority,
+            });
+            written += 1;
+            // The next span would be about as long as this one.
+            if 2 * bytes.len() - from - start > self.limit {
+                break;
+            }
+        }
+        W::close_list(bytes, at, written);
+        chunks.push(Chunk {
+            start: count(start),
+            end: count(bytes.len()),
+            spans: written,
+            head: self.facts.head,
+        });
+        self.settle();
+        written as usize
+    }
+
+    /// Leaves the last chunk where it is, or moves it to a payload of its origin that has room.
+    fn settle(&mut self) {
         let last = &mut self.open[self.last];
-        if last.chunks == 0 {
-            last.origin.clone_from(&self.chunk);
+        if last.chunks.len() == 1 {
+            last.origin.clone_from(&self.facts.origin);
+            return;
         }
-        if last.origin != self.chunk {
-            let moved = last.body.split_off(start);
-            self.last = self
-                .open
-                .iter()
-                .position(|payload| payload.origin == self.chunk)
-                .unwrap_or_else(|| {
-                    self.open.push(Payload { origin: self.chunk.clone(), ..Payload::new::<W>() });
-                    self.open.len() - 1
-                });
-            let target = &mut self.open[self.last];
-            W::item(&mut target.body, target.chunks);
-            target.body.extend_from_slice(&moved[separator..]);
+        if last.origin == self.facts.origin && last.bytes.len() < self.limit {
+            return;
         }
-        let payload = &mut self.open[self.last];
-        payload.chunks += 1;
-        payload.spans += spans;
+        let (chunk, bytes, spans) = last.split_last();
+        let fits = |payload: &Payload| {
+            payload.origin == self.facts.origin
+                && payload.bytes.len() + bytes.len() + 2 <= self.limit
+        };
+        self.last = self.open.iter().position(fits).unwrap_or_else(|| {
+            self.open.push(Payload::new::<W>(self.facts.origin.clone()));
+            self.open.len() - 1
+        });
+        self.open[self.last].push(&chunk, &bytes, &spans);
     }
 
     /// Completes the payloads and hands them over.
     pub(crate) fn finish(&mut self) -> Vec<Payload> {
         self.last = 0;
         let mut done = std::mem::take(&mut self.open);
-        for payload in &mut done {
-            W::close_list(&mut payload.body, payload.header, payload.chunks);
-        }
+        done.iter_mut().for_each(Payload::close);
         done
     }
 }
 
-impl Payload {
-    fn new<W: Wire>() -> Self {
-        let mut payload = Self::default();
-        payload.header = W::open_list(&mut payload.body);
-        payload
-    }
+/// Lengths in a payload: it is far below 4 GiB, since a span is cut at the Agent's limits.
+fn count(length: usize) -> u32 {
+    u32::try_from(length).unwrap_or(u32::MAX)
 }

@@ -15,6 +15,14 @@ const FIELD_COUNT: u32 = 12;
 #[derive(Debug, Default)]
 pub(crate) struct Buffers {
     metrics: Vec<u8>,
+    metrics_at: usize,
+}
+
+impl Buffers {
+    /// Where the first metric of the span written last is in the body.
+    pub(crate) fn metrics_at(&self) -> usize {
+        self.metrics_at
+    }
 }
 
 /// Writes one span at the end of a body.
@@ -22,6 +30,7 @@ pub(crate) struct Buffers {
 pub(crate) struct SpanWriter<'b, W> {
     body: &'b mut Vec<u8>,
     metrics: &'b mut Vec<u8>,
+    first_metric: &'b mut usize,
     span_at: usize,
     meta_at: usize,
     meta_len: u32,
@@ -32,13 +41,24 @@ pub(crate) struct SpanWriter<'b, W> {
 impl<'b, W: Wire> SpanWriter<'b, W> {
     /// Starts a span object at the end of `body`.
     pub(crate) fn new(body: &'b mut Vec<u8>, buffers: &'b mut Buffers) -> Self {
-        let metrics = &mut buffers.metrics;
+        let Buffers { metrics, metrics_at: first_metric } = buffers;
         metrics.clear();
+        let start = body.len();
         let span_at = W::open_map(body);
         W::item(body, 0);
         W::key(body, "meta".into());
         let meta_at = W::open_map(body);
-        Self { body, metrics, span_at, meta_at, meta_len: 0, metrics_len: 0, wire: PhantomData }
+        debug_assert_eq!(body.len() - start, W::META_AT, "delivery adds entries here");
+        Self {
+            body,
+            metrics,
+            first_metric,
+            span_at,
+            meta_at,
+            meta_len: 0,
+            metrics_len: 0,
+            wire: PhantomData,
+        }
     }
 
     fn field(&mut self, key: &str) -> &mut Vec<u8> {
@@ -82,6 +102,7 @@ impl<W: Wire> Sink for SpanWriter<'_, W> {
     fn finish(mut self, fields: &Fields<'_>) {
         W::close_map(self.body, self.meta_at, self.meta_len);
         let metrics_at = W::open_map(self.field("metrics"));
+        *self.first_metric = self.body.len();
         self.body.extend_from_slice(self.metrics);
         W::close_map(self.body, metrics_at, self.metrics_len);
 

@@ -28,7 +28,7 @@ use std::sync::Arc;
 
 use opentelemetry_sdk::trace::SpanData;
 
-use crate::encoding::{Fields, Sink};
+use crate::encoding::{Fields, Head, Sink};
 use hash::KeySet;
 use naming::NameBuffers;
 use normalize::{MAX_NAME, MAX_RESOURCE, cut};
@@ -116,6 +116,10 @@ pub(crate) struct Scratch {
     pub(crate) env: String,
     /// `version` of the span mapped last; empty without one.
     pub(crate) version: String,
+    /// What the span mapped last would say as the first of a chunk.
+    pub(crate) head: Head,
+    /// Whether the span mapped last says its priority itself.
+    pub(crate) has_priority: bool,
     /// Whether the hook panicked since this was last set to false.
     pub(crate) hook_panicked: bool,
 }
@@ -129,7 +133,8 @@ pub(crate) fn map<S: Sink>(
     scratch: &mut Scratch,
     sink: S,
 ) {
-    let Scratch { keys, scope_keys, text, names, env, version, hook_panicked } = scratch;
+    let Scratch { keys, scope_keys, text, names, env, version, head, has_priority, hook_panicked } =
+        scratch;
     let mut pass = Pass::new(span, facts, options.types, keys, scope_keys, text, sink);
     pass.scope_attributes();
     pass.span_attributes();
@@ -147,6 +152,13 @@ pub(crate) fn map<S: Sink>(
     let span_id = ids::span_id(span.span_context.span_id());
     let parent_id = ids::span_id(span.parent_span_id);
     let error = pass.error;
+    *has_priority = pass.priority.is_some();
+    *head = Head {
+        trace_id_high: ids::high_half(span.span_context.trace_id()),
+        priority: pass
+            .priority
+            .unwrap_or_else(|| sampling::priority_of_flag(span.span_context.is_sampled())),
+    };
     pass.sink.finish(&Fields {
         service: &chosen.service,
         name: &chosen.name,

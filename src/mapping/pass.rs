@@ -36,6 +36,8 @@ pub(super) struct Pass<'p, 'a, S: Sink> {
     pub(super) gen_ai: bool,
     /// The error flag.
     pub(super) error: bool,
+    /// The priority that is written, if one is.
+    pub(super) priority: Option<f64>,
     pub(super) sink: S,
 }
 
@@ -63,6 +65,7 @@ impl<'p, 'a, S: Sink> Pass<'p, 'a, S> {
             any_empty: false,
             gen_ai: false,
             error: false,
+            priority: None,
             sink,
         }
     }

@@ -246,8 +246,9 @@ impl<S: Sink> Pass<'_, '_, S> {
         let asked = sampling::asked_priority(&self.lookup());
         let default = (place == Place::First || local_root)
             .then(|| sampling::priority_of_flag(span.span_context.is_sampled()));
+        self.priority = asked.or(default);
         self.take_number(Known::SamplingPriority);
-        if let Some(priority) = asked.or(default) {
+        if let Some(priority) = self.priority {
             if self.slots[Known::SamplingPriority as usize].and_then(lookup::number).is_none() {
                 self.sink.metric(Known::SamplingPriority.key().into(), priority);
             }

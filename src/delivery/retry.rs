@@ -1,0 +1,130 @@
+//! Table: answer or error -> what becomes of the payload; and how long to wait before the next try.
+
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use super::transport::{TransportError, TransportResponse};
+
+/// What becomes of a payload.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// The Agent has it.
+    Delivered,
+    /// The Agent does not have it and may take it later.
+    Keep,
+    /// The Agent may have it or not; it would store a second copy, so few tries are made.
+    Doubtful,
+    /// The Agent will never take it.
+    Refused,
+    /// It is too large: halves may pass.
+    Halve,
+}
+
+use Verdict::{Delivered, Doubtful, Halve, Keep, Refused};
+
+/// Verdicts by status; the first row that holds the status counts. Only the status decides: a 429 comes
+/// with the body `OK`. Measured on the Agent's own code, 7.80.
+#[rustfmt::skip]
+const STATUSES: &[(RangeInclusive<u16>, Verdict)] = &[
+    (200..=299, Delivered),
+    (408..=408, Keep),      // the body did not arrive in time
+    (413..=413, Halve),
+    (429..=429, Keep),      // overloaded
+    (504..=504, Doubtful),  // a gateway lost the answer
+    (500..=599, Keep),      // never by the Agent: something in between
+    (0..=u16::MAX, Refused),
+];
+
+/// Tries of a doubtful payload beyond the first one.
+pub(super) const MAX_DOUBTFUL_RETRIES: u8 = 3;
+
+/// The first wait after a failure; each further one is twice as long.
+const FIRST_DELAY: Duration = Duration::from_millis(100);
+/// The longest wait: the Agent is back within seconds, and so are we.
+const MAX_DELAY: Duration = Duration::from_secs(5);
+
+/// Judges what came of a request.
+pub(super) fn judge(answer: &Result<TransportResponse, TransportError>) -> Verdict {
+    match answer {
+        Ok(response) => of_status(response.status),
+        Err(error) if error.is_sent() => Doubtful,
+        Err(_) => Keep,
+    }
+}
+
+fn of_status(status: u16) -> Verdict {
+    let row = STATUSES.iter().find(|(statuses, _)| statuses.contains(&status));
+    row.map_or(Refused, |(_, verdict)| *verdict)
+}
+
+/// The waits between tries.
+#[derive(Debug, Default)]
+pub(super) struct Backoff {
+    failures: u32,
+}
+
+impl Backoff {
+    /// Returns the wait after one more failure in a row: exponential, with up to half of it random, so
+    /// that the processes of a host do not come back all at once. `random` is any number.
+    ///
+    /// The first doubtful failure gets no wait: mostly it is a connection that the Agent had closed.
+    pub(super) fn after_failure(&mut self, verdict: Verdict, random: u64) -> Duration {
+        let earlier = self.failures;
+        self.failures = earlier.saturating_add(1);
+        if verdict == Doubtful && earlier == 0 {
+            return Duration::ZERO;
+        }
+        let full = FIRST_DELAY.saturating_mul(1 << earlier.min(16)).min(MAX_DELAY);
+        #[expect(clippy::cast_possible_truncation, reason = "any 32 bits are random enough")]
+        let fraction = f64::from(random as u32) / f64::from(u32::MAX);
+        full.mul_f64(0.5 + 0.5 * fraction)
+    }
+
+    /// Starts anew after a success.
+    pub(super) fn reset(&mut self) {
+        self.failures = 0;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_status_alone_decides() {
+        for (statuses, verdict) in [
+            (&[200, 202, 204][..], Delivered),
+            (&[408, 429, 500, 502, 503], Keep),
+            (&[413], Halve),
+            (&[504], Doubtful),
+            (&[100, 301, 307, 400, 403, 404, 415, 417, 431, 600], Refused),
+        ] {
+            for status in statuses {
+                let answer = Ok(TransportResponse::new(*status).with_body("OK\n"));
+                assert_eq!(judge(&answer), verdict, "{status}");
+            }
+        }
+        assert_eq!(judge(&Err(TransportError::not_sent("refused"))), Keep);
+        assert_eq!(judge(&Err(TransportError::unanswered("reset"))), Doubtful);
+    }
+
+    #[test]
+    fn waits_grow_to_a_limit_and_half_of_them_is_random() {
+        let mut backoff = Backoff::default();
+        let mut full = FIRST_DELAY;
+        for _ in 0..40 {
+            let wait = backoff.after_failure(Keep, u64::MAX);
+            assert_eq!(wait, full);
+            full = (full * 2).min(MAX_DELAY);
+        }
+        backoff.reset();
+        assert_eq!(backoff.after_failure(Keep, 0), FIRST_DELAY / 2);
+    }
+
+    #[test]
+    fn a_stale_connection_is_retried_at_once_and_only_once() {
+        let mut backoff = Backoff::default();
+        assert_eq!(backoff.after_failure(Doubtful, 0), Duration::ZERO);
+        assert!(backoff.after_failure(Doubtful, 0) >= FIRST_DELAY / 2);
+    }
+}

@@ -1,0 +1,202 @@
+//! What the exporter, its handles and the worker share: the buffer behind one lock.
+
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use futures_channel::oneshot;
+use opentelemetry_sdk::error::{OTelSdkError, OTelSdkResult};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+
+use super::buffer::Buffer;
+use super::worker::Event;
+use crate::encoding::Payload;
+
+/// The shared part of delivery.
+#[derive(Debug)]
+pub(super) struct Shared {
+    state: Mutex<State>,
+    /// Told whenever something is settled, and at the end.
+    settled: Condvar,
+    events: UnboundedSender<Event>,
+}
+
+/// Everything that changes.
+#[derive(Debug)]
+pub(super) struct State {
+    pub(super) buffer: Buffer,
+    /// The export that waits for its answer: there can be only one.
+    pub(super) waiter: Option<Waiter>,
+    /// Whether the worker has an unread [`Event::Poked`]: the channel stays short.
+    is_poked: bool,
+    /// Whether the next try should not wait for its time.
+    pub(super) is_urgent: bool,
+    pub(super) phase: Phase,
+}
+
+/// The life of delivery.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Phase {
+    /// Takes payloads.
+    Open,
+    /// Delivers what is left, until then.
+    Closing(Instant),
+    /// The worker has ended, and gave up so many spans.
+    Ended(u64),
+}
+
+/// An export that waits.
+#[derive(Debug)]
+pub(super) struct Waiter {
+    pub(super) ticket: u64,
+    pub(super) deadline: Instant,
+    answer: oneshot::Sender<OTelSdkResult>,
+    /// What went wrong so far.
+    pub(super) result: OTelSdkResult,
+}
+
+impl Shared {
+    pub(super) fn new(
+        buffer_bytes: usize,
+        payload_bytes: usize,
+    ) -> (Self, UnboundedReceiver<Event>) {
+        let (events, receiver) = unbounded_channel();
+        let state = State {
+            buffer: Buffer::new(buffer_bytes, payload_bytes),
+            waiter: None,
+            is_poked: false,
+            is_urgent: false,
+            phase: Phase::Open,
+        };
+        (Self { state: Mutex::new(state), settled: Condvar::new(), events }, receiver)
+    }
+
+    pub(super) fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes payloads in. The result tells of the answer, if it is worth waiting for.
+    pub(super) fn push(
+        &self,
+        payloads: Vec<Payload>,
+        wait: Duration,
+    ) -> Result<Option<oneshot::Receiver<OTelSdkResult>>, OTelSdkError> {
+        let mut state = self.lock();
+        if state.phase != Phase::Open {
+            return Err(OTelSdkError::AlreadyShutdown);
+        }
+        if payloads.is_empty() {
+            return Ok(None);
+        }
+        let was_idle = state.buffer.is_idle();
+        let ticket = state.buffer.push(payloads);
+        let receiver = was_idle.then(|| {
+            let (answer, receiver) = oneshot::channel();
+            state.waiter =
+                Some(Waiter { ticket, deadline: Instant::now() + wait, answer, result: Ok(()) });
+            receiver
+        });
+        self.poke(&mut state);
+        Ok(receiver)
+    }
+
+    /// Lets nothing more in; false if that was so already.
+    pub(super) fn close(&self, deadline: Instant) -> bool {
+        let mut state = self.lock();
+        if state.phase != Phase::Open {
+            return false;
+        }
+        state.phase = Phase::Closing(deadline);
+        state.is_urgent = true;
+        self.poke(&mut state);
+        true
+    }
+
+    /// Waits until the worker has ended, and returns how many spans it gave up.
+    pub(super) fn wait_for_end(&self, deadline: Instant) -> Option<u64> {
+        let mut state = self.lock();
+        loop {
+            if let Phase::Ended(lost) = state.phase {
+                return Some(lost);
+            }
+            state = self.wait(state, deadline)?;
+        }
+    }
+
+    /// Waits until all that was pushed so far is settled.
+    pub(super) fn flush(&self, timeout: Duration) -> OTelSdkResult {
+        let deadline = Instant::now() + timeout;
+        let mut state = self.lock();
+        let Some(ticket) = state.buffer.last_ticket() else { return Ok(()) };
+        let dropped = |state: &State| state.buffer.stats().spans_dropped.total();
+        let before = dropped(&state);
+        if !state.buffer.is_settled(ticket) {
+            state.is_urgent = true;
+            self.poke(&mut state);
+        }
+        while !state.buffer.is_settled(ticket) {
+            state = self.wait(state, deadline).ok_or(OTelSdkError::Timeout(timeout))?;
+        }
+        match (dropped(&state) - before, state.phase) {
+            (0, _) => Ok(()),
+            (_, Phase::Ended(_)) => Err(OTelSdkError::AlreadyShutdown),
+            (spans, _) => {
+                let cause = state.buffer.stats().last_error.unwrap_or_default();
+                Err(OTelSdkError::InternalFailure(format!("{spans} spans given up: {cause}")))
+            }
+        }
+    }
+
+    /// Where the worker's events come in.
+    pub(super) fn events(&self) -> UnboundedSender<Event> {
+        self.events.clone()
+    }
+
+    /// The worker has read its poke.
+    pub(super) fn is_read(&self) {
+        self.lock().is_poked = false;
+    }
+
+    /// Tells everyone who waits that something was settled.
+    pub(super) fn announce(&self, state: &mut State) {
+        if state.waiter.as_ref().is_some_and(|waiter| state.buffer.is_settled(waiter.ticket)) {
+            state.release_waiter();
+        }
+        self.settled.notify_all();
+    }
+
+    /// The worker ends: what is left is lost.
+    pub(super) fn end(&self) {
+        let mut state = self.lock();
+        let lost = state.buffer.drop_all();
+        state.phase = Phase::Ended(lost);
+        self.announce(&mut state);
+    }
+
+    fn poke(&self, state: &mut State) {
+        if !state.is_poked {
+            // A worker that ended reads nothing, and needs to do nothing.
+            state.is_poked = self.events.send(Event::Poked).is_ok();
+        }
+    }
+
+    fn wait<'s>(
+        &self,
+        state: MutexGuard<'s, State>,
+        deadline: Instant,
+    ) -> Option<MutexGuard<'s, State>> {
+        let left = deadline.checked_duration_since(Instant::now())?;
+        let (state, _) =
+            self.settled.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner);
+        Some(state)
+    }
+}
+
+impl State {
+    /// Lets the waiting export go, with what is known by now.
+    pub(super) fn release_waiter(&mut self) {
+        if let Some(waiter) = self.waiter.take() {
+            // It may have stopped waiting.
+            let _ = waiter.answer.send(waiter.result);
+        }
+    }
+}

@@ -1,0 +1,77 @@
+//! [`ExporterStats`]: what became of every span.
+
+/// Counters of one exporter, from its start.
+///
+/// At any moment `spans_received` is `spans_exported` + the sum of `spans_dropped` + `spans_buffered`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ExporterStats {
+    /// Spans that the processor handed over.
+    pub spans_received: u64,
+    /// Spans that the Agent took.
+    pub spans_exported: u64,
+    /// Spans that were given up, by reason.
+    pub spans_dropped: DroppedSpans,
+    /// Spans that wait, the request under way included.
+    pub spans_buffered: u64,
+    /// Requests that the Agent took.
+    pub payloads_sent: u64,
+    /// Bodies of these, in bytes.
+    pub bytes_sent: u64,
+    /// Payloads given up, by whatever reason.
+    pub payloads_dropped: u64,
+    /// Requests that were repeated, whole or in halves.
+    pub retries: u64,
+    /// Memory that waiting payloads take, in bytes.
+    pub bytes_buffered: u64,
+    /// Whether the last request got any answer from the Agent; `None` before the first one ended.
+    pub is_reachable: Option<bool>,
+    /// What went wrong last, if anything ever did.
+    pub last_error: Option<String>,
+}
+
+/// Spans that were given up, by reason.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct DroppedSpans {
+    /// The oldest, when the buffer was full.
+    pub buffer_full: u64,
+    /// Refused by the Agent for good, or too large alone.
+    pub rejected: u64,
+    /// Not sendable: a zero span id, or a zero low half of the trace id.
+    pub invalid: u64,
+    /// Sent several times without an answer.
+    pub unacknowledged: u64,
+    /// Still waiting when the exporter was shut down.
+    pub shutdown: u64,
+}
+
+impl DroppedSpans {
+    /// The sum of all reasons.
+    pub fn total(&self) -> u64 {
+        let Self { buffer_full, rejected, invalid, unacknowledged, shutdown } = self;
+        buffer_full + rejected + invalid + unacknowledged + shutdown
+    }
+}
+
+/// Why spans are given up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reason {
+    BufferFull,
+    Rejected,
+    Invalid,
+    Unacknowledged,
+    Shutdown,
+}
+
+impl DroppedSpans {
+    pub(super) fn of(&mut self, reason: Reason) -> &mut u64 {
+        match reason {
+            Reason::BufferFull => &mut self.buffer_full,
+            Reason::Rejected => &mut self.rejected,
+            Reason::Invalid => &mut self.invalid,
+            Reason::Unacknowledged => &mut self.unacknowledged,
+            Reason::Shutdown => &mut self.shutdown,
+        }
+    }
+}

@@ -1,0 +1,129 @@
+//! [`Transport`]: bytes and headers in, status out.
+
+use std::error::Error;
+use std::fmt;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+
+/// Brings one request to the Agent. Implement it to use an HTTP client of your own.
+///
+/// The exporter calls it on a thread of its own, inside a current-thread tokio runtime with time and
+/// I/O enabled, one request at a time, and gives up on a request after the exporter's time-out. `send`
+/// must not block the thread: wait asynchronously. Retries, buffering and cutting are the exporter's.
+///
+/// A transport should use no proxy from the environment, follow no redirect, and either close idle
+/// connections in under 5 s or be ready for the Agent to close them.
+///
+/// # Examples
+///
+/// ```
+/// use async_trait::async_trait;
+/// use opentelemetry_datadog_agent::{
+///     DatadogExporter, Transport, TransportError, TransportRequest, TransportResponse,
+/// };
+///
+/// /// Takes everything and keeps nothing.
+/// #[derive(Debug)]
+/// struct Nowhere;
+///
+/// #[async_trait]
+/// impl Transport for Nowhere {
+///     async fn send(&self, request: TransportRequest) -> Result<TransportResponse, TransportError> {
+///         assert_eq!((request.method, request.path), ("PUT", "/v0.3/traces"));
+///         Ok(TransportResponse::new(200))
+///     }
+/// }
+///
+/// let exporter = DatadogExporter::builder().with_transport(Nowhere).build()?;
+/// # Ok::<(), opentelemetry_datadog_agent::BuildError>(())
+/// ```
+#[async_trait]
+pub trait Transport: fmt::Debug + Send + Sync + 'static {
+    /// Sends one request and returns what the Agent answered, whatever the status is.
+    ///
+    /// # Errors
+    ///
+    /// Fails if there is no answer. [`TransportError::not_sent`] is for sure: the request is repeated for
+    /// as long as the buffer holds it. After [`TransportError::unanswered`] it is repeated only a few
+    /// times, since the Agent would store a payload that it got twice.
+    async fn send(&self, request: TransportRequest) -> Result<TransportResponse, TransportError>;
+}
+
+/// One request to the Agent.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct TransportRequest {
+    /// The method, `PUT`.
+    pub method: &'static str,
+    /// The path on the Agent, such as `/v0.3/traces`.
+    pub path: &'static str,
+    /// Names in lower case, and values. `Content-Length` and `Host` are the transport's.
+    pub headers: Vec<(&'static str, String)>,
+    /// The body. It must be sent as it is, not compressed.
+    pub body: Bytes,
+}
+
+/// What the Agent answered.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct TransportResponse {
+    /// The HTTP status.
+    pub status: u16,
+    /// The body, or as much of it as is worth knowing.
+    pub body: Bytes,
+}
+
+impl TransportResponse {
+    /// An answer without a body.
+    pub fn new(status: u16) -> Self {
+        Self { status, body: Bytes::new() }
+    }
+
+    /// Sets the body.
+    #[must_use]
+    pub fn with_body(mut self, body: impl Into<Bytes>) -> Self {
+        self.body = body.into();
+        self
+    }
+}
+
+/// Why there is no answer.
+#[derive(Debug)]
+pub struct TransportError {
+    /// Whether the Agent can have got the request.
+    is_sent: bool,
+    cause: Box<dyn Error + Send + Sync>,
+}
+
+impl TransportError {
+    /// Nothing of the request can have reached the Agent: no connection, for example.
+    pub fn not_sent(cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self { is_sent: false, cause: cause.into() }
+    }
+
+    /// The Agent may have got the request, but its answer is lost.
+    pub fn unanswered(cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self { is_sent: true, cause: cause.into() }
+    }
+
+    /// Whether the Agent can have got the request.
+    pub(super) fn is_sent(&self) -> bool {
+        self.is_sent
+    }
+}
+
+/// Shows the whole chain of causes.
+impl fmt::Display for TransportError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.cause)?;
+        let mut source = self.cause.source();
+        while let Some(cause) = source {
+            write!(f, ": {cause}")?;
+            source = cause.source();
+        }
+        Ok(())
+    }
+}
+
+impl Error for TransportError {}

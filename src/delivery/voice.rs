@@ -1,0 +1,114 @@
+//! What is said aloud: one line when the Agent is lost, one when it is back, repeats damped.
+//!
+//! Nothing is said per batch. No line holds a tag value or credentials.
+
+use std::time::{Duration, Instant};
+
+use opentelemetry::{otel_info, otel_warn};
+
+use super::stats::ExporterStats;
+
+/// The same complaint is repeated after this time at the earliest; then it doubles.
+const FIRST_PAUSE: Duration = Duration::from_secs(60);
+/// The longest time between two equal complaints.
+const MAX_PAUSE: Duration = Duration::from_secs(60 * 60);
+
+/// Speaks for one exporter.
+#[derive(Debug)]
+pub(super) struct Voice {
+    agent: String,
+    lost: Damped,
+    refused: Damped,
+    /// The counters when the Agent was lost.
+    at_loss: Option<ExporterStats>,
+}
+
+/// Lets a complaint pass now and then.
+#[derive(Debug, Default)]
+struct Damped {
+    next: Option<(Instant, Duration)>,
+}
+
+impl Damped {
+    fn may_speak(&mut self, now: Instant) -> bool {
+        let pause = match self.next {
+            Some((at, _)) if now < at => return false,
+            Some((_, pause)) => (pause * 2).min(MAX_PAUSE),
+            None => FIRST_PAUSE,
+        };
+        self.next = Some((now + pause, pause));
+        true
+    }
+
+    fn reset(&mut self) {
+        self.next = None;
+    }
+}
+
+impl Voice {
+    pub(super) fn new(agent: String) -> Self {
+        Self { agent, lost: Damped::default(), refused: Damped::default(), at_loss: None }
+    }
+
+    /// The Agent does not take what it may take later.
+    pub(super) fn lost(&mut self, now: Instant, cause: &str, stats: ExporterStats) {
+        if self.lost.may_speak(now) {
+            otel_warn!(
+                name: "DatadogExporter.AgentLost",
+                agent = self.agent.as_str(),
+                cause = cause,
+                spans_buffered = stats.spans_buffered,
+                bytes_buffered = stats.bytes_buffered,
+                spans_dropped = stats.spans_dropped.total(),
+                message = "the Agent takes no spans; they wait, and are sent when it is back"
+            );
+        }
+        self.at_loss.get_or_insert(stats);
+    }
+
+    /// The Agent took something.
+    pub(super) fn delivered(&mut self, stats: &ExporterStats) {
+        let Some(then) = self.at_loss.take() else { return };
+        self.lost.reset();
+        otel_info!(
+            name: "DatadogExporter.AgentBack",
+            agent = self.agent.as_str(),
+            spans_waiting = stats.spans_buffered,
+            spans_lost = stats.spans_dropped.total() - then.spans_dropped.total(),
+            message = "the Agent takes spans again"
+        );
+    }
+
+    /// The Agent refuses something for good.
+    pub(super) fn refused(&mut self, now: Instant, cause: &str, stats: &ExporterStats) {
+        if self.refused.may_speak(now) {
+            otel_warn!(
+                name: "DatadogExporter.SpansRefused",
+                agent = self.agent.as_str(),
+                cause = cause,
+                spans_dropped = stats.spans_dropped.total(),
+                message = "spans are given up; the counters of the exporter say how many"
+            );
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_complaint_is_repeated_less_and_less() {
+        let start = Instant::now();
+        let mut damped = Damped::default();
+        let mut spoken = Vec::new();
+        for minute in 0..300 {
+            if damped.may_speak(start + FIRST_PAUSE * minute) {
+                spoken.push(minute);
+            }
+        }
+        assert_eq!(spoken, [0, 1, 3, 7, 15, 31, 63, 123, 183, 243]);
+        damped.reset();
+        assert!(damped.may_speak(start));
+    }
+}
