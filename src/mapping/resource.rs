@@ -11,6 +11,7 @@ use super::attributes::{Known, Rule};
 use super::hash::hash;
 use super::lookup::{Concept, Slots};
 use super::naming::{ENVIRONMENT, SERVICE, VERSION};
+use super::normalize::MAX_NAME;
 use super::tags::{Name, clipped};
 use super::{Options, SpanTypes, normalize, text};
 use crate::encoding::{Sink, Text};
@@ -113,10 +114,11 @@ impl<P> ResourceFacts<P> {
 
     /// Decides service, env and version.
     fn choose(&mut self, options: &Options) {
-        self.service = match &options.service {
-            Some(service) => service.clone(),
-            None => self.own_service(options),
+        let service = match &options.service {
+            Some(service) => service,
+            None => &self.own_service(options),
         };
+        normalize::cut(service, MAX_NAME).clone_into(&mut self.service);
         normalize::push_service(&mut self.service_normalised, &self.service);
         self.env = self.unified(options.env.as_ref(), ENVIRONMENT, Known::Env);
         self.version = self.unified(options.version.as_ref(), VERSION, Known::Version);

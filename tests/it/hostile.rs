@@ -521,6 +521,16 @@ fn texts_are_cut_at_their_limits_between_characters() {
 }
 
 #[test]
+fn a_service_of_the_configuration_is_cut_too() {
+    check(
+        |builder| builder.with_service("é".repeat(60)),
+        vec![tagged("none", [], |span| {
+            assert_eq!(span.unwrap().service, "é".repeat(50));
+        })],
+    );
+}
+
+#[test]
 fn configured_texts_of_any_length_are_taken() {
     let long = "é".repeat(20_000);
     let configure = |builder: DatadogExporterBuilder| {
