@@ -749,6 +749,8 @@ fn of_tags_from_several_places_one_wins_and_none_comes_twice() {
     let scope = scoped(&[("k", "scope"), ("region", "scope"), ("http.route", "scope")]);
     let reserved = scoped(&[
         ("span.kind", "scope"),
+        ("_dd.p.tid", "scope"),
+        ("_dd.hostname", "scope"),
         ("otel.trace_id", "scope"),
         ("otel.scope.name", "scope"),
         ("_sampling_priority_v1", "scope"),
@@ -802,8 +804,10 @@ fn attributes_with_reserved_names_break_nothing() {
     let wrong: [Value; 6] =
         ["text".into(), "".into(), true.into(), 7.into(), 0.5.into(), texts(&["a"])];
     let keys = [
+        "_dd.p.tid",
         "_dd.top_level",
         "_dd.measured",
+        "_dd.hostname",
         "_dd.base_service",
         "_dd.span_links",
         "_dd.span_events.has_exception",

@@ -273,12 +273,11 @@ impl<S: Sink> Pass<'_, '_, S> {
         let high = ids::high_half(self.span.span_context.trace_id());
         if high != 0 {
             self.put(Known::TraceIdHigh, Hex::<16>::new(&high.to_be_bytes()).as_str());
-            self.late &= !Known::TraceIdHigh.bit();
         }
         self.own(Known::Language, "rust");
         self.own(Known::RuntimeId, &options.runtime_id);
         if let Some(hostname) = &options.hostname {
-            self.own(Known::Hostname, hostname);
+            self.put(Known::Hostname, hostname);
         }
         if !self.take_number(Known::ProcessId) {
             self.sink.metric(Known::ProcessId.key().into(), f64::from(std::process::id()));
