@@ -834,6 +834,7 @@ fn attributes_with_reserved_names_break_nothing() {
         "otel.trace_id",
         "process_id",
         "runtime-id",
+        "sampling.priority",
         "span.kind",
         "span_id",
         "trace_id",
@@ -848,7 +849,9 @@ fn attributes_with_reserved_names_break_nothing() {
 
 #[test]
 fn a_priority_of_the_user_is_kept_within_what_the_agent_understands() {
-    let rows: [(Value, f64); 6] = [
+    let rows: [(Value, f64); 8] = [
+        (0.5.into(), 0.0),
+        (1.9.into(), 1.0),
         (99.into(), 2.0),
         ((-99).into(), -1.0),
         (1e300.into(), 2.0),
