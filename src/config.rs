@@ -246,8 +246,8 @@ impl Settings {
         let [tag_service, tag_env, tag_version] = unified;
         let options = Options {
             service: checked("with_service", builder.service)?
-                .or_else(|| variables.text("DD_SERVICE")),
-            fallback_service: tag_service,
+                .or_else(|| variables.text("DD_SERVICE"))
+                .or(tag_service),
             unknown_service: unknown_service(),
             env: checked("with_env", builder.env)?.or_else(|| variables.text("DD_ENV")).or(tag_env),
             version: checked("with_version", builder.version)?
@@ -421,3 +421,6 @@ fn is_socket(path: &Path) -> bool {
 fn is_socket(_path: &Path) -> bool {
     false
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,16 +1,65 @@
-//! OpenTelemetry span exporter for the Datadog Agent.
+//! OpenTelemetry spans to the Datadog Agent, from any tracer provider.
+//!
+//! [`DatadogExporter`] is a `SpanExporter`: it goes into the provider that you have, beside the other
+//! exporters that you have. It maps each span as the Agent's own OTLP intake would (operation name,
+//! resource, type, errors, tags and metrics) and sends batches to the local Agent as
+//! `PUT /v0.3/traces`. It needs no runtime of yours, touches no globals, and works under the batch and
+//! the simple processor, in a plain `main` and inside tokio.
+//!
+//! # For your own provider
+//!
+//! ```no_run
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! use opentelemetry::trace::{Tracer as _, TracerProvider as _};
+//! use opentelemetry_datadog_agent::DatadogExporter;
+//! use opentelemetry_sdk::trace::SdkTracerProvider;
+//!
+//! let exporter = DatadogExporter::builder().with_service("checkout").build()?;
+//! let provider = SdkTracerProvider::builder().with_batch_exporter(exporter).build();
+//! provider.tracer("shop").in_span("place-order", |_| { /* work */ });
+//! provider.shutdown()?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Configuration
+//!
+//! Code beats `DD_*` variables, these beat the OpenTelemetry resource, that beats the default; a span
+//! attribute beats them all. Each method of [`DatadogExporterBuilder`] names its variable. A bad value
+//! in code is a [`BuildError`], a bad variable one warning. Warnings and debug lines go through
+//! `tracing`, target `opentelemetry-datadog-agent` (feature `internal-logs`, on by default).
+//!
+//! # The path of a span
+//!
+//! | stage | where | what |
+//! |---|---|---|
+//! | in | `exporter.rs` | the processor hands a batch over |
+//! | group | `traces.rs` | spans of one trace make a chunk, its local root first |
+//! | map | `mapping/` | one pass over the attributes; tables decide names, types and tags |
+//! | encode | `encoding/` | the mapping's calls become bytes, with no span object between |
+//! | send | `delivery/` | a thread of its own brings payloads to the Agent |
+//!
+//! Three walls hold this up: mapping knows no bytes, encoding knows no OpenTelemetry, delivery knows no
+//! spans. The rules of the mapping are rows: `mapping/attributes.rs` says what each attribute does,
+//! `mapping/naming.rs` how spans are named, `mapping/status.rs` where error tags come from.
+//!
+//! # Testing your own instrumentation
+//!
+//! With the feature `testing`, [`testing::TestAgent`] is an Agent inside your test: it takes what the
+//! exporter sends, decodes it as strictly as the real one, and hands you typed spans.
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod config;
-mod delivery;
-mod encoding;
 mod error;
 mod exporter;
-mod mapping;
-#[cfg(feature = "testing")]
-pub mod testing;
 mod traces;
+mod mapping;
+mod encoding;
+mod delivery;
+#[cfg(feature = "testing")]
+#[cfg_attr(docsrs, doc(cfg(feature = "testing")))]
+pub mod testing;
 
 pub use config::DatadogExporterBuilder;
 pub use error::BuildError;

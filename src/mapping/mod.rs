@@ -67,8 +67,6 @@ pub(crate) type NamesHook = Arc<dyn for<'a> Fn(&'a SpanData, &mut SpanNames<'a>)
 pub(crate) struct Options {
     /// The service, as written, in place of the resource's.
     pub(crate) service: Option<String>,
-    /// The service if neither configuration nor resource names one.
-    pub(crate) fallback_service: Option<String>,
     /// The service if nobody names one: what the SDK would call it.
     pub(crate) unknown_service: String,
     /// The environment, as written, in place of the resource's.

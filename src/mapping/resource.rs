@@ -16,9 +16,6 @@ use super::tags::{Name, clipped};
 use super::{Options, SpanTypes, normalize, text};
 use crate::encoding::{Sink, Text};
 
-/// What the SDK puts before the name of the executable when nobody named the service.
-const UNKNOWN_SERVICE: &str = "unknown_service";
-
 /// The facts of one resource, with its tags in the form that `P` is cheapest to write.
 #[derive(Debug)]
 pub(crate) struct ResourceFacts<P> {
@@ -128,15 +125,7 @@ impl<P> ResourceFacts<P> {
 
     fn own_service(&self, options: &Options) -> String {
         let mut service = String::new();
-        let named = self.text(SERVICE).unwrap_or("");
-        let chosen = match (
-            named.is_empty() || named.starts_with(UNKNOWN_SERVICE),
-            &options.fallback_service,
-        ) {
-            (true, Some(fallback)) => return fallback.clone(),
-            (true, None) if named.is_empty() => &options.unknown_service,
-            _ => named,
-        };
+        let chosen = self.text(SERVICE).unwrap_or(&options.unknown_service);
         normalize::push_service(&mut service, chosen);
         service
     }

@@ -33,6 +33,7 @@
 mod answer;
 mod builder;
 mod decode;
+mod normalize;
 mod reply;
 mod request;
 mod server;
@@ -45,7 +46,7 @@ mod waterfall;
 
 use std::collections::{BTreeMap, HashMap};
 use std::io;
-use std::sync::{Arc, mpsc as reply_channel};
+use std::sync::{Arc, Mutex, PoisonError, mpsc as reply_channel};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -61,6 +62,7 @@ pub use self::reply::Reply;
 pub use self::request::Request;
 pub use self::span::Span;
 pub use self::store::WaitError;
+pub use self::stored::{Decision, StoredSpan, StoredTrace};
 pub use self::waterfall::Waterfall;
 
 /// How long dropping an Agent waits for its thread: it only has to finish a decode.
@@ -75,8 +77,8 @@ pub struct TestAgent {
     address: Address,
     store: Arc<Store>,
     commands: mpsc::UnboundedSender<Command>,
-    /// Ends, without a message, when the thread does.
-    ended: reply_channel::Receiver<()>,
+    /// Ends, without a message, when the thread does. A mutex makes the Agent shareable.
+    ended: Mutex<reply_channel::Receiver<()>>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -111,8 +113,14 @@ impl TestAgent {
                 // Connections end with the runtime, before the thread is seen to have ended.
                 drop(runtime);
             })?;
-        let agent =
-            Self { url: address.url(), address, store, commands, ended, thread: Some(thread) };
+        let agent = Self {
+            url: address.url(),
+            address,
+            store,
+            commands,
+            ended: Mutex::new(ended),
+            thread: Some(thread),
+        };
         agent.listen(bound)?;
         Ok(agent)
     }
@@ -167,6 +175,12 @@ impl TestAgent {
             }
         }
         traces
+    }
+
+    /// Returns what the Agent would store of the accepted requests: one entry per list of spans,
+    /// in order of arrival, also of those that it would drop by their priority.
+    pub fn stored(&self) -> Vec<StoredTrace> {
+        self.store.requests().iter().flat_map(stored::of_request).collect()
     }
 
     /// Returns the traces as a picture for people, in colours if standard output is a terminal and
@@ -245,7 +259,8 @@ impl TestAgent {
 impl Drop for TestAgent {
     fn drop(&mut self) {
         let _ = self.commands.send(Command::Stop);
-        let outcome = self.ended.recv_timeout(STOP_TIMEOUT);
+        let ended = self.ended.get_mut().unwrap_or_else(PoisonError::into_inner);
+        let outcome = ended.recv_timeout(STOP_TIMEOUT);
         if outcome == Err(reply_channel::RecvTimeoutError::Disconnected) {
             // The thread is at its end: this does not block.
             let _ = self.thread.take().map(JoinHandle::join);

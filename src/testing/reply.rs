@@ -13,7 +13,8 @@ pub enum Reply {
     #[default]
     Accept,
     /// Reads the request, keeps nothing, and answers with this status and the body that the Agent
-    /// has for it. That body is misleading for 429: `OK`.
+    /// has for it. That body is misleading for 429: `OK`. From 200 on; what is no status is sent
+    /// as 500.
     Status(u16),
     /// Reads the request, keeps nothing, and answers with this status and body.
     StatusAndBody(u16, String),

@@ -6,16 +6,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::decode::Decoded;
 use super::request::Request;
 use super::span::{Span, TRACE_ID_HIGH};
-use super::stored::{self, PRIORITY};
+use super::stored::{self, KEY_MAX, MARK, NAME_MAX, PRIORITY, RESOURCE_MAX, VALUE_MAX};
 
-/// The longest name, service and type, in bytes.
-const NAME_MAX: usize = 100;
-/// The longest resource, in bytes.
-const RESOURCE_MAX: usize = 5_000;
 /// The longest key after the Agent cut it and marked the cut, in bytes.
-const KEY_MAX: usize = 203;
+const MARKED_KEY_MAX: usize = KEY_MAX + MARK;
 /// The longest text tag after the Agent cut it and marked the cut, in bytes.
-const VALUE_MAX: usize = 25_003;
+const MARKED_VALUE_MAX: usize = VALUE_MAX + MARK;
 
 /// Returns the findings on the headers.
 pub(super) fn of_headers(request: &Request) -> Vec<String> {
@@ -71,13 +67,9 @@ fn of_payload(chunks: &[Vec<Option<Span>>]) -> Vec<String> {
     for chunk in chunks {
         let spans: Vec<_> = chunk.iter().flatten().collect();
         let Some(root) = stored::root(&spans) else { continue };
-        for (key, fallback) in [("env", true), ("version", true), ("_dd.hostname", false)] {
-            let in_root = spans[root].meta.get(key).filter(|value| !value.is_empty());
-            let anywhere = || {
-                spans.iter().filter_map(|span| span.meta.get(key)).find(|value| !value.is_empty())
-            };
-            let value = if fallback { in_root.or_else(anywhere) } else { in_root };
-            values.entry(key).or_default().insert(value.map_or("", String::as_str));
+        for (key, anywhere) in [("env", true), ("version", true), ("_dd.hostname", false)] {
+            let value = stored::chunk_tag(&spans, root, key, anywhere);
+            values.entry(key).or_default().insert(value.unwrap_or_default());
         }
     }
     let mixed = values.into_iter().filter(|(_, values)| values.len() > 1);
@@ -143,13 +135,17 @@ fn of_span(span: &Span) -> Vec<String> {
         found.push("its end is beyond the largest time".to_owned());
     }
     let keys = span.meta.keys().chain(span.metrics.keys());
-    for key in keys.filter(|key| key.len() > KEY_MAX && !stored::exempt(key)) {
-        found.push(format!("a key has {} bytes, more than {KEY_MAX}: {:.40}", key.len(), key));
+    for key in keys.filter(|key| key.len() > MARKED_KEY_MAX && !stored::exempt(key)) {
+        found.push(format!(
+            "a key has {} bytes, more than {MARKED_KEY_MAX}: {:.40}",
+            key.len(),
+            key
+        ));
     }
     for (key, value) in span.meta.iter().filter(|(key, _)| !stored::exempt(key)) {
-        if value.len() > VALUE_MAX {
+        if value.len() > MARKED_VALUE_MAX {
             found.push(format!(
-                "the value of {key:.40} has {} bytes, more than {VALUE_MAX}",
+                "the value of {key:.40} has {} bytes, more than {MARKED_VALUE_MAX}",
                 value.len()
             ));
         }

@@ -23,6 +23,9 @@ const GAP: usize = 2;
 /// The indentation that is drawn; deeper levels lose their outermost lines.
 const INDENT_MAX: usize = 24;
 
+/// The tags that tell what went wrong, the best first.
+const ERROR_TAGS: [&str; 3] = ["error.message", "error.msg", "error.type"];
+
 /// The colours that tell services apart, as ANSI codes.
 const SERVICE_COLORS: [&str; 5] = ["36", "32", "35", "34", "33"];
 const BOLD: &str = "1";
@@ -219,8 +222,8 @@ impl Row {
         cells[KIND] = printable(&span.span_type);
         cells[DURATION] = duration(span.duration);
         if span.error != 0 {
-            let message = span.meta.get("error.message").map_or("", String::as_str);
-            cells[ERROR] = printable(&format!("ERROR {message}"));
+            let message = ERROR_TAGS.iter().find_map(|key| span.meta.get(*key));
+            cells[ERROR] = printable(&format!("ERROR {}", message.map_or("", String::as_str)));
         }
         Self {
             cells,
@@ -269,10 +272,10 @@ fn widths(rows: &[Row]) -> [usize; COLUMNS] {
 /// Returns a duration of nanoseconds with three significant digits.
 #[expect(clippy::cast_precision_loss, reason = "three digits are shown")]
 fn duration(nanoseconds: i64) -> String {
+    const UNITS: [(i64, &str); 3] = [(1_000_000_000, "s"), (1_000_000, "ms"), (1_000, "µs")];
     if nanoseconds < 0 {
         return "<0 ns".to_owned();
     }
-    const UNITS: [(i64, &str); 3] = [(1_000_000_000, "s"), (1_000_000, "ms"), (1_000, "µs")];
     let Some((unit, name)) = UNITS.into_iter().find(|(unit, _)| nanoseconds >= *unit) else {
         return format!("{nanoseconds} ns");
     };

@@ -1,7 +1,8 @@
 //! One binary for all integration tests: they see the public API and the wire, nothing else.
-#![allow(clippy::unwrap_used, reason = "in a test a panic is the report, in its helpers too")]
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on says where")]
 
 mod hostile;
 mod runtimes;
 mod support;
+mod test_agent;
 mod vectors;

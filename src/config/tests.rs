@@ -1,0 +1,167 @@
+//! Where each setting comes from, and what a bad value does.
+
+use std::path::Path;
+use std::time::Duration;
+
+use super::{DEFAULT_SOCKET, DatadogExporterBuilder, Settings, VARIABLES};
+use crate::{BuildError, DatadogExporter};
+
+type Variables<'a> = &'a [(&'a str, &'a str)];
+
+fn resolve(
+    builder: DatadogExporterBuilder,
+    variables: Variables<'_>,
+) -> Result<Settings, BuildError> {
+    let find = |name: &str| {
+        variables.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned())
+    };
+    Settings::resolve(builder, find, |_| false)
+}
+
+fn settings(variables: Variables<'_>) -> Settings {
+    resolve(DatadogExporter::builder(), variables).unwrap()
+}
+
+#[test]
+fn code_beats_variables_and_variables_beat_dd_tags() {
+    let tags = ("DD_TAGS", "service:t,env:t,version:t,team:a");
+    let variables = [tags, ("DD_SERVICE", "v"), ("DD_ENV", "v"), ("DD_VERSION", "v")];
+    let code = DatadogExporter::builder()
+        .with_service("c")
+        .with_env("c")
+        .with_version("c")
+        .with_tag("team", "b");
+    let found = |settings: Settings| {
+        let options = settings.options;
+        [options.service, options.env, options.version].map(Option::unwrap_or_default)
+    };
+    assert_eq!(found(resolve(code, &variables).unwrap()), ["c", "c", "c"]);
+    assert_eq!(found(settings(&variables)), ["v", "v", "v"]);
+    assert_eq!(found(settings(&[tags])), ["t", "t", "t"]);
+}
+
+#[test]
+fn values_keep_their_case_and_empty_variables_are_unset() {
+    let options =
+        settings(&[("DD_SERVICE", " Shop "), ("DD_ENV", ""), ("DD_VERSION", " ")]).options;
+    assert_eq!(
+        (options.service.as_deref(), options.env, options.version),
+        (Some("Shop"), None, None)
+    );
+}
+
+#[test]
+fn tags_are_pairs_by_comma_or_space_and_the_last_of_a_key_comes_first() {
+    for (text, pairs) in [
+        ("a:1,b:2", &[("b", "2"), ("a", "1")][..]),
+        ("a:1 b:2", &[("b", "2"), ("a", "1")]),
+        (" a : x y , url:http://h:1/p ,,", &[("url", "http://h:1/p"), ("a", "x y")]),
+        ("a:", &[("a", "")]),
+    ] {
+        let found = settings(&[("DD_TAGS", text)]).options.tags;
+        let found: Vec<_> =
+            found.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
+        assert_eq!(found, pairs, "{text}");
+    }
+    let builder = DatadogExporter::builder().with_tag("a", "1").with_tag("a", "2");
+    let tags = resolve(builder, &[("DD_TAGS", "a:0")]).unwrap().options.tags;
+    assert_eq!(tags[0], ("a".to_owned(), "2".to_owned()));
+    assert_eq!(tags.last().unwrap().1, "0");
+}
+
+#[test]
+fn the_agent_is_found_in_the_order_of_the_official_tracers() {
+    let rows: [(Variables<'_>, &str); 9] = [
+        (&[], "http://localhost:8126"),
+        (&[("DD_AGENT_HOST", "agent")], "http://agent:8126"),
+        (&[("DD_AGENT_HOST", "::1")], "http://[::1]:8126"),
+        (&[("DD_TRACE_AGENT_PORT", "9")], "http://localhost:9"),
+        (&[("DD_AGENT_HOST", "10.0.0.1"), ("DD_TRACE_AGENT_PORT", "9")], "http://10.0.0.1:9"),
+        (&[("DD_TRACE_AGENT_URL", "http://u:1/p/"), ("DD_AGENT_HOST", "h")], "http://u:1/p"),
+        (&[("DD_TRACE_AGENT_URL", "unix:///tmp/s")], "unix:///tmp/s"),
+        (&[("DD_TRACE_AGENT_URL", "ftp://u"), ("DD_AGENT_HOST", "h")], "http://h:8126"),
+        (&[("DD_AGENT_HOST", "a b"), ("DD_TRACE_AGENT_PORT", "70000")], "http://localhost:8126"),
+    ];
+    for (variables, address) in rows {
+        assert_eq!(settings(variables).address.to_string(), address, "{variables:?}");
+    }
+}
+
+#[test]
+fn the_socket_is_used_if_it_is_one_and_nothing_else_is_asked_for() {
+    let with_socket = |variables: Variables<'_>| {
+        let find = |name: &str| {
+            variables.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned())
+        };
+        let is_socket = |path: &Path| path == Path::new(DEFAULT_SOCKET);
+        Settings::resolve(DatadogExporter::builder(), find, is_socket).unwrap().address.to_string()
+    };
+    assert_eq!(with_socket(&[]), format!("unix://{DEFAULT_SOCKET}"));
+    assert_eq!(with_socket(&[("DD_AGENT_HOST", "h")]), "http://h:8126");
+    assert_eq!(with_socket(&[("DD_TRACE_AGENT_PORT", "8126")]), "http://localhost:8126");
+}
+
+#[test]
+fn a_bad_variable_is_one_warning_and_the_next_source() {
+    let bad = [
+        ("DD_TRACE_AGENT_URL", "http://user:secret@"),
+        ("DD_AGENT_HOST", "http://x"),
+        ("DD_TRACE_AGENT_PORT", "0"),
+        ("DD_TRACE_AGENT_TIMEOUT_SECONDS", "-1"),
+        ("DD_TRACE_ENABLED", "maybe"),
+        ("DD_TRACE_REPORT_HOSTNAME", "perhaps"),
+        ("DD_TAGS", "novalue"),
+    ];
+    for row in bad {
+        let settings = settings(&[row]);
+        assert_eq!(settings.warnings.len(), 1, "{row:?}: {:?}", settings.warnings);
+        assert!(settings.warnings[0].contains(row.0), "{:?}", settings.warnings);
+        assert!(!settings.warnings[0].contains("secret"), "{:?}", settings.warnings);
+        assert!(settings.enabled);
+        assert_eq!(settings.timeout, Duration::from_secs(3));
+    }
+    assert_eq!(settings(&bad).warnings.len(), bad.len());
+}
+
+#[test]
+fn other_variables_are_read() {
+    let settings = settings(&[
+        ("DD_TRACE_ENABLED", "False"),
+        ("DD_TRACE_AGENT_TIMEOUT_SECONDS", "0.5"),
+        ("DD_TRACE_REPORT_HOSTNAME", "true"),
+        ("DD_HOSTNAME", "box-1"),
+    ]);
+    assert!(!settings.enabled);
+    assert_eq!(settings.timeout, Duration::from_millis(500));
+    assert_eq!(settings.options.hostname.as_deref(), Some("box-1"));
+    let silent = self::settings(&[("DD_HOSTNAME", "box-1")]);
+    assert_eq!(silent.options.hostname, None);
+}
+
+#[test]
+fn a_bad_value_in_code_is_an_error_that_names_setting_value_and_form() {
+    let builder = DatadogExporter::builder;
+    let rows = [
+        (builder().with_agent_url("ftp://x"), "`with_agent_url` = \"ftp://x\": expected http://"),
+        (builder().with_timeout(Duration::ZERO), "`with_timeout` = \"0ns\": expected"),
+        (builder().with_timeout(Duration::from_secs(6)), "`with_timeout` = \"6s\""),
+        (builder().with_service(""), "`with_service` = \"\""),
+        (builder().with_env(" "), "`with_env`"),
+        (builder().with_version(""), "`with_version`"),
+        (builder().with_tag("", "x"), "`with_tag`"),
+    ];
+    for (builder, text) in rows {
+        let error = resolve(builder, &[]).unwrap_err().to_string();
+        assert!(error.contains(text), "{error}");
+    }
+    let error =
+        resolve(builder().with_agent_url("smtp://user:secret@host"), &[]).unwrap_err().to_string();
+    assert!(!error.contains("secret"), "{error}");
+}
+
+#[test]
+fn variables_are_in_the_table_once() {
+    for (at, (name, _)) in VARIABLES.iter().enumerate() {
+        assert!(VARIABLES[..at].iter().all(|(other, _)| other != name), "{name}");
+    }
+}

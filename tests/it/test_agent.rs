@@ -1,0 +1,12 @@
+//! The embedded Agent, seen through raw sockets: what it must not be trusted to do right is what
+//! the other tests lean on.
+#![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
+#![allow(clippy::float_cmp, reason = "what was sent must arrive")]
+
+mod client;
+mod decoding;
+mod faults;
+mod http;
+mod stored;
+mod violations;
+mod waterfall;
