@@ -762,6 +762,8 @@ fn of_tags_from_several_places_one_wins_and_none_comes_twice() {
         ("http.status_code", "scope"),
         ("http.response.status_code", "scope"),
         ("service.name", "scope"),
+        ("env", "scope"),
+        ("version", "scope"),
     ]);
     check(
         |builder| builder,
@@ -821,6 +823,7 @@ fn attributes_with_reserved_names_break_nothing() {
         "datadog.span.kind",
         "datadog.version",
         "datadog.unheard.of",
+        "env",
         "error",
         "error.message",
         "error.msg",
@@ -839,6 +842,7 @@ fn attributes_with_reserved_names_break_nothing() {
         "span_id",
         "trace_id",
         "type",
+        "version",
         "w3c.tracestate",
     ];
     let cases = keys.into_iter().flat_map(|key| {
