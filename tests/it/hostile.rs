@@ -706,6 +706,11 @@ fn empty_texts_are_no_hole_in_the_span() {
                 },
             ),
             tagged("names of which nothing is left", [("service.name", "!!!".into())], arrived),
+            tagged(
+                "an operation of which nothing is left",
+                [("operation.name", "!".into())],
+                |span| assert_eq!(span.unwrap().name, "unnamed_operation"),
+            ),
             tagged("an empty key", [("", "v".into())], |span| {
                 assert_eq!(meta(span, ""), Some("v"));
             }),
