@@ -90,7 +90,7 @@ impl DatadogExporter {
         let mut encoder = self.encoder.lock().unwrap_or_else(PoisonError::into_inner);
         let Encoder { grouping, scratch, payloads } = &mut *encoder;
         for trace in grouping.traces(batch) {
-            payloads.chunk(trace, |number, span, writer, origin| {
+            payloads.chunk(trace.spans, |number, span, writer, origin| {
                 let place = if number == 0 { Place::First } else { Place::Later };
                 mapping::map(
                     &batch[*span as usize],
@@ -100,7 +100,7 @@ impl DatadogExporter {
                     scratch,
                     writer,
                 );
-                origin.complete(&scratch.env, &scratch.version);
+                origin.complete(&scratch.env, &scratch.version, number == trace.agents_root);
             });
         }
         self.notices.of_batch(batch, std::mem::take(&mut scratch.hook_panicked));
