@@ -101,7 +101,8 @@ impl DatadogExporter {
         let mut encoder = self.encoder.lock().unwrap_or_else(PoisonError::into_inner);
         let Encoder { grouping, scratch, payloads } = &mut *encoder;
         for trace in grouping.traces(batch) {
-            payloads.trace(trace, |span, is_first, writer, chunk| {
+            let root = trace.spans[trace.agents_root];
+            payloads.trace(trace.spans, |span, is_first, writer, chunk| {
                 let place = if is_first { Place::First } else { Place::Later };
                 mapping::map(
                     &batch[*span as usize],
@@ -114,7 +115,7 @@ impl DatadogExporter {
                 if is_first {
                     chunk.begin(scratch.head);
                 }
-                chunk.complete(&scratch.env, &scratch.version);
+                chunk.complete(&scratch.env, &scratch.version, *span == root);
                 scratch.has_priority
             });
         }

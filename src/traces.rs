@@ -17,13 +17,13 @@ pub(crate) struct Grouping {
 }
 
 impl Grouping {
-    /// Orders a batch and returns one list of span numbers for each trace, its local root first.
+    /// Orders a batch and returns its traces.
     ///
     /// Spans that the Agent cannot take are in none: it would drop their whole trace.
     pub(crate) fn traces<'g>(
         &'g mut self,
         batch: &'g [SpanData],
-    ) -> impl Iterator<Item = &'g [u32]> {
+    ) -> impl Iterator<Item = Trace<'g>> {
         let trace = |number: &u32| batch[*number as usize].span_context.trace_id().to_bytes();
         self.order.clear();
         self.order.extend(
@@ -32,11 +32,24 @@ impl Grouping {
         self.order.sort_unstable_by_key(|number| (trace(number), *number));
         let span_ids = &mut self.span_ids;
         self.order.chunk_by_mut(move |a, b| trace(a) == trace(b)).map(move |spans| {
-            let root = local_root(batch, spans, span_ids);
-            spans[..=root].rotate_right(1);
-            &*spans
+            let (first, is_orphan) = local_root(batch, spans, span_ids);
+            spans[..=first].rotate_right(1);
+            let last_root = spans.iter().rposition(|number| is_root(&batch[*number as usize]));
+            let agents_root =
+                last_root.unwrap_or(if is_orphan { 0 } else { spans.len().saturating_sub(1) });
+            Trace { spans, agents_root }
         })
     }
+}
+
+/// The spans of one trace in a batch.
+#[derive(Debug)]
+pub(crate) struct Trace<'g> {
+    /// Their numbers in the batch, that of the local root first.
+    pub(crate) spans: &'g [u32],
+    /// The place of the one that the Agent will take for the root: the last without a parent, else
+    /// one whose parent is elsewhere, else the last.
+    pub(crate) agents_root: usize,
 }
 
 /// Whether the Agent can take a span.
@@ -49,24 +62,28 @@ pub(crate) fn has_equal_ids(span: &SpanData) -> bool {
     equal_ids(span.span_context.trace_id(), span.span_context.span_id())
 }
 
-/// Returns the place of the span that stands for its chunk: one without a parent, else one whose
-/// parent is remote, else the first whose parent is not here, else the first.
-fn local_root(batch: &[SpanData], spans: &[u32], span_ids: &mut Vec<SpanId>) -> usize {
+/// Whether a span has no parent; as its own parent it is sent without one.
+fn is_root(span: &SpanData) -> bool {
+    span.parent_span_id == SpanId::INVALID || span.parent_span_id == span.span_context.span_id()
+}
+
+/// Returns the place of the span that stands for its chunk: the first without a parent, else one whose
+/// parent is not here, a remote one before others, else the first. Says whether its parent is elsewhere.
+fn local_root(batch: &[SpanData], spans: &[u32], span_ids: &mut Vec<SpanId>) -> (usize, bool) {
     let span = |number: &u32| &batch[*number as usize];
     let place =
         |wanted: &dyn Fn(&SpanData) -> bool| spans.iter().position(|number| wanted(span(number)));
-    if let Some(root) = place(&|span| span.parent_span_id == SpanId::INVALID) {
-        return root;
-    }
-    if let Some(root) = place(&|span| span.parent_span_is_remote) {
-        return root;
+    if let Some(root) = place(&is_root) {
+        return (root, false);
     }
     span_ids.clear();
     span_ids.extend(spans.iter().map(|number| span(number).span_context.span_id()));
     span_ids.sort_unstable_by_key(|id| id.to_bytes());
     let is_here =
         |id: SpanId| span_ids.binary_search_by_key(&id.to_bytes(), |id| id.to_bytes()).is_ok();
-    place(&|span| !is_here(span.parent_span_id)).unwrap_or(0)
+    let orphan = place(&|span| span.parent_span_is_remote && !is_here(span.parent_span_id))
+        .or_else(|| place(&|span| !is_here(span.parent_span_id)));
+    (orphan.unwrap_or(0), orphan.is_some())
 }
 
 #[cfg(test)]
@@ -107,7 +124,11 @@ mod tests {
         let id = |number: &u32| {
             u64::from_be_bytes(batch[*number as usize].span_context.span_id().to_bytes())
         };
-        grouping.traces(batch).map(|spans| spans.iter().map(id).collect()).collect()
+        grouping.traces(batch).map(|trace| trace.spans.iter().map(id).collect()).collect()
+    }
+
+    fn agents_roots(batch: &[SpanData]) -> Vec<usize> {
+        Grouping::default().traces(batch).map(|trace| trace.agents_root).collect()
     }
 
     #[test]
@@ -127,6 +148,22 @@ mod tests {
         assert_eq!(grouped(&[span(7, 1, 9, false), span(7, 2, 8, true)]), [[2, 1]]);
         assert_eq!(grouped(&[span(7, 1, 2, false), span(7, 2, 8, false)]), [[2, 1]]);
         assert_eq!(grouped(&[span(7, 1, 2, false), span(7, 2, 1, false)]), [[1, 2]]);
+    }
+
+    #[test]
+    fn a_remote_parent_that_is_here_makes_no_local_root() {
+        // The service calls itself: the inner server span ends first.
+        let batch = [span(7, 3, 2, true), span(7, 2, 1, false), span(7, 1, 9, true)];
+        assert_eq!(grouped(&batch), [[1, 3, 2]]);
+        assert_eq!(agents_roots(&batch), [0]);
+    }
+
+    #[test]
+    fn the_agent_takes_the_last_root_of_several() {
+        let batch = [span(7, 1, 0, false), span(7, 2, 1, false), span(7, 3, 3, false)];
+        assert_eq!(grouped(&batch), [[1, 2, 3]]);
+        assert_eq!(agents_roots(&batch), [2]);
+        assert_eq!(agents_roots(&[span(7, 1, 2, false), span(7, 2, 1, false)]), [1]);
     }
 
     #[test]

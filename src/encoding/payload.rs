@@ -77,10 +77,12 @@ impl ChunkFacts {
         self.head = head;
     }
 
-    /// Takes what a span says and the spans before it did not: the Agent does the same.
-    pub(crate) fn complete(&mut self, env: &str, version: &str) {
+    /// Takes what a span says: what the root says counts, where it says nothing the first that does.
+    /// The Agent does the same.
+    pub(crate) fn complete(&mut self, env: &str, version: &str, is_root: bool) {
         for (known, said) in [(&mut self.origin.env, env), (&mut self.origin.version, version)] {
-            if known.is_empty() {
+            if known.is_empty() || (is_root && !said.is_empty()) {
+                known.clear();
                 known.push_str(said);
             }
         }

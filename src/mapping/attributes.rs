@@ -157,11 +157,12 @@ known! {
     StatusCode                 "otel.status_code"                    Late,
     StatusDescription          "otel.status_description"             Late,
     BaseService                "_dd.base_service"                    Late,
-    TraceIdHigh                "_dd.p.tid"                           Late,
-    Hostname                   "_dd.hostname"                        Late,
     Language                   "language"                            Late,
     RuntimeId                  "runtime-id"                          Late,
     ProcessId                  "process_id"                          Late,
+    // The Agent reads these from one span for its whole trace or request: only ours are true.
+    TraceIdHigh                "_dd.p.tid"                           Note,
+    Hostname                   "_dd.hostname"                        Note,
 }
 
 impl Known {

@@ -183,6 +183,9 @@ const RESOURCE: &[Row] = &[
     row(ANY,    &[],                                            &[SpanName]),
 ];
 
+/// The Agent's name for an operation of which nothing is left.
+const UNNAMED_OPERATION: &str = "unnamed_operation";
+
 /// Span types of kinds: kind, native type, documented type.
 #[rustfmt::skip]
 const KIND_TYPES: &[(Kinds, &str, &str)] = &[
@@ -233,6 +236,7 @@ pub(crate) fn choose<'a>(
         Some(name) => name,
         None => build(OPERATION, span, kind, types, attributes, name),
     };
+    let name = if name.is_empty() { UNNAMED_OPERATION } else { name };
     let resource = match attributes.span_text(Known::DatadogResource) {
         Some(resource) => resource,
         None => build(RESOURCE, span, kind, types, attributes, resource),

@@ -248,15 +248,6 @@ impl<'p, 'a, S: Sink> Pass<'p, 'a, S> {
         self.put(known, attribute.unwrap_or(text));
     }
 
-    fn put_nonempty(&mut self, known: Known, text: &str) {
-        if self.slots[known as usize].and_then(string).is_some() {
-            self.late &= !known.bit();
-        }
-        if !text.is_empty() {
-            self.put(known, text);
-        }
-    }
-
     /// Writes a text tag unless one of that name is written.
     fn put(&mut self, known: Known, text: &str) {
         match clipped(text) {

@@ -11,7 +11,8 @@ use super::attributes::{Known, Rule};
 use super::hash::hash;
 use super::lookup::{Concept, Slots};
 use super::naming::{ENVIRONMENT, SERVICE, VERSION};
-use super::tags::{Name, clipped};
+use super::normalize::MAX_NAME;
+use super::tags::{Name, clipped, push_clipped};
 use super::{Options, SpanTypes, normalize, text};
 use crate::encoding::{Sink, Text};
 
@@ -110,13 +111,14 @@ impl<P> ResourceFacts<P> {
 
     /// Decides service, env and version.
     fn choose(&mut self, options: &Options) {
-        self.service = match &options.service {
-            Some(service) => service.clone(),
-            None => self.own_service(options),
+        let service = match &options.service {
+            Some(service) => service,
+            None => &self.own_service(options),
         };
+        normalize::cut(service, MAX_NAME).clone_into(&mut self.service);
         normalize::push_service(&mut self.service_normalised, &self.service);
-        self.env = self.unified(options.env.as_ref(), ENVIRONMENT, Known::Env);
-        self.version = self.unified(options.version.as_ref(), VERSION, Known::Version);
+        self.env = self.unified(options, options.env.as_ref(), ENVIRONMENT, Known::Env);
+        self.version = self.unified(options, options.version.as_ref(), VERSION, Known::Version);
         // The span's own attribute still counts; the resource's has had its say.
         self.slots[Known::ServiceName as usize] = None;
     }
@@ -128,18 +130,26 @@ impl<P> ResourceFacts<P> {
         service
     }
 
-    /// Returns the configured value, else that of the concept, else that of the plain key.
-    fn unified(&mut self, configured: Option<&String>, concept: Concept, plain: Known) -> String {
-        if let Some(value) = configured {
+    /// Returns the configured value (a configured tag of the name is one), else that of the concept,
+    /// else that of the plain key, whatever its type: it is a tag of every span.
+    fn unified(
+        &mut self,
+        options: &Options,
+        configured: Option<&String>,
+        concept: Concept,
+        plain: Known,
+    ) -> String {
+        let tag = || options.tags.iter().find(|(key, _)| key == plain.key()).map(|(_, text)| text);
+        if let Some(value) = configured.or_else(tag) {
             for known in concept {
                 self.slots[*known as usize] = None;
             }
             return value.clone();
         }
         let mut out = String::new();
-        match self.text(concept) {
-            Some(value) => normalize::push_tag_value(&mut out, value),
-            None => out.push_str(self.text(&[plain]).unwrap_or("")),
+        normalize::push_tag_value(&mut out, self.text(concept).unwrap_or(""));
+        if let (true, Some(value)) = (out.is_empty(), &self.slots[plain as usize]) {
+            push_clipped(&mut out, text::of(value, &mut String::new()));
         }
         out
     }

@@ -20,10 +20,10 @@ const MAX_P: i32 = 63;
 
 /// Returns the priority that the span's attributes ask for.
 pub(crate) fn asked_priority(attributes: &Lookup<'_, '_>) -> Option<f64> {
-    // The wire name is taken literally, the friendly one is kept within what the Agent understands.
+    // The wire name is taken literally, the friendly one becomes what the Agent understands.
     attributes.span_number(Known::SamplingPriority).or_else(|| {
         let asked = attributes.span_number(Known::SamplingPriorityAttribute)?;
-        Some(asked.clamp(*PRIORITIES.start(), *PRIORITIES.end()))
+        Some(asked.clamp(*PRIORITIES.start(), *PRIORITIES.end()).trunc())
     })
 }
 

@@ -86,6 +86,13 @@ pub(crate) fn clipped(value: &str) -> (&str, &'static str) {
     if value.len() <= MAX_VALUE { (value, "") } else { (cut(value, MAX_VALUE), CUT_MARK) }
 }
 
+/// Appends a tag value within the limit.
+pub(crate) fn push_clipped(out: &mut String, value: &str) {
+    let (value, mark) = clipped(value);
+    out.push_str(value);
+    out.push_str(mark);
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,6 +1,10 @@
 //! One binary for all integration tests: they see the public API and the wire, nothing else.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on says where")]
 
+mod golden;
+mod hostile;
+mod property;
+mod runtimes;
 mod support;
 mod test_agent;
 mod vectors;

@@ -1,5 +1,7 @@
 //! What several test modules share.
 
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::thread;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use opentelemetry::trace::{SpanContext, SpanKind, Status, TraceFlags, TraceState};
@@ -13,6 +15,22 @@ pub(crate) const SOON: Duration = Duration::from_secs(10);
 /// Starts an Agent of its own for a test.
 pub(crate) fn agent() -> TestAgent {
     TestAgent::start().unwrap()
+}
+
+/// Runs `work` on a plain thread of its own and fails if it does not end within `limit`.
+pub(crate) fn within<T: Send + 'static>(
+    limit: Duration,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> T {
+    let (done, end) = mpsc::channel();
+    let worker = thread::spawn(move || drop(done.send(work())));
+    match end.recv_timeout(limit) {
+        Ok(result) => result,
+        Err(RecvTimeoutError::Timeout) => panic!("not done within {limit:?}"),
+        Err(RecvTimeoutError::Disconnected) => {
+            std::panic::resume_unwind(worker.join().expect_err("it ended without a result"))
+        }
+    }
 }
 
 /// Polls a future to its end on this thread, as the processors of the SDK do.

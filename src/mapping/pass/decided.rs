@@ -13,8 +13,8 @@ use crate::mapping::ids::{self, Hex};
 use crate::mapping::links::{self, EXCEPTION};
 use crate::mapping::lookup::{self, nonempty, string};
 use crate::mapping::naming::{self, SpanNames};
-use crate::mapping::tags::clipped;
-use crate::mapping::{Options, Place, normalize, sampling, status};
+use crate::mapping::tags::push_clipped;
+use crate::mapping::{Options, Place, normalize, sampling, status, text};
 
 impl<S: Sink> Pass<'_, '_, S> {
     /// Writes what was decided: by the attributes noted, by the fields of the span, by its place.
@@ -30,15 +30,11 @@ impl<S: Sink> Pass<'_, '_, S> {
         self.http_status();
         self.grpc_status();
         self.renamed();
-        self.unified(&[Known::DatadogEnv, Known::Env], naming::ENVIRONMENT, &self.facts.env, env);
-        self.put_nonempty(Known::Env, env);
-        self.unified(
-            &[Known::DatadogVersion, Known::Version],
-            naming::VERSION,
-            &self.facts.version,
-            version,
-        );
-        self.put_nonempty(Known::Version, version);
+        let facts = self.facts;
+        let environment = (Known::DatadogEnv, Known::Env);
+        self.unified(environment, naming::ENVIRONMENT, &facts.env, env);
+        let version_of_span = (Known::DatadogVersion, Known::Version);
+        self.unified(version_of_span, naming::VERSION, &facts.version, version);
         self.error_tags();
         self.ids_and_states();
         self.events_and_links();
@@ -117,19 +113,53 @@ impl<S: Sink> Pass<'_, '_, S> {
         }
     }
 
-    /// Decides `env` or `version`: the span's own keys as written, then the concept, else the default.
-    fn unified(&self, own: &[Known], concept: lookup::Concept, default: &str, out: &mut String) {
+    /// Writes `env` or `version`: the span's own keys as written, then the concept, else the default.
+    ///
+    /// `out` gets exactly what the tag says, wherever it came from: the Agent takes the tag of one
+    /// trace for its whole request, so traces that differ must not share one.
+    fn unified(
+        &mut self,
+        (replacement, tag): (Known, Known),
+        concept: lookup::Concept,
+        default: &str,
+        out: &mut String,
+    ) {
         out.clear();
+        if self.written & tag.bit() != 0 {
+            return self.unified_of_scope(tag, out);
+        }
         let attributes = self.lookup();
-        let own = own.iter().find_map(|known| attributes.span_text(*known));
-        let on_span = concept.iter().any(|known| self.slots[*known as usize].is_some());
+        let own = [replacement, tag].into_iter().find_map(|known| attributes.span_text(known));
+        let on_span = concept.iter().any(|known| attributes.span(*known).is_some());
         match own {
-            Some(own) => out.push_str(clipped(own).0),
-            None if on_span => match attributes.text(concept) {
-                Some(value) => normalize::push_tag_value(out, value),
-                None => out.push_str(default),
-            },
-            None => out.push_str(default),
+            Some(own) => push_clipped(out, own),
+            None if on_span => {
+                normalize::push_tag_value(out, attributes.text(concept).unwrap_or(""));
+            }
+            None => {}
+        }
+        if out.is_empty() {
+            push_clipped(out, default);
+        }
+        let plain = self.slots[tag as usize];
+        if plain.and_then(string).is_some() {
+            self.late &= !tag.bit();
+        }
+        // A flag or a list has no say, but it is a text tag where there is no other.
+        if let (true, Some(value)) = (out.is_empty(), plain.filter(|v| lookup::number(v).is_none()))
+        {
+            push_clipped(out, text::of(value, self.text));
+        }
+        if !out.is_empty() {
+            self.put(tag, out);
+        }
+    }
+
+    /// Reads back the tag that the scope has written.
+    fn unified_of_scope(&mut self, tag: Known, out: &mut String) {
+        let mut attributes = self.span.instrumentation_scope.attributes();
+        if let Some(found) = attributes.find(|attribute| attribute.key.as_str() == tag.key()) {
+            push_clipped(out, text::of(&found.value, self.text));
         }
     }
 
@@ -274,12 +304,11 @@ impl<S: Sink> Pass<'_, '_, S> {
         let high = ids::high_half(self.span.span_context.trace_id());
         if high != 0 {
             self.put(Known::TraceIdHigh, Hex::<16>::new(&high.to_be_bytes()).as_str());
-            self.late &= !Known::TraceIdHigh.bit();
         }
         self.own(Known::Language, "rust");
         self.own(Known::RuntimeId, &options.runtime_id);
         if let Some(hostname) = &options.hostname {
-            self.own(Known::Hostname, hostname);
+            self.put(Known::Hostname, hostname);
         }
         if !self.take_number(Known::ProcessId) {
             self.sink.metric(Known::ProcessId.key().into(), f64::from(std::process::id()));
