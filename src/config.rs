@@ -207,7 +207,8 @@ impl DatadogExporterBuilder {
     ///
     /// Fails if a setting in code cannot be used, or if the operating system gives no thread.
     pub fn build(self) -> Result<DatadogExporter, BuildError> {
-        let variable = |name: &str| std::env::var(name).ok();
+        // What is no UTF-8 gets a mark, and is refused by it.
+        let variable = |name: &str| Some(std::env::var_os(name)?.to_string_lossy().into_owned());
         let settings = Settings::resolve(self, variable, is_socket)?;
         for warning in &settings.warnings {
             otel_warn!(name: "DatadogExporter.BadVariable", message = warning.as_str());
@@ -318,6 +319,7 @@ impl Settings {
             types: builder.types,
             names: builder.names,
             runtime_id: runtime_id(),
+            process_id: std::process::id(),
         };
         let enabled = variables.flag("DD_TRACE_ENABLED", true);
         let delivery = DeliverySettings {
@@ -340,12 +342,17 @@ struct Variables<F> {
 
 impl<F: Fn(&str) -> Option<String>> Variables<F> {
     /// Returns a variable that is not empty.
-    fn text(&self, name: &'static str) -> Option<String> {
+    fn text(&mut self, name: &'static str) -> Option<String> {
         debug_assert!(
             VARIABLES.iter().any(|(known, _)| *known == name),
             "{name} is not in the table"
         );
-        (self.variable)(name).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty())
+        let value = (self.variable)(name)?;
+        if value.contains(char::REPLACEMENT_CHARACTER) {
+            self.warn(name, &value, "UTF-8");
+            return None;
+        }
+        Some(value.trim().to_owned()).filter(|value| !value.is_empty())
     }
 
     /// Reads a variable, or warns and returns nothing.
@@ -414,11 +421,12 @@ impl<F: Fn(&str) -> Option<String>> Variables<F> {
         let (mut unified, mut tags) = ([None, None, None], Vec::new());
         let list = self.text("DD_TAGS").unwrap_or_default();
         let separator = if list.contains(',') { ',' } else { ' ' };
+        let mut bad = Vec::new();
         for item in list.split(separator).map(str::trim).filter(|item| !item.is_empty()) {
             let (key, value) = match item.split_once(':') {
                 Some((key, value)) if !key.trim().is_empty() => (key.trim(), value.trim()),
                 _ => {
-                    self.warn("DD_TAGS", item, "`key:value` pairs, separated by commas or spaces");
+                    bad.push(item);
                     continue;
                 }
             };
@@ -427,6 +435,13 @@ impl<F: Fn(&str) -> Option<String>> Variables<F> {
                 Some(_) => {}
                 None => tags.push((key.to_owned(), value.to_owned())),
             }
+        }
+        if !bad.is_empty() {
+            self.warn(
+                "DD_TAGS",
+                &bad.join(" "),
+                "`key:value` pairs, separated by commas or spaces",
+            );
         }
         tags.reverse();
         (unified, tags)
@@ -443,14 +458,11 @@ fn checked(name: &'static str, value: Option<String>) -> Result<Option<String>, 
     }
 }
 
-/// Returns a URL without user name and password, for messages.
+/// Returns a URL without user name and password, for messages. It need not be a good URL.
 fn without_credentials(url: &str) -> String {
-    match (url.find("://"), url.rfind('@')) {
-        (Some(scheme), Some(at)) if scheme < at => {
-            format!("{}://...{}", &url[..scheme], &url[at..])
-        }
-        _ => url.to_owned(),
-    }
+    let Some(at) = url.rfind('@') else { return url.to_owned() };
+    let scheme = url.find("://").filter(|end| *end < at).map_or("", |end| &url[..end + 3]);
+    format!("{scheme}...{}", &url[at..])
 }
 
 /// Returns what the SDK calls a service that nobody named.

@@ -100,6 +100,7 @@ impl DatadogExporter {
     fn encode(&self, batch: &[SpanData]) -> Vec<Payload> {
         let mut encoder = self.encoder.lock().unwrap_or_else(PoisonError::into_inner);
         let Encoder { grouping, scratch, payloads } = &mut *encoder;
+        payloads.start();
         for trace in grouping.traces(batch) {
             let root = trace.spans[trace.agents_root];
             payloads.trace(trace.spans, |span, is_first, writer, chunk| {

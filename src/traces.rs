@@ -7,7 +7,7 @@
 use opentelemetry::SpanId;
 use opentelemetry_sdk::trace::SpanData;
 
-use crate::mapping::{equal_ids, sendable};
+use crate::mapping::{equal_ids, is_root, sendable};
 
 /// Orders batches; keeps its memory for the next one.
 #[derive(Debug, Default)]
@@ -60,11 +60,6 @@ pub(crate) fn is_sendable(span: &SpanData) -> bool {
 /// Whether a span's id equals the id that Datadog will know its trace by.
 pub(crate) fn has_equal_ids(span: &SpanData) -> bool {
     equal_ids(span.span_context.trace_id(), span.span_context.span_id())
-}
-
-/// Whether a span has no parent; as its own parent it is sent without one.
-fn is_root(span: &SpanData) -> bool {
-    span.parent_span_id == SpanId::INVALID || span.parent_span_id == span.span_context.span_id()
 }
 
 /// Returns the place of the span that stands for its chunk: the first without a parent, else one whose

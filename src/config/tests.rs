@@ -114,7 +114,8 @@ fn a_bad_variable_is_one_warning_and_the_next_source() {
         ("DD_TRACE_AGENT_TIMEOUT_SECONDS", "-1"),
         ("DD_TRACE_ENABLED", "maybe"),
         ("DD_TRACE_REPORT_HOSTNAME", "perhaps"),
-        ("DD_TAGS", "novalue"),
+        ("DD_TAGS", "three bad words"),
+        ("DD_SERVICE", "\u{fffd}"),
     ];
     for row in bad {
         let settings = settings(&[row]);

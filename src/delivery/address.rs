@@ -42,7 +42,7 @@ impl AgentAddress {
         let bare = host.trim_start_matches('[').trim_end_matches(']');
         let url = if bare.parse::<std::net::Ipv6Addr>().is_ok() {
             format!("http://[{bare}]:{port}")
-        } else if host.contains(['/', '@', ':', '?', '#', ' ']) {
+        } else if !host.chars().all(|c| c.is_alphanumeric() || "._-".contains(c)) {
             return None;
         } else {
             format!("http://{host}:{port}")
@@ -136,7 +136,7 @@ mod tests {
         assert_eq!(shown("127.0.0.1").as_deref(), Some("http://127.0.0.1:8126"));
         assert_eq!(shown("::1").as_deref(), Some("http://[::1]:8126"));
         assert_eq!(shown("[fe80::1]").as_deref(), Some("http://[fe80::1]:8126"));
-        for host in ["http://agent", "a b", "agent:8126", "a@b"] {
+        for host in ["http://agent", "a b", "a\\b", "a\tb", "agent:8126", "a@b", "", "[::g]"] {
             assert_eq!(shown(host), None, "{host}");
         }
     }

@@ -11,7 +11,6 @@ use std::sync::OnceLock;
 const PROCESS: &[(&str, &str)] = &[
     ("datadog-meta-lang", "rust"),
     ("datadog-meta-lang-version", concat!(env!("CARGO_PKG_RUST_VERSION"), "+")),
-    ("datadog-meta-lang-interpreter", "rustc"),
     ("datadog-meta-tracer-version", env!("CARGO_PKG_VERSION")),
     // Without this the Agent answers 200 for a payload that it had no time for.
     ("datadog-send-real-http-status", "1"),

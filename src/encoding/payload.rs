@@ -385,9 +385,14 @@ impl<W: Wire> Payloads<W> {
         self.open[self.last].push(&chunk, &bytes, &spans);
     }
 
+    /// Forgets what an earlier batch may have left.
+    pub(crate) fn start(&mut self) {
+        self.open.clear();
+        self.last = 0;
+    }
+
     /// Completes the payloads and hands them over.
     pub(crate) fn finish(&mut self) -> Vec<Payload> {
-        self.last = 0;
         let mut done = std::mem::take(&mut self.open);
         done.iter_mut().for_each(Payload::close);
         done

@@ -21,7 +21,7 @@ pub(crate) enum Rule {
     Late,
     /// As [`Rule::Late`], under the older name of the target.
     Rename(Known),
-    /// A statement: as [`Rule::Tag`], but only where the Agent obfuscates it.
+    /// A statement or command: as [`Rule::Tag`], but only where the Agent obfuscates it.
     Statement,
 }
 
@@ -96,6 +96,13 @@ known! {
     DbSystem                   "db.system"                           Tag,
     DbStatement                "db.statement"                        Statement,
     DbQueryText                "db.query.text"                       Statement,
+    SqlQuery                   "sql.query"                           Statement,
+    MongodbQuery               "mongodb.query"                       Statement,
+    RedisRawCommand            "redis.raw_command"                   Statement,
+    ValkeyRawCommand           "valkey.raw_command"                  Statement,
+    MemcachedCommand           "memcached.command"                   Statement,
+    ElasticsearchBody          "elasticsearch.body"                  Statement,
+    OpensearchBody             "opensearch.body"                     Statement,
     DbQuerySummary             "db.query.summary"                    Tag,
     DbNamespace                "db.namespace"                        Tag,
     DbName                     "db.name"                             Tag,
@@ -130,7 +137,8 @@ known! {
     NetworkProtocolName        "network.protocol.name"               Tag,
     // Sampling and statistics.
     AnalyticsEvent             "analytics.event"                     Note,
-    SamplingPriorityAttribute  "sampling.priority"                   Note,
+    Analysed                   "_dd1.sr.eausr"                       Late,
+    SamplingPriorityAttribute  "sampling.priority"                   Late,
     SamplingPriority           "_sampling_priority_v1"               Late,
     SampleRate                 "_sample_rate"                        Late,
     Measured                   "_dd.measured"                        Late,
@@ -239,7 +247,7 @@ const INDEX_LEN: usize = 512;
 const EMPTY: u8 = u8::MAX;
 
 /// Row numbers by hash, built by the compiler.
-const INDEX: [u8; INDEX_LEN] = {
+static INDEX: [u8; INDEX_LEN] = {
     assert!(ROWS.len() <= 128, "the sets of tags already written are one u128");
     let mut index = [EMPTY; INDEX_LEN];
     let mut row = 0;

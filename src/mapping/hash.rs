@@ -49,7 +49,6 @@ pub(crate) struct KeySet {
     slots: Vec<Slot>,
     /// Slots of earlier spans carry earlier rounds and count as empty.
     round: u32,
-    len: usize,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -69,12 +68,17 @@ impl KeySet {
             self.round = 0;
         }
         self.round += 1;
-        self.len = 0;
+    }
+
+    /// Adds `entry`, in place of the one with this hash for which `same` holds.
+    pub(crate) fn put(&mut self, hash: u64, entry: usize, same: impl Fn(usize) -> bool) {
+        let (Ok(at) | Err(at)) = self.probe(hash, same);
+        self.slots[at] = Slot { round: self.round, hash: tag(hash), entry };
     }
 
     /// Returns the entry of the key with this hash for which `same` holds.
     pub(crate) fn get(&self, hash: u64, same: impl Fn(usize) -> bool) -> Option<usize> {
-        self.probe(hash, same).ok()
+        self.probe(hash, same).ok().map(|at| self.slots[at].entry)
     }
 
     /// Adds `entry` unless `same` holds for one with this hash; says whether it was added.
@@ -82,12 +86,11 @@ impl KeySet {
         let Err(free) = self.probe(hash, same) else {
             return false;
         };
-        debug_assert!(self.len < self.slots.len() / 2 + 1, "reset made room for every key");
         self.slots[free] = Slot { round: self.round, hash: tag(hash), entry };
-        self.len += 1;
         true
     }
 
+    /// Returns the slot of the key, or the free one where it would go.
     fn probe(&self, hash: u64, same: impl Fn(usize) -> bool) -> Result<usize, usize> {
         let mask = self.slots.len() - 1;
         #[expect(clippy::cast_possible_truncation, reason = "a slot needs only the low bits")]
@@ -98,7 +101,7 @@ impl KeySet {
                 return Err(at);
             }
             if slot.hash == tag(hash) && same(slot.entry) {
-                return Ok(slot.entry);
+                return Ok(at);
             }
             at = (at + 1) & mask;
         }

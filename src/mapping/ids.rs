@@ -3,6 +3,7 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use opentelemetry::{SpanId, TraceId};
+use opentelemetry_sdk::trace::SpanData;
 
 /// Returns the half of a trace id that Datadog calls the trace id.
 pub(crate) fn low_half(id: TraceId) -> u64 {
@@ -24,6 +25,17 @@ pub(crate) fn span_id(id: SpanId) -> u64 {
 /// Whether the Agent can take a span with these ids: it drops the whole trace for a zero.
 pub(crate) fn sendable(trace: TraceId, span: SpanId) -> bool {
     low_half(trace) != 0 && span != SpanId::INVALID
+}
+
+/// Whether a span has no parent. One that is its own parent is sent without.
+pub(crate) fn is_root(span: &SpanData) -> bool {
+    let own = span.span_context.span_id();
+    span.parent_span_id == SpanId::INVALID || span.parent_span_id == own
+}
+
+/// Whether a span has no parent in this process.
+pub(crate) fn is_local_root(span: &SpanData) -> bool {
+    is_root(span) || span.parent_span_is_remote
 }
 
 /// Whether a span has the same id as its trace.

@@ -6,18 +6,28 @@
 //!
 //! Source of the forms: `DataDog/datadog-agent`, `pkg/trace/transform/transform.go`.
 
+use std::fmt;
+
 use opentelemetry::KeyValue;
 use opentelemetry::trace::{Event, Link, TraceState};
 
+use super::SpanTypes;
+use super::hash::{KeySet, hash};
 use super::ids::{Hex, nanoseconds};
 use super::normalize::MAX_VALUE;
+use super::tags::Name;
 use super::text;
 
 /// The name of an event that holds an exception, by the semantic conventions.
 pub(crate) const EXCEPTION: &str = "exception";
 
 /// Writes the `events` tag.
-pub(crate) fn events<'o>(events: &[Event], out: &'o mut String) -> &'o str {
+pub(crate) fn events<'o>(
+    events: &[Event],
+    types: SpanTypes,
+    keys: &mut KeySet,
+    out: &'o mut String,
+) -> &'o str {
     entries(out, events, |out, event, whole| {
         let mut members = Members::open(out);
         let time = nanoseconds(event.timestamp);
@@ -29,7 +39,7 @@ pub(crate) fn events<'o>(events: &[Event], out: &'o mut String) -> &'o str {
         }
         let mut dropped = i64::from(event.dropped_attributes_count);
         if whole {
-            members.attributes(&event.attributes, text::push_json);
+            members.attributes(&event.attributes, types, keys, text::push_json);
         } else {
             dropped += i64::try_from(event.attributes.len()).unwrap_or(i64::MAX);
         }
@@ -38,7 +48,12 @@ pub(crate) fn events<'o>(events: &[Event], out: &'o mut String) -> &'o str {
 }
 
 /// Writes the `_dd.span_links` tag.
-pub(crate) fn links<'o>(links: &[Link], out: &'o mut String) -> &'o str {
+pub(crate) fn links<'o>(
+    links: &[Link],
+    types: SpanTypes,
+    keys: &mut KeySet,
+    out: &'o mut String,
+) -> &'o str {
     entries(out, links, |out, link, whole| {
         let context = &link.span_context;
         let mut members = Members::open(out);
@@ -46,12 +61,14 @@ pub(crate) fn links<'o>(links: &[Link], out: &'o mut String) -> &'o str {
         members.text("span_id", Hex::<16>::new(&context.span_id().to_bytes()).as_str());
         let mut dropped = i64::from(link.dropped_attributes_count);
         if whole {
-            // Rare enough for a temporary: a link with a trace state.
-            let state = context.trace_state().header();
-            if !state.is_empty() {
-                members.text("tracestate", &state);
+            if context.trace_state().into_iter().len() > 0 {
+                members.key("tracestate");
+                text::push_json_shown(
+                    members.out,
+                    format_args!("{}", Header(context.trace_state())),
+                );
             }
-            members.attributes(&link.attributes, text::push_json_text);
+            members.attributes(&link.attributes, types, keys, text::push_json_text);
         } else {
             dropped += i64::try_from(link.attributes.len()).unwrap_or(i64::MAX);
         }
@@ -59,25 +76,24 @@ pub(crate) fn links<'o>(links: &[Link], out: &'o mut String) -> &'o str {
     })
 }
 
-/// Writes a trace state as its W3C header.
-pub(crate) fn trace_state<'o>(state: &TraceState, out: &'o mut String) -> &'o str {
-    out.clear();
-    for (key, value) in state {
-        if !out.is_empty() {
-            out.push(',');
+/// A trace state as its W3C header, without building it.
+pub(crate) struct Header<'a>(pub(crate) &'a TraceState);
+
+impl fmt::Display for Header<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (number, (key, value)) in self.0.into_iter().enumerate() {
+            let separator = if number == 0 { "" } else { "," };
+            write!(f, "{separator}{key}={value}")?;
         }
-        out.push_str(key);
-        out.push('=');
-        out.push_str(value);
+        Ok(())
     }
-    out
 }
 
 /// Writes a JSON list of whole entries, as many as fit into a tag.
 fn entries<'o, T>(
     out: &'o mut String,
     list: &[T],
-    write: impl Fn(&mut String, &T, bool),
+    mut write: impl FnMut(&mut String, &T, bool),
 ) -> &'o str {
     /// Room for the closing bracket.
     const LIMIT: usize = MAX_VALUE - 1;
@@ -135,16 +151,33 @@ impl<'o> Members<'o> {
         text::push_int(self.out, value);
     }
 
-    /// Writes attributes as an object; of equal keys a JSON reader takes the last, as we do.
-    fn attributes(&mut self, list: &[KeyValue], push: impl Fn(&mut String, &opentelemetry::Value)) {
-        if list.is_empty() {
+    /// Writes attributes as an object, if there are any; of equal keys the last.
+    fn attributes(
+        &mut self,
+        list: &[KeyValue],
+        types: SpanTypes,
+        keys: &mut KeySet,
+        push: impl Fn(&mut String, &opentelemetry::Value),
+    ) {
+        let key = |entry: usize| list[entry].key.as_str();
+        keys.reset(list.len());
+        for entry in 0..list.len() {
+            keys.put(hash(key(entry)), entry, |other| key(other) == key(entry));
+        }
+        let is_last = |entry: usize| {
+            keys.get(hash(key(entry)), |other| key(other) == key(entry)) == Some(entry)
+        };
+        let mut written = (0..list.len())
+            .filter(|entry| is_last(*entry) && !Name::of(key(*entry)).is_secret(types))
+            .peekable();
+        if written.peek().is_none() {
             return;
         }
         self.key("attributes");
         let mut attributes = Members::open(self.out);
-        for attribute in list {
-            attributes.key(attribute.key.as_str());
-            push(attributes.out, &attribute.value);
+        for entry in written {
+            attributes.key(key(entry));
+            push(attributes.out, &list[entry].value);
         }
         attributes.out.push('}');
     }
@@ -171,7 +204,8 @@ mod tests {
     #[test]
     fn the_tag_stays_json_within_the_limit() {
         let mut out = String::new();
-        let text = events(&[event(24_000), event(24_000), event(10)], &mut out);
+        let list = [event(24_000), event(24_000), event(10)];
+        let text = events(&list, SpanTypes::Agent, &mut KeySet::default(), &mut out);
         assert!(text.len() <= MAX_VALUE);
         let parsed: serde_json::Value = serde_json::from_str(text).unwrap();
         assert_eq!(parsed.as_array().unwrap().len(), 3);
@@ -182,10 +216,28 @@ mod tests {
     }
 
     #[test]
+    fn an_attribute_is_written_once_and_a_statement_not_where_nobody_hides_it() {
+        let pairs = [("k", "old"), ("db.statement", "SELECT 'secret'"), ("k", "new")];
+        let attributes = pairs.map(|(key, value)| KeyValue::new(key, value)).to_vec();
+        let event = Event::new("query", UNIX_EPOCH, attributes, 0);
+        for (types, json) in [
+            (SpanTypes::Documented, r#"[{"name":"query","attributes":{"k":"new"}}]"#),
+            (
+                SpanTypes::Agent,
+                r#"[{"name":"query","attributes":{"db.statement":"SELECT 'secret'","k":"new"}}]"#,
+            ),
+        ] {
+            let mut out = String::new();
+            assert_eq!(events(&[event.clone()], types, &mut KeySet::default(), &mut out), json);
+        }
+    }
+
+    #[test]
     fn entries_beyond_the_limit_are_left_out() {
         let mut out = String::new();
         let many: Vec<Event> = (0..5_000).map(|_| event(100)).collect();
-        let parsed: serde_json::Value = serde_json::from_str(events(&many, &mut out)).unwrap();
+        let text = events(&many, SpanTypes::Agent, &mut KeySet::default(), &mut out);
+        let parsed: serde_json::Value = serde_json::from_str(text).unwrap();
         let kept = parsed.as_array().unwrap().len();
         assert!((100..5_000).contains(&kept), "{kept}");
     }

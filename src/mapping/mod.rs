@@ -32,23 +32,25 @@ use crate::encoding::{Fields, Head, Sink};
 use hash::KeySet;
 use naming::NameBuffers;
 use normalize::{MAX_NAME, MAX_RESOURCE, cut};
-use pass::Pass;
+use pass::{Pass, PassBuffers};
 
-pub(crate) use ids::{equal_ids, sendable};
+pub(crate) use ids::{equal_ids, is_root, sendable};
 pub use naming::SpanNames;
 pub(crate) use resource::ResourceFacts;
 
 /// Which span types are sent.
 ///
-/// An explicit `span.type` or `datadog.type` attribute is passed on as it is in both.
+/// An explicit `span.type` or `datadog.type` attribute is passed on as it is in both; only the Agent's
+/// `llm`, for a span with `gen_ai.` attributes, beats `span.type`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SpanTypes {
     /// The four documented types: `web`, `db`, `cache` and `custom`.
     ///
     /// The Agent does not obfuscate these, so no statement leaves the process: the resource of a
-    /// database span is its operation and collection (or `db.query.summary`), and `db.statement`,
-    /// `db.query.text` and `db.query.parameter.*` are left out.
+    /// database span is its operation and collection (or `db.query.summary`), and statements,
+    /// commands and their parameters (`db.statement`, `db.query.text`, `db.query.parameter.*`, ...) are
+    /// left out, in events and links too.
     #[default]
     Documented,
     /// The Agent's own types: `web`, `http`, `sql`, `redis`, `mongodb`, `llm` and others.
@@ -83,6 +85,8 @@ pub(crate) struct Options {
     pub(crate) names: Option<NamesHook>,
     /// The identity of this process.
     pub(crate) runtime_id: String,
+    /// The number of this process.
+    pub(crate) process_id: u32,
 }
 
 impl fmt::Debug for Options {
@@ -110,6 +114,7 @@ pub(crate) enum Place {
 pub(crate) struct Scratch {
     keys: KeySet,
     scope_keys: KeySet,
+    nested_keys: KeySet,
     text: String,
     names: NameBuffers,
     /// `env` of the span mapped last; empty without one.
@@ -133,9 +138,25 @@ pub(crate) fn map<S: Sink>(
     scratch: &mut Scratch,
     sink: S,
 ) {
-    let Scratch { keys, scope_keys, text, names, env, version, head, has_priority, hook_panicked } =
-        scratch;
-    let mut pass = Pass::new(span, facts, options.types, keys, scope_keys, text, sink);
+    let Scratch {
+        keys,
+        scope_keys,
+        nested_keys,
+        text,
+        names,
+        env,
+        version,
+        head,
+        has_priority,
+        hook_panicked,
+    } = scratch;
+    let mut pass = Pass::new(
+        span,
+        facts,
+        options.types,
+        PassBuffers { keys, scope_keys, nested_keys, text },
+        sink,
+    );
     pass.scope_attributes();
     pass.span_attributes();
 
@@ -149,8 +170,6 @@ pub(crate) fn map<S: Sink>(
     pass.remaining_tags();
 
     let (start, duration) = ids::start_and_duration(span.start_time, span.end_time);
-    let span_id = ids::span_id(span.span_context.span_id());
-    let parent_id = ids::span_id(span.parent_span_id);
     let error = pass.error;
     *has_priority = pass.priority.is_some();
     *head = Head {
@@ -165,9 +184,8 @@ pub(crate) fn map<S: Sink>(
         resource: &chosen.resource,
         span_type: &chosen.span_type,
         trace_id: ids::low_half(span.span_context.trace_id()),
-        span_id,
-        // A span that is its own parent is never a root, and so gets no statistics.
-        parent_id: if parent_id == span_id { 0 } else { parent_id },
+        span_id: ids::span_id(span.span_context.span_id()),
+        parent_id: if is_root(span) { 0 } else { ids::span_id(span.parent_span_id) },
         start,
         duration,
         error: error.into(),

@@ -300,9 +300,9 @@ fn span_type<'a>(
     }
 }
 
-/// Returns the native and the documented type of a database system, which is compared in lower case.
+/// Returns the native and the documented type of a database system, which is compared normalised.
 fn db_types(system: &str) -> (&'static str, &'static str) {
-    let row = DB_TYPES.iter().find(|(name, ..)| name.eq_ignore_ascii_case(system));
+    let row = DB_TYPES.iter().find(|(name, ..)| normalize::is_tag_value(system, name));
     row.map_or(OTHER_DB, |&(_, agent, documented)| (agent, documented))
 }
 
@@ -321,7 +321,9 @@ fn build<'a>(
             && row.settings & setting != 0
             && row.needs.iter().all(|need| match need {
                 Has(concept) => attributes.text(concept).is_some(),
-                Is(concept, value) => attributes.text(concept) == Some(value),
+                Is(concept, value) => attributes
+                    .text(concept)
+                    .is_some_and(|text| normalize::is_tag_value(text, value)),
             })
     });
     out.clear();
@@ -349,6 +351,12 @@ fn push(out: &mut String, part: &Part, span: &SpanData, attributes: &Lookup<'_, 
             Some("_OTHER") => "HTTP",
             method => method.unwrap_or(""),
         }),
+        // The words behind a command of a cache are keys and values.
+        DbSpanName
+            if attributes.text(DB_SYSTEM).is_some_and(|system| db_types(system).1 == "cache") =>
+        {
+            out.push_str(span.name.split_whitespace().next().unwrap_or(""));
+        }
         DbSpanName if looks_like_statement(&span.name) => {
             push(out, &Norm(DB_SYSTEM), span, attributes);
             out.push_str(".query");

@@ -71,6 +71,17 @@ pub(crate) fn push_tag_value(out: &mut String, value: &str) {
     }
 }
 
+/// Whether `value` in the Agent's form is `normal`.
+pub(crate) fn is_tag_value(value: &str, normal: &str) -> bool {
+    if is_normal(value) {
+        return value == normal;
+    }
+    // Rare enough for a temporary: real values are normal.
+    let mut out = String::new();
+    push_tag_value(&mut out, value);
+    out == normal
+}
+
 /// Whether a tag value would stay as it is; true for nearly every real one.
 fn is_normal(value: &str) -> bool {
     let plain =

@@ -5,6 +5,7 @@
 //! last to the first, so the first of a name that is met is the one that wins.
 
 mod decided;
+mod scope;
 
 use opentelemetry::{KeyValue, Value};
 use opentelemetry_sdk::trace::SpanData;
@@ -29,6 +30,8 @@ pub(super) struct Pass<'p, 'a, S: Sink> {
     late: u128,
     keys: &'p mut KeySet,
     scope_keys: &'p mut KeySet,
+    /// For the attributes of events and links.
+    nested_keys: &'p mut KeySet,
     text: &'p mut String,
     /// Whether any text attribute is empty, and so gives way to the resource.
     any_empty: bool,
@@ -41,16 +44,23 @@ pub(super) struct Pass<'p, 'a, S: Sink> {
     pub(super) sink: S,
 }
 
+/// What the pass borrows from one span to the next.
+pub(super) struct PassBuffers<'p> {
+    pub(super) keys: &'p mut KeySet,
+    pub(super) scope_keys: &'p mut KeySet,
+    pub(super) nested_keys: &'p mut KeySet,
+    pub(super) text: &'p mut String,
+}
+
 impl<'p, 'a, S: Sink> Pass<'p, 'a, S> {
     pub(super) fn new(
         span: &'a SpanData,
         facts: &'a ResourceFacts<S::Prepared>,
         types: SpanTypes,
-        keys: &'p mut KeySet,
-        scope_keys: &'p mut KeySet,
-        text: &'p mut String,
+        buffers: PassBuffers<'p>,
         sink: S,
     ) -> Self {
+        let PassBuffers { keys, scope_keys, nested_keys, text } = buffers;
         keys.reset(span.attributes.len());
         Self {
             span,
@@ -61,6 +71,7 @@ impl<'p, 'a, S: Sink> Pass<'p, 'a, S> {
             late: 0,
             keys,
             scope_keys,
+            nested_keys,
             text,
             any_empty: false,
             gen_ai: false,
@@ -73,34 +84,6 @@ impl<'p, 'a, S: Sink> Pass<'p, 'a, S> {
     /// What the span and its resource know, once the attributes are walked.
     pub(super) fn lookup(&self) -> Lookup<'_, 'a> {
         Lookup { span: &self.slots, resource: &self.facts.slots }
-    }
-
-    /// Writes the attributes of the instrumentation scope, which beat all tags of their names.
-    pub(super) fn scope_attributes(&mut self) {
-        let span = self.span;
-        let scope = &span.instrumentation_scope;
-        let count = scope.attributes().count();
-        self.scope_keys.reset(count);
-        if count == 0 {
-            return;
-        }
-        let key = |entry: usize| {
-            scope.attributes().nth(entry).map_or("", |attribute| attribute.key.as_str())
-        };
-        for (entry, attribute) in scope.attributes().enumerate() {
-            let name = Name::of(attribute.key.as_str());
-            let hash = name_hash(&name, self.text);
-            if !self.scope_keys.insert(hash, entry, |other| Name::of(key(other)).same_as(&name)) {
-                continue;
-            }
-            match name.row() {
-                Some((_, Rule::Note)) => {}
-                Some((_, Rule::Statement)) if self.types == SpanTypes::Documented => {}
-                Some((known, _)) => self.put_value(known.tag(), &attribute.value),
-                None if name.is_removed(self.types) => {}
-                None => self.write_value(&name, &attribute.value),
-            }
-        }
     }
 
     /// Notes the attributes of the span that have a row, and writes those that need no decision.
@@ -153,15 +136,6 @@ impl<'p, 'a, S: Sink> Pass<'p, 'a, S> {
                 None => self.write_value(&name, value),
             },
         }
-    }
-
-    /// Whether the scope has an attribute of this name.
-    fn in_scope(&self, hash: u64, name: &Name<'_>) -> bool {
-        let scope = &self.span.instrumentation_scope;
-        let key = |entry: usize| {
-            scope.attributes().nth(entry).map_or("", |attribute| attribute.key.as_str())
-        };
-        self.scope_keys.get(hash, |other| Name::of(key(other)).same_as(name)).is_some()
     }
 
     /// Writes an attribute under its own name: a number as a metric, anything else as a text tag.
@@ -237,6 +211,13 @@ impl<'p, 'a, S: Sink> Pass<'p, 'a, S> {
                 }
             }
         }
+    }
+
+    /// Writes a text tag; an attribute of that name on the span gives way, unless it is a number.
+    fn force(&mut self, known: Known, text: &str) {
+        self.take_number(known);
+        self.late &= !known.bit();
+        self.put(known, text);
     }
 
     /// Writes a text tag; an attribute of that name on the span comes first.

@@ -16,6 +16,9 @@ use super::tags::{Name, clipped, push_clipped};
 use super::{Options, SpanTypes, normalize, text};
 use crate::encoding::{Sink, Text};
 
+/// What the SDK writes before the name of the executable where nobody named the service.
+const UNKNOWN_SERVICE: &str = "unknown_service";
+
 /// The facts of one resource, with its tags in the form that `P` is cheapest to write.
 #[derive(Debug)]
 pub(crate) struct ResourceFacts<P> {
@@ -23,6 +26,8 @@ pub(crate) struct ResourceFacts<P> {
     pub(crate) slots: Box<Slots<Value>>,
     /// Every text tag, in no order.
     pub(crate) tags: Vec<ResourceTag<P>>,
+    /// Whether one of the tags is `db.name`.
+    pub(crate) has_db_name: bool,
     /// The application service, normalised unless it is configured.
     pub(crate) service: String,
     /// The application service as the Agent stores it, to compare with.
@@ -52,51 +57,38 @@ impl<P> ResourceFacts<P> {
         let mut facts = Self {
             slots: Box::new([const { None }; Known::COUNT]),
             tags: Vec::new(),
+            has_db_name: false,
             service: String::new(),
             service_normalised: String::new(),
             env: String::new(),
             version: String::new(),
         };
-        for (name, value) in &options.tags {
-            facts.push::<S>(name, value);
+        for (key, value) in &options.tags {
+            facts.push::<S>(key, value, options.types);
         }
+        // A resource has no order of its own: of two keys for one tag the new one, an empty text last.
+        let order = |key: &str, value: &Value| {
+            let renamed = matches!(Name::of(key).row(), Some((_, Rule::Rename(_))));
+            (matches!(value, Value::String(text) if text.as_str().is_empty()), !renamed)
+        };
+        let mut attributes: Vec<_> =
+            resource.iter().map(|(key, value)| (key.as_str(), value)).collect();
+        attributes.sort_unstable_by_key(|(key, value)| (order(key, value), *key));
         let mut buffer = String::new();
-        // A resource has no order of its own; with one, equal renamed keys give the same tag each time.
-        let mut attributes: Vec<_> = resource.iter().collect();
-        attributes.sort_unstable_by(|a, b| a.0.cmp(b.0));
         for (key, value) in attributes {
-            facts.add::<S>(key.as_str(), value, options.types, &mut buffer);
+            if let Some((known, _)) = Name::of(key).row() {
+                facts.slots[known as usize] = Some(value.clone());
+            }
+            facts.push::<S>(key, text::of(value, &mut buffer), options.types);
         }
+        facts.has_db_name = facts.tags.iter().any(|tag| tag.known == Some(Known::DbName));
         facts.choose(options);
         facts
     }
 
-    /// Takes in one resource attribute.
-    fn add<S: Sink<Prepared = P>>(
-        &mut self,
-        key: &str,
-        value: &Value,
-        types: SpanTypes,
-        buffer: &mut String,
-    ) {
-        let name = Name::of(key);
-        match name.row() {
-            Some((known, rule)) => {
-                self.slots[known as usize] = Some(value.clone());
-                match rule {
-                    Rule::Note => {}
-                    Rule::Statement if types == SpanTypes::Documented => {}
-                    _ => self.push::<S>(known.tag().key(), text::of(value, buffer)),
-                }
-            }
-            None if name.is_removed(types) => {}
-            None => self.push::<S>(&name.to_string(), text::of(value, buffer)),
-        }
-    }
-
-    /// Adds a tag unless its name is taken.
-    fn push<S: Sink<Prepared = P>>(&mut self, key: &str, value: &str) {
-        let name = Name::of(key);
+    /// Adds the tag of an attribute, unless there is none or its name is taken.
+    fn push<S: Sink<Prepared = P>>(&mut self, key: &str, value: &str, types: SpanTypes) {
+        let Some(name) = Name::of_tag(key, types) else { return };
         let known = name.row().map(|(known, _)| known);
         let name = name.to_string();
         if self.tags.iter().any(|tag| tag.name == name) {
@@ -125,7 +117,9 @@ impl<P> ResourceFacts<P> {
 
     fn own_service(&self, options: &Options) -> String {
         let mut service = String::new();
-        let chosen = self.text(SERVICE).unwrap_or(&options.unknown_service);
+        // The SDK's own default says nothing that the exporter does not know better.
+        let named = self.text(SERVICE).filter(|name| !name.starts_with(UNKNOWN_SERVICE));
+        let chosen = named.unwrap_or(&options.unknown_service);
         normalize::push_service(&mut service, chosen);
         service
     }

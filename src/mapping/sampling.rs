@@ -5,9 +5,6 @@
 
 use opentelemetry::trace::TraceState;
 
-use super::attributes::Known;
-use super::lookup::Lookup;
-
 /// Priorities that the Agent keeps or drops as meant; it drops 3 and above.
 const PRIORITIES: std::ops::RangeInclusive<f64> = -1.0..=2.0;
 
@@ -18,13 +15,9 @@ const THRESHOLDS: f64 = 72_057_594_037_927_936.0;
 /// From here on the legacy `p` value means "none".
 const MAX_P: i32 = 63;
 
-/// Returns the priority that the span's attributes ask for.
-pub(crate) fn asked_priority(attributes: &Lookup<'_, '_>) -> Option<f64> {
-    // The wire name is taken literally, the friendly one becomes what the Agent understands.
-    attributes.span_number(Known::SamplingPriority).or_else(|| {
-        let asked = attributes.span_number(Known::SamplingPriorityAttribute)?;
-        Some(asked.clamp(*PRIORITIES.start(), *PRIORITIES.end()).trunc())
-    })
+/// Returns the priority that a number asks for: the nearest of those that the Agent understands.
+pub(crate) fn priority_asked_for(number: f64) -> f64 {
+    number.clamp(*PRIORITIES.start(), *PRIORITIES.end()).trunc()
 }
 
 /// Returns the priority of a span that asks for none.

@@ -9,8 +9,8 @@ use super::normalize::{CUT_MARK, MAX_KEY, MAX_VALUE, cut};
 
 /// Keys with this prefix are overrides; those without a row mean nothing here and are removed.
 const OVERRIDE_PREFIX: &str = "datadog.";
-/// Keys with this prefix are values of a statement.
-const PARAMETER_PREFIX: &str = "db.query.parameter.";
+/// Keys with these prefixes are values of a statement.
+const PARAMETER_PREFIXES: [&str; 2] = ["db.query.parameter.", "db.operation.parameter."];
 /// Keys with this prefix are request headers ...
 const HEADER_PREFIX: &str = "http.request.header.";
 /// ... and this is what Datadog calls them.
@@ -41,6 +41,17 @@ impl<'a> Name<'a> {
         }
     }
 
+    /// Returns the name under which an attribute of the resource or the scope is a text tag, if it is one.
+    pub(crate) fn of_tag(key: &'a str, types: SpanTypes) -> Option<Self> {
+        let name = Self::of(key);
+        match name.row() {
+            Some((_, Rule::Note)) => None,
+            _ if name.is_removed(types) || name.is_secret(types) => None,
+            Some((known, _)) => Some(Self::of(known.tag().key())),
+            None => Some(name),
+        }
+    }
+
     /// Returns the row of the key.
     pub(crate) fn row(&self) -> Option<(Known, Rule)> {
         attributes::find(self.key, hash(self.key))
@@ -54,7 +65,17 @@ impl<'a> Name<'a> {
     /// Whether an attribute of this key becomes no tag.
     pub(crate) fn is_removed(&self, types: SpanTypes) -> bool {
         self.key.starts_with(OVERRIDE_PREFIX)
-            || (types == SpanTypes::Documented && self.key.starts_with(PARAMETER_PREFIX))
+            || (types == SpanTypes::Documented && self.is_parameter())
+    }
+
+    /// Whether an attribute of this key holds a literal that only the Agent would hide.
+    pub(crate) fn is_secret(&self, types: SpanTypes) -> bool {
+        types == SpanTypes::Documented
+            && (self.is_parameter() || matches!(self.row(), Some((_, Rule::Statement))))
+    }
+
+    fn is_parameter(&self) -> bool {
+        PARAMETER_PREFIXES.iter().any(|prefix| self.key.starts_with(prefix))
     }
 
     /// Whether an attribute of this key makes a span an AI span.

@@ -4,7 +4,7 @@
 //!
 //! Source of the forms: `DataDog/datadog-agent`, `pkg/trace/transform` (Go's JSON number format).
 
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 use std::io;
 
 use opentelemetry::{Array, StringValue, Value};
@@ -44,9 +44,16 @@ pub(crate) fn push_json(out: &mut String, value: &Value) {
 pub(crate) fn push_json_text(out: &mut String, value: &Value) {
     match value {
         Value::String(text) => push_json_str(out, text.as_str()),
-        // Rare enough for a temporary: link attributes that are no strings.
+        Value::I64(number) => push_json_shown(out, format_args!("{number}")),
+        Value::Bool(flag) => push_json_shown(out, format_args!("{flag}")),
+        // Rare enough for a temporary: doubles and lists on a link.
         other => push_json_str(out, of(other, &mut String::new())),
     }
+}
+
+/// Appends a JSON string that is formatted straight into place.
+pub(crate) fn push_json_shown(out: &mut String, shown: fmt::Arguments<'_>) {
+    serde_json::to_writer(Utf8(out), &shown).expect("writing to a String cannot fail");
 }
 
 /// Appends a JSON string.

@@ -3,8 +3,10 @@
 //! Each method is one rule of the Agent's conversion and writes the tags it owns. An attribute of the
 //! same name on the span comes first, except where the rule says otherwise.
 
+use std::fmt::Write as _;
+
+use opentelemetry::Value;
 use opentelemetry::trace::SpanKind;
-use opentelemetry::{SpanId, Value};
 
 use super::Pass;
 use crate::encoding::Sink;
@@ -15,6 +17,9 @@ use crate::mapping::lookup::{self, nonempty, string};
 use crate::mapping::naming::{self, SpanNames};
 use crate::mapping::tags::push_clipped;
 use crate::mapping::{Options, Place, normalize, sampling, status, text};
+
+/// The codes of which the Agent keeps the tag.
+const HTTP_STATUSES: std::ops::RangeInclusive<i64> = 100..=599;
 
 impl<S: Sink> Pass<'_, '_, S> {
     /// Writes what was decided: by the attributes noted, by the fields of the span, by its place.
@@ -49,21 +54,22 @@ impl<S: Sink> Pass<'_, '_, S> {
 
     fn kind(&mut self) {
         let own = self.lookup().span_text(Known::DatadogSpanKind);
-        self.put(Known::SpanKind, own.unwrap_or_else(|| naming::kind_name(&self.span.span_kind)));
-        self.late &= !Known::SpanKind.bit();
+        self.force(Known::SpanKind, own.unwrap_or_else(|| naming::kind_name(&self.span.span_kind)));
+    }
+
+    fn status_code(&self) -> Option<i64> {
+        let attributes = self.lookup();
+        let own = attributes.span(Known::DatadogHttpStatusCode).and_then(lookup::integer);
+        own.or_else(|| attributes.integer(naming::HTTP_STATUS))
     }
 
     /// The status as a number; as text only where the Agent keeps it.
     fn http_status(&mut self) {
-        let attributes = self.lookup();
-        let own = attributes.span(Known::DatadogHttpStatusCode).and_then(lookup::integer);
-        let code =
-            own.or_else(|| attributes.integer(naming::HTTP_STATUS)).filter(|code| *code >= 0);
-        let Some(code) = code else { return };
+        let Some(code) = self.status_code().filter(|code| *code >= 0) else { return };
         self.late &= !Known::HttpStatusCode.bit();
         #[expect(clippy::cast_precision_loss, reason = "metrics are doubles on the wire")]
         self.sink.metric(Known::HttpStatusCode.key().into(), code as f64);
-        if (100..=599).contains(&code) {
+        if HTTP_STATUSES.contains(&code) {
             self.put_shown(Known::HttpStatusCode, format_args!("{code}"));
         } else {
             self.written |= Known::HttpStatusCode.bit();
@@ -126,7 +132,10 @@ impl<S: Sink> Pass<'_, '_, S> {
     ) {
         out.clear();
         if self.written & tag.bit() != 0 {
-            return self.unified_of_scope(tag, out);
+            let mut buffer = std::mem::take(self.text);
+            self.scope_text(tag, out, &mut buffer);
+            *self.text = buffer;
+            return;
         }
         let attributes = self.lookup();
         let own = [replacement, tag].into_iter().find_map(|known| attributes.span_text(known));
@@ -155,24 +164,13 @@ impl<S: Sink> Pass<'_, '_, S> {
         }
     }
 
-    /// Reads back the tag that the scope has written.
-    fn unified_of_scope(&mut self, tag: Known, out: &mut String) {
-        let mut attributes = self.span.instrumentation_scope.attributes();
-        if let Some(found) = attributes.find(|attribute| attribute.key.as_str() == tag.key()) {
-            push_clipped(out, text::of(&found.value, self.text));
-        }
-    }
-
     fn error_tags(&mut self) {
         self.error = status::is_error(&self.span.status, &self.lookup());
         let failed = matches!(self.span.status, opentelemetry::trace::Status::Error { .. });
         for source in &status::SOURCES {
             let attributes = self.lookup();
             if let Some(own) = attributes.span_text(source.replaced_by) {
-                for tag in source.tags {
-                    self.put(*tag, own);
-                    self.late &= !tag.bit();
-                }
+                source.tags.iter().for_each(|tag| self.force(*tag, own));
                 continue;
             }
             if !failed {
@@ -194,10 +192,7 @@ impl<S: Sink> Pass<'_, '_, S> {
         if let Some(description) = nonempty(description) {
             return tags.iter().for_each(|tag| self.own(*tag, description));
         }
-        let attributes = self.lookup();
-        let own = attributes.span(Known::DatadogHttpStatusCode).and_then(lookup::integer);
-        let code = own.or_else(|| attributes.integer(naming::HTTP_STATUS));
-        if let Some(code) = code.filter(|code| (100..=599).contains(code)) {
+        if let Some(code) = self.status_code().filter(|code| HTTP_STATUSES.contains(code)) {
             for tag in tags {
                 self.put_shown(*tag, format_args!("{code}{}", status::reason(code)));
             }
@@ -207,25 +202,29 @@ impl<S: Sink> Pass<'_, '_, S> {
     fn ids_and_states(&mut self) {
         let context = &self.span.span_context;
         self.own(Known::OtelTraceId, Hex::<32>::new(&context.trace_id().to_bytes()).as_str());
-        let mut state = std::mem::take(self.text);
-        if let Some(state) = nonempty(links::trace_state(context.trace_state(), &mut state)) {
-            self.put(Known::W3cTracestate, state);
-            self.late &= !Known::W3cTracestate.bit();
+        if context.trace_state().into_iter().len() > 0 {
+            let mut state = std::mem::take(self.text);
+            state.clear();
+            write!(state, "{}", links::Header(context.trace_state()))
+                .expect("writing to a String cannot fail");
+            self.force(Known::W3cTracestate, &state);
+            *self.text = state;
         }
-        *self.text = state;
     }
 
     fn events_and_links(&mut self) {
         let span = self.span;
         let mut json = std::mem::take(self.text);
         if !span.events.is_empty() {
-            self.own(Known::Events, links::events(&span.events, &mut json));
+            let events = links::events(&span.events, self.types, self.nested_keys, &mut json);
+            self.own(Known::Events, events);
             if span.events.iter().any(|event| event.name == EXCEPTION) {
                 self.own(Known::HasException, "true");
             }
         }
         if !span.links.is_empty() {
-            self.own(Known::SpanLinks, links::links(&span.links, &mut json));
+            let links = links::links(&span.links, self.types, self.nested_keys, &mut json);
+            self.own(Known::SpanLinks, links);
         }
         *self.text = json;
     }
@@ -267,36 +266,39 @@ impl<S: Sink> Pass<'_, '_, S> {
     fn sampling(&mut self, place: Place, foreign_service: bool) {
         let span = self.span;
         let kind = &span.span_kind;
-        let local_root = span.parent_span_id == SpanId::INVALID || span.parent_span_is_remote;
-        let attributes = self.lookup();
-
-        if let Some(analysed) = attributes.span(Known::AnalyticsEvent).and_then(flag) {
-            self.sink.metric("_dd1.sr.eausr".into(), if analysed { 1.0 } else { 0.0 });
+        let local_root = ids::is_local_root(span);
+        let asked = self
+            .lookup()
+            .span_number(Known::SamplingPriorityAttribute)
+            .map(sampling::priority_asked_for);
+        if asked.is_some() {
+            self.late &= !Known::SamplingPriorityAttribute.bit();
         }
-        let asked = sampling::asked_priority(&self.lookup());
         let default = (place == Place::First || local_root)
             .then(|| sampling::priority_of_flag(span.span_context.is_sampled()));
-        self.priority = asked.or(default);
-        self.take_number(Known::SamplingPriority);
-        if let Some(priority) = self.priority {
-            if self.slots[Known::SamplingPriority as usize].and_then(lookup::number).is_none() {
-                self.sink.metric(Known::SamplingPriority.key().into(), priority);
-            }
-        }
-        if !self.take_number(Known::Measured)
-            && matches!(kind, SpanKind::Client | SpanKind::Producer)
-        {
-            self.sink.metric(Known::Measured.key().into(), 1.0);
-        }
-        if !self.take_number(Known::SampleRate) && (place == Place::First || local_root) {
-            if let Some(rate) = sampling::kept_fraction(span.span_context.trace_state()) {
-                self.sink.metric(Known::SampleRate.key().into(), rate);
-            }
-        }
+        // The wire name is taken literally.
+        self.priority = self.lookup().span_number(Known::SamplingPriority).or(asked).or(default);
+        self.number_or(Known::SamplingPriority, self.priority);
+        let analysed = self.lookup().span(Known::AnalyticsEvent).and_then(flag);
+        self.number_or(Known::Analysed, analysed.map(|analysed| if analysed { 1.0 } else { 0.0 }));
+        let measured = matches!(kind, SpanKind::Client | SpanKind::Producer)
+            || self.lookup().integer(&[Known::Measured]) == Some(1);
+        self.number_or(Known::Measured, measured.then_some(1.0));
+        let kept = || sampling::kept_fraction(span.span_context.trace_state());
+        let kept = (place == Place::First || local_root).then(kept).flatten();
+        self.number_or(Known::SampleRate, kept);
         let entry =
             local_root || foreign_service || matches!(kind, SpanKind::Server | SpanKind::Consumer);
-        if !self.take_number(Known::TopLevel) && entry {
-            self.sink.metric(Known::TopLevel.key().into(), 1.0);
+        self.number_or(Known::TopLevel, entry.then_some(1.0));
+    }
+
+    /// Writes a metric; an attribute of its name on the span comes first.
+    fn number_or(&mut self, known: Known, number: Option<f64>) {
+        if self.take_number(known) {
+            return;
+        }
+        if let Some(number) = number {
+            self.sink.metric(known.key().into(), number);
         }
     }
 
@@ -310,15 +312,13 @@ impl<S: Sink> Pass<'_, '_, S> {
         if let Some(hostname) = &options.hostname {
             self.put(Known::Hostname, hostname);
         }
-        if !self.take_number(Known::ProcessId) {
-            self.sink.metric(Known::ProcessId.key().into(), f64::from(std::process::id()));
-        }
+        self.number_or(Known::ProcessId, Some(f64::from(options.process_id)));
     }
 
     /// The namespace is the database name where nothing else is.
     fn database_name(&mut self) {
         let named = self.slots[Known::DbName as usize].is_some_and(|value| string(value).is_some())
-            || self.facts.slots[Known::DbName as usize].is_some();
+            || self.facts.has_db_name;
         if !named {
             if let Some(namespace) = self.lookup().text(naming::DB_NAMESPACE) {
                 self.put(Known::DbName, namespace);

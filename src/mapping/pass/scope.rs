@@ -1,0 +1,80 @@
+//! Attributes of the instrumentation scope, which beat all tags of their names. Most scopes have none.
+
+use opentelemetry::KeyValue;
+
+use super::{Pass, is_empty, name_hash};
+use crate::encoding::Sink;
+use crate::mapping::attributes::Known;
+use crate::mapping::hash::hash;
+use crate::mapping::tags::Name;
+use crate::mapping::text;
+
+impl<'a, S: Sink> Pass<'_, 'a, S> {
+    /// Writes the attributes of the scope; of equal names the last.
+    pub(in crate::mapping) fn scope_attributes(&mut self) {
+        let span = self.span;
+        let scope = &span.instrumentation_scope;
+        let count = scope.attributes().count();
+        self.scope_keys.reset(count);
+        if count == 0 {
+            return;
+        }
+        let entries = || scope.attributes().enumerate();
+        for (entry, attribute) in entries() {
+            if let Some(name) = self.scope_name(attribute) {
+                let hash = name_hash(&name, self.text);
+                let mut keys = std::mem::take(self.scope_keys);
+                keys.put(hash, entry, |other| self.is_scope_name(other, &name));
+                *self.scope_keys = keys;
+            }
+        }
+        for (entry, attribute) in entries() {
+            let Some(name) = self.scope_name(attribute) else { continue };
+            let hash = name_hash(&name, self.text);
+            if self.scope_entry(hash, &name) != Some(entry) {
+                continue;
+            }
+            match name.row() {
+                Some((known, _)) => self.put_value(known, &attribute.value),
+                None => self.write_value(&name, &attribute.value),
+            }
+        }
+    }
+
+    /// Whether the scope has written a tag of this name.
+    pub(super) fn in_scope(&self, hash: u64, name: &Name<'_>) -> bool {
+        self.scope_entry(hash, name).is_some()
+    }
+
+    /// Appends the text of a tag that the scope has written.
+    pub(super) fn scope_text(&self, known: Known, out: &mut String, buffer: &mut String) {
+        let entry = self.scope_entry(hash(known.key()), &Name::of(known.key()));
+        let attribute =
+            entry.and_then(|entry| self.span.instrumentation_scope.attributes().nth(entry));
+        if let Some(attribute) = attribute {
+            out.push_str(text::of(&attribute.value, buffer));
+        }
+    }
+
+    fn scope_entry(&self, hash: u64, name: &Name<'_>) -> Option<usize> {
+        self.scope_keys.get(hash, |entry| self.is_scope_name(entry, name))
+    }
+
+    fn is_scope_name(&self, entry: usize, name: &Name<'_>) -> bool {
+        let attribute = self.span.instrumentation_scope.attributes().nth(entry);
+        attribute
+            .and_then(|attribute| self.scope_name(attribute))
+            .is_some_and(|own| own.same_as(name))
+    }
+
+    /// Returns the name under which an attribute of the scope is a tag, if it is one.
+    fn scope_name(&self, attribute: &'a KeyValue) -> Option<Name<'a>> {
+        if is_empty(&attribute.value) {
+            return None;
+        }
+        let name = Name::of_tag(attribute.key.as_str(), self.types)?;
+        // The kind is the span's, and a status code has a rule of its own.
+        let is_ruled = |(known, _)| matches!(known, Known::SpanKind | Known::HttpStatusCode);
+        if name.row().is_some_and(is_ruled) { None } else { Some(name) }
+    }
+}
