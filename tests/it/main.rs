@@ -7,4 +7,5 @@ mod property;
 mod runtimes;
 mod support;
 mod test_agent;
+mod tracing;
 mod vectors;
