@@ -878,6 +878,27 @@ fn a_priority_of_the_user_is_kept_within_what_the_agent_understands() {
     }
 }
 
+/// The Agent takes env from the last span without a parent, and from it for the whole request.
+#[test]
+fn traces_whose_roots_disagree_about_env_share_no_request_with_others() {
+    let agent = agent();
+    let exporter =
+        DatadogExporter::builder().with_agent_url(agent.url()).with_env("one").build().unwrap();
+    let of = |trace: u128, id: u64, env: Option<&'static str>| SpanData {
+        span_context: context(trace, id),
+        attributes: env.map(|env| KeyValue::new("env", env)).into_iter().collect(),
+        ..span()
+    };
+    let batch = vec![of(1, 1, None), of(2, 2, None), of(2, 3, Some("two")), of(3, 4, Some("two"))];
+    let arrived = export(&agent, &exporter, batch, "two roots");
+    assert_eq!(arrived.len(), 4);
+    let requests = agent.requests();
+    let traces = |number: usize| requests[number].traces.iter().map(|chunk| chunk[0].trace_id);
+    assert_eq!(requests.len(), 2);
+    assert_eq!(traces(0).collect::<Vec<_>>(), [1]);
+    assert_eq!(traces(1).collect::<Vec<_>>(), [2, 3]);
+}
+
 #[test]
 fn an_empty_batch_is_no_request() {
     let agent = agent();
