@@ -191,6 +191,7 @@ fn bad_ids_cost_no_other_span() {
                 |span| span.parent_span_id = SpanId::from(BAD_ID),
                 |span| {
                     assert_eq!(span.unwrap().parent_id, 0);
+                    assert_eq!(metric(span, "_dd.top_level"), Some(1.0));
                 },
             ),
             case("span id as trace id", |span| span.span_context = context(equal, 0xb0), arrived),

@@ -267,7 +267,11 @@ impl<S: Sink> Pass<'_, '_, S> {
     fn sampling(&mut self, place: Place, foreign_service: bool) {
         let span = self.span;
         let kind = &span.span_kind;
-        let local_root = span.parent_span_id == SpanId::INVALID || span.parent_span_is_remote;
+        let parent = span.parent_span_id;
+        // A span that is its own parent is sent without one.
+        let local_root = parent == SpanId::INVALID
+            || span.parent_span_is_remote
+            || parent == span.span_context.span_id();
         let attributes = self.lookup();
 
         if let Some(analysed) = attributes.span(Known::AnalyticsEvent).and_then(flag) {
