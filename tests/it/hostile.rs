@@ -191,6 +191,7 @@ fn bad_ids_cost_no_other_span() {
                 |span| span.parent_span_id = SpanId::from(BAD_ID),
                 |span| {
                     assert_eq!(span.unwrap().parent_id, 0);
+                    assert_eq!(metric(span, "_dd.top_level"), Some(1.0));
                 },
             ),
             case("span id as trace id", |span| span.span_context = context(equal, 0xb0), arrived),
@@ -876,6 +877,27 @@ fn a_priority_of_the_user_is_kept_within_what_the_agent_understands() {
         let arrived = export(&agent, &exporter, vec![span], "priority");
         assert_eq!(metric(arrived.first(), "_sampling_priority_v1"), Some(expected));
     }
+}
+
+/// The Agent takes env from the last span without a parent, and from it for the whole request.
+#[test]
+fn traces_whose_roots_disagree_about_env_share_no_request_with_others() {
+    let agent = agent();
+    let exporter =
+        DatadogExporter::builder().with_agent_url(agent.url()).with_env("one").build().unwrap();
+    let of = |trace: u128, id: u64, env: Option<&'static str>| SpanData {
+        span_context: context(trace, id),
+        attributes: env.map(|env| KeyValue::new("env", env)).into_iter().collect(),
+        ..span()
+    };
+    let batch = vec![of(1, 1, None), of(2, 2, None), of(2, 3, Some("two")), of(3, 4, Some("two"))];
+    let arrived = export(&agent, &exporter, batch, "two roots");
+    assert_eq!(arrived.len(), 4);
+    let requests = agent.requests();
+    let traces = |number: usize| requests[number].traces.iter().map(|chunk| chunk[0].trace_id);
+    assert_eq!(requests.len(), 2);
+    assert_eq!(traces(0).collect::<Vec<_>>(), [1]);
+    assert_eq!(traces(1).collect::<Vec<_>>(), [2, 3]);
 }
 
 #[test]

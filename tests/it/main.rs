@@ -7,4 +7,6 @@ mod property;
 mod runtimes;
 mod support;
 mod test_agent;
+mod tidy;
+mod tracing;
 mod vectors;

@@ -144,7 +144,7 @@ fn a_simple_processor_in_one_task_does_not_hang_after_many_spans() {
             provider.shutdown().unwrap();
             agent
         };
-        let agent = within(Duration::from_secs(60), move || caller.run(work));
+        let agent = within(HANG, move || caller.run(work));
         assert_all_arrived(&agent, SPANS, &format!("{caller:?}"));
     }
 }

@@ -1,0 +1,167 @@
+//! Rules of the project that no compiler checks, as tests over its files.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+const ROOT: &str = env!("CARGO_MANIFEST_DIR");
+
+/// The longest source file, in lines. One that is longer wants to be two.
+const MAX_LINES: usize = 500;
+
+/// The most crates that a user's build gets, ours included.
+const MAX_CRATES: usize = 90;
+
+/// Words that the code of a folder must not hold, and the folders that may all the same.
+#[rustfmt::skip]
+const WALLS: &[(&str, &[&str], &[&str])] = &[
+    ("src/encoding", &["opentelemetry"],                        &[]),
+    ("src/delivery", &["SpanData", "opentelemetry_sdk::trace"], &[]),
+    ("src/mapping",  &["reqwest", "Vec<u8>"],                   &[]),
+    ("src",          &["std::env"],                             &["src/config.rs", "src/config/", "src/testing/"]),
+];
+
+#[test]
+fn the_walls_between_the_stages_hold() {
+    let mut found = Vec::new();
+    for (folder, words, exceptions) in WALLS {
+        let files = sources(folder);
+        assert!(!files.is_empty(), "{folder} has moved");
+        for (file, text) in files {
+            if exceptions.iter().any(|exception| file.starts_with(exception)) {
+                continue;
+            }
+            for (number, line) in text.lines().enumerate() {
+                let hits = words.iter().filter(|word| code(line).contains(**word));
+                found.extend(hits.map(|word| format!("{file}:{}: names `{word}`", number + 1)));
+            }
+        }
+    }
+    assert!(found.is_empty(), "{}", found.join("\n"));
+}
+
+#[test]
+fn no_source_file_is_too_long() {
+    let long: Vec<_> = sources("src")
+        .into_iter()
+        .map(|(file, text)| (file, text.lines().count()))
+        .filter(|(_, lines)| *lines > MAX_LINES)
+        .collect();
+    assert!(long.is_empty(), "longer than {MAX_LINES} lines: {long:?}");
+}
+
+#[test]
+fn every_file_says_what_it_is_for() {
+    let folders = ["src", "tests/it", "examples"];
+    let silent: Vec<_> = folders
+        .into_iter()
+        .flat_map(sources)
+        .filter(|(_, text)| !text.starts_with("//! "))
+        .map(|(file, _)| file)
+        .collect();
+    assert!(silent.is_empty(), "no `//!` at the start: {silent:?}");
+}
+
+#[test]
+fn the_readme_lists_exactly_the_variables_that_are_read() {
+    let config = read("src/config.rs");
+    let (_, table) = config.split_once("const VARIABLES").expect("the table has moved");
+    let (table, _) = table.split_once("];").unwrap();
+    let readme = read("README.md");
+    let rows = readme.lines().filter(|line| line.starts_with('|')).collect::<String>();
+    let (read, listed) = (variables(table), variables(&rows));
+    assert!(read.len() > 5, "{read:?}");
+    assert_eq!(read, listed, "left: src/config.rs, right: README.md");
+}
+
+/// Returns the names of variables in a text.
+fn variables(text: &str) -> BTreeSet<&str> {
+    text.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_'))
+        .filter(|word| word.len() > 3 && word.starts_with("DD_"))
+        .collect()
+}
+
+#[test]
+fn this_version_has_a_changelog_entry() {
+    let heading = concat!("## ", env!("CARGO_PKG_VERSION"));
+    let changelog = read("CHANGELOG.md");
+    let mut headings = changelog.lines().filter(|line| line.starts_with("## "));
+    let first = headings.next().expect("no entry at all");
+    let rest = first.strip_prefix(heading).unwrap_or("?");
+    assert!(rest.is_empty() || rest.starts_with(' '), "the first entry is {first:?}");
+}
+
+#[test]
+fn the_quickstart_is_one_text_everywhere() {
+    let readme = read("README.md");
+    let quickstart = snippet(&readme);
+    assert!(quickstart.contains("DatadogExporter::builder()"), "{quickstart}");
+    let docs: String = read("src/lib.rs")
+        .lines()
+        .filter_map(|line| line.strip_prefix("//!"))
+        .map(|line| line.strip_prefix(' ').unwrap_or(line))
+        .filter(|line| !line.starts_with("# ") || line.starts_with("# For"))
+        .flat_map(|line| [line, "\n"])
+        .collect();
+    assert!(docs.contains(quickstart), "not in the docs of src/lib.rs:\n{quickstart}");
+}
+
+/// Returns the code for the reader's own provider.
+fn snippet(readme: &str) -> &str {
+    let after = readme.find("your own provider").unwrap_or(0);
+    let (_, code) = readme[after..].split_once("```rust\n").expect("no code");
+    code.split_once("```").expect("the code ends").0
+}
+
+#[test]
+fn a_users_build_stays_small_and_brings_no_tls() {
+    let tree = Command::new(env!("CARGO"))
+        .args(["tree", "--edges", "normal", "--prefix", "none", "--format", "{p}", "--offline"])
+        .current_dir(ROOT)
+        .output()
+        .unwrap();
+    assert!(tree.status.success(), "{}", String::from_utf8_lossy(&tree.stderr));
+    let text = String::from_utf8(tree.stdout).unwrap();
+    // Name and version; behind them a path, `(proc-macro)` or the mark of a repetition.
+    let crates: BTreeSet<(&str, &str)> = text
+        .lines()
+        .filter_map(|line| line.split_once(' '))
+        .map(|(name, rest)| (name, rest.split(' ').next().unwrap_or(rest)))
+        .collect();
+    let names: BTreeSet<_> = crates.iter().map(|(name, _)| *name).collect();
+    assert!(names.contains("reqwest"), "{names:?}");
+    assert!(crates.len() < MAX_CRATES, "{} crates: {names:?}", crates.len());
+    for tls in ["rustls", "native-tls", "openssl", "openssl-sys", "ring", "aws-lc-rs"] {
+        assert!(!names.contains(tls), "{tls} is in the tree");
+    }
+}
+
+/// Returns the Rust files below a folder, each with its path from the root and its text.
+fn sources(folder: &str) -> Vec<(String, String)> {
+    let mut files = Vec::new();
+    let mut folders: Vec<PathBuf> = vec![Path::new(ROOT).join(folder)];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                let short = path.strip_prefix(ROOT).unwrap().to_str().unwrap().replace('\\', "/");
+                files.push((short, fs::read_to_string(&path).unwrap()));
+            }
+        }
+    }
+    files.sort_unstable();
+    files
+}
+
+fn read(file: &str) -> String {
+    fs::read_to_string(Path::new(ROOT).join(file)).unwrap().replace("\r\n", "\n")
+}
+
+/// Returns a line without its comment. A `//` after a colon is part of an address.
+fn code(line: &str) -> &str {
+    let comment = line.match_indices("//").find(|(at, _)| !line[..*at].ends_with(':'));
+    comment.map_or(line, |(at, _)| &line[..at])
+}
