@@ -10,7 +10,8 @@ use opentelemetry_sdk::error::{OTelSdkError, OTelSdkResult};
 use opentelemetry_sdk::trace::{SpanData, SpanExporter};
 
 use crate::BuildError;
-use crate::config::{DatadogExporterBuilder, Settings};
+use crate::builder::DatadogExporterBuilder;
+use crate::config::Settings;
 use crate::delivery::{Delivery, ExporterHandle, Reason};
 use crate::encoding::{Json, Payload, Payloads, Sink, SpanWriter};
 use crate::mapping::{self, Options, Place, ResourceFacts, Scratch};

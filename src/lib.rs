@@ -50,6 +50,7 @@
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+mod builder;
 mod config;
 mod error;
 mod exporter;
@@ -61,7 +62,7 @@ mod delivery;
 #[cfg_attr(docsrs, doc(cfg(feature = "testing")))]
 pub mod testing;
 
-pub use config::DatadogExporterBuilder;
+pub use builder::DatadogExporterBuilder;
 pub use delivery::{
     DroppedSpans, ExporterHandle, ExporterStats, Transport, TransportError, TransportRequest,
     TransportResponse,

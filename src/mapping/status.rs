@@ -6,12 +6,12 @@
 //! Sources: `DataDog/datadog-agent`, `pkg/trace/transform/transform.go`; exception events:
 //! `DataDog/dd-trace-rs`, `datadog-opentelemetry/src/mappings`.
 
-use opentelemetry::Value;
 use opentelemetry::trace::{Event, Status};
+use opentelemetry::{Array, Value};
 
 use super::attributes::Known;
 use super::links::EXCEPTION;
-use super::lookup::{Lookup, integer, nonempty};
+use super::lookup::{Lookup, integer, nonempty, string};
 
 /// One error tag: the override, the attributes that are the tag already, the member of the exception
 /// event, and the span attribute of the same meaning.
@@ -22,28 +22,59 @@ pub(crate) struct Source {
     pub(crate) tags: &'static [Known],
     /// Attribute of the last exception event, and of the span where no event has it.
     exception: Known,
+    /// Attribute of the event where neither has it.
+    event: Option<&'static str>,
 }
 
 /// The error tags.
 #[rustfmt::skip]
 pub(crate) const SOURCES: [Source; 3] = [
-    Source { replaced_by: Known::DatadogErrorMessage, tags: &[Known::ErrorMessage, Known::ErrorMsg], exception: Known::ExceptionMessage },
-    Source { replaced_by: Known::DatadogErrorType,    tags: &[Known::ErrorType],                     exception: Known::ExceptionType },
-    Source { replaced_by: Known::DatadogErrorStack,   tags: &[Known::ErrorStack],                    exception: Known::ExceptionStacktrace },
+    Source { replaced_by: Known::DatadogErrorMessage, tags: &[Known::ErrorMessage, Known::ErrorMsg], exception: Known::ExceptionMessage,    event: None },
+    // The events of `tracing` know no type, but the module that reported the error: it groups as well.
+    Source { replaced_by: Known::DatadogErrorType,    tags: &[Known::ErrorType],                     exception: Known::ExceptionType,       event: Some("target") },
+    Source { replaced_by: Known::DatadogErrorStack,   tags: &[Known::ErrorStack],                    exception: Known::ExceptionStacktrace, event: None },
 ];
 
 impl Source {
-    /// Finds the text of the tag, except what an attribute of its own name says.
-    pub(crate) fn text<'a>(
+    /// Finds the text of the tag, except what an attribute of its own name says. A list of texts, such as
+    /// the causes of an error in `tracing`, is joined in `out`, a line each.
+    pub(crate) fn text<'t>(
         &self,
-        attributes: &Lookup<'_, 'a>,
-        events: &'a [Event],
-    ) -> Option<&'a str> {
+        attributes: &Lookup<'_, 't>,
+        events: &'t [Event],
+        out: &'t mut String,
+    ) -> Option<&'t str> {
         let event = events.iter().rev().find(|event| event.name.eq_ignore_ascii_case(EXCEPTION));
-        event
-            .and_then(|event| event_text(event, self.exception.key()))
-            .or_else(|| attributes.span_text(self.exception))
+        let of_event = |key: &str| {
+            let attributes = &event?.attributes;
+            attributes
+                .iter()
+                .rev()
+                .find(|attribute| attribute.key.as_str() == key)
+                .map(|found| &found.value)
+        };
+        let found = of_event(self.exception.key())
+            .filter(|value| is_text(value))
+            .or_else(|| attributes.span(self.exception).filter(|value| is_text(value)))
+            .or_else(|| of_event(self.event?).filter(|value| is_text(value)))?;
+        match found {
+            Value::Array(Array::String(lines)) => {
+                out.clear();
+                for line in lines {
+                    let separator = if out.is_empty() { "" } else { "\n" };
+                    out.push_str(separator);
+                    out.push_str(line.as_str());
+                }
+                nonempty(out)
+            }
+            value => string(value),
+        }
     }
+}
+
+fn is_text(value: &Value) -> bool {
+    string(value).is_some()
+        || matches!(value, Value::Array(Array::String(lines)) if !lines.is_empty())
 }
 
 /// Returns the error flag of a status.
@@ -66,14 +97,6 @@ pub(crate) fn describe(status: &Status) -> (&'static str, &str) {
 /// Returns the reason phrase of an HTTP status code, with the space before it.
 pub(crate) fn reason(code: i64) -> &'static str {
     REASONS.binary_search_by_key(&code, |&(known, _)| known).map_or("", |row| REASONS[row].1)
-}
-
-fn event_text<'a>(event: &'a Event, key: &str) -> Option<&'a str> {
-    let found = event.attributes.iter().rev().find(|attribute| attribute.key.as_str() == key)?;
-    match &found.value {
-        Value::String(text) => nonempty(text.as_str()),
-        _ => None,
-    }
 }
 
 /// The phrases of Go's `net/http`, which the Agent uses (IANA registry and two of `WebDAV`).

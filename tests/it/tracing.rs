@@ -108,7 +108,7 @@ fn a_failed_request_arrives_as_an_error_with_its_message() {
 /// Fails unless a span is the error that `#[instrument(err)]` records.
 ///
 /// That is an event `exception` with `exception.message`, and a status with the same text. There is no
-/// `exception.type` in it, so the span has no `error.type`.
+/// `exception.type` in it: the module that reported the error stands in for it.
 fn assert_error(span: &Span) {
     assert_eq!(span.error, 1);
     assert_eq!(span.meta["error.message"], "card declined");
@@ -118,7 +118,31 @@ fn assert_error(span: &Span) {
     let events: serde_json::Value = serde_json::from_str(&span.meta["events"]).unwrap();
     assert_eq!(events[0]["name"], "exception");
     assert_eq!(events[0]["attributes"]["exception.message"], "card declined");
-    assert_eq!(span.meta.get("error.type"), None);
+    assert_eq!(span.meta["error.type"], module_path!());
+}
+
+#[test]
+fn the_causes_of_an_error_arrive_as_its_stack() {
+    #[derive(Debug)]
+    struct Declined(std::io::Error);
+    impl std::fmt::Display for Declined {
+        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str("card declined")
+        }
+    }
+    impl std::error::Error for Declined {
+        fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+            Some(&self.0)
+        }
+    }
+    let spans = traced(|| {
+        let _entered = info_span!("charge").entered();
+        let error = Declined(std::io::Error::other("limit reached"));
+        tracing::error!(error = &error as &dyn std::error::Error);
+    });
+    assert_eq!(spans[0].error, 1);
+    assert_eq!(spans[0].meta["error.message"], "card declined");
+    assert_eq!(spans[0].meta["error.stack"], "limit reached");
 }
 
 /// Notes every span: its name, and the name of the thread that made it.

@@ -167,6 +167,7 @@ impl<S: Sink> Pass<'_, '_, S> {
     fn error_tags(&mut self) {
         self.error = status::is_error(&self.span.status, &self.lookup());
         let failed = matches!(self.span.status, opentelemetry::trace::Status::Error { .. });
+        let mut lines = std::mem::take(self.text);
         for source in &status::SOURCES {
             let attributes = self.lookup();
             if let Some(own) = attributes.span_text(source.replaced_by) {
@@ -177,13 +178,13 @@ impl<S: Sink> Pass<'_, '_, S> {
                 continue;
             }
             let explicit = source.tags.iter().find_map(|tag| attributes.span_text(*tag));
-            let found = explicit.or_else(|| source.text(&attributes, &self.span.events));
-            match found {
+            match explicit.or_else(|| source.text(&attributes, &self.span.events, &mut lines)) {
                 Some(found) => source.tags.iter().for_each(|tag| self.own(*tag, found)),
                 None if source.tags.len() > 1 => self.message_of_status(source.tags),
                 None => {}
             }
         }
+        *self.text = lines;
     }
 
     /// The message of an error that has no other: the status description, else the HTTP status.

@@ -1,0 +1,185 @@
+//! [`DatadogExporterBuilder`]: takes settings, and reads nothing before `build`. Not here: what a setting
+//! is if it is not given ([`crate::config`]).
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use opentelemetry::{otel_debug, otel_warn};
+use opentelemetry_sdk::trace::SpanData;
+
+use crate::config::Settings;
+use crate::delivery::Transport;
+use crate::mapping::{NamesHook, SpanNames, SpanTypes};
+use crate::{BuildError, DatadogExporter};
+
+/// Builds a [`DatadogExporter`].
+///
+/// Setters only take values; [`build`](Self::build) reads the `DD_*` variables, checks everything and
+/// starts the exporter.
+#[derive(Clone, Default)]
+#[must_use = "a builder does nothing until `build` is called"]
+pub struct DatadogExporterBuilder {
+    pub(crate) agent_url: Option<String>,
+    pub(crate) service: Option<String>,
+    pub(crate) env: Option<String>,
+    pub(crate) version: Option<String>,
+    pub(crate) tags: Vec<(String, String)>,
+    pub(crate) timeout: Option<Duration>,
+    pub(crate) buffer_bytes: Option<usize>,
+    pub(crate) payload_bytes: Option<usize>,
+    pub(crate) transport: Option<Arc<dyn Transport>>,
+    pub(crate) types: SpanTypes,
+    pub(crate) names: Option<NamesHook>,
+}
+
+impl DatadogExporterBuilder {
+    /// Sets where the Agent is: `http://host:port`, or `unix:///path` for its socket.
+    ///
+    /// A path after an `http` address is kept as a prefix. `localhost` tries every address it has.
+    /// Otherwise `DD_TRACE_AGENT_URL`, `DD_AGENT_HOST` with `DD_TRACE_AGENT_PORT`, the socket
+    /// `/var/run/datadog/apm.socket` if there is one, or `http://localhost:8126`.
+    pub fn with_agent_url(mut self, url: impl Into<String>) -> Self {
+        self.agent_url = Some(url.into());
+        self
+    }
+
+    /// Sets the service, as written (the Agent lower-cases it).
+    ///
+    /// Otherwise `DD_SERVICE`, then `service.name` of the resource. A span attribute beats all.
+    pub fn with_service(mut self, service: impl Into<String>) -> Self {
+        self.service = Some(service.into());
+        self
+    }
+
+    /// Sets the environment, as written (the Agent lower-cases it).
+    ///
+    /// Otherwise `DD_ENV`, then `deployment.environment.name`, `deployment.environment` or `env` of the
+    /// resource. A span attribute beats all.
+    pub fn with_env(mut self, env: impl Into<String>) -> Self {
+        self.env = Some(env.into());
+        self
+    }
+
+    /// Sets the version of the application, as written.
+    ///
+    /// Otherwise `DD_VERSION`, then `service.version` or `version` of the resource. A span attribute
+    /// beats all.
+    pub fn with_version(mut self, version: impl Into<String>) -> Self {
+        self.version = Some(version.into());
+        self
+    }
+
+    /// Adds a tag to every span. Of equal keys the one set last counts.
+    ///
+    /// It beats `DD_TAGS` and the resource attribute of the same name; a span attribute beats it.
+    pub fn with_tag(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
+        self.tags.push((key.into(), value.into()));
+        self
+    }
+
+    /// Sets how long one request to the Agent may take: more than 0 and at most 5 s, since the Agent
+    /// itself gives up on a request after 5 s.
+    ///
+    /// Otherwise `DD_TRACE_AGENT_TIMEOUT_SECONDS`, or 3 s.
+    pub fn with_timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = Some(timeout);
+        self
+    }
+
+    /// Sets how much memory spans may take that wait for the Agent, in bytes: 1 MiB or more, otherwise
+    /// 64 MiB.
+    ///
+    /// Waiting spans are compressed about tenfold. When the buffer is full the oldest go first, and are
+    /// counted.
+    pub fn with_buffer_bytes(mut self, bytes: usize) -> Self {
+        self.buffer_bytes = Some(bytes);
+        self
+    }
+
+    /// Sets how large the body of a request may be, in bytes: 16 KiB to 24 MiB, otherwise 4 MiB.
+    ///
+    /// Larger batches are cut between traces, then between spans; a single larger span is sent alone.
+    /// If the Agent, or a proxy before it, refuses a body as too large, it is halved and sent again.
+    pub fn with_payload_bytes(mut self, bytes: usize) -> Self {
+        self.payload_bytes = Some(bytes);
+        self
+    }
+
+    /// Sets a transport of your own; address settings then mean nothing.
+    pub fn with_transport(mut self, transport: impl Transport) -> Self {
+        self.transport = Some(Arc::new(transport));
+        self
+    }
+
+    /// Sets which span types are sent: the documented four, or the Agent's own.
+    pub fn with_span_types(mut self, types: SpanTypes) -> Self {
+        self.types = types;
+        self
+    }
+
+    /// Sets a function that may replace the service, name, resource and type of each span.
+    ///
+    /// It sees the span and the names the mapping chose, and has the last word: over attributes too.
+    /// It runs for each span on the thread that exports, so it should be quick; it may borrow from the
+    /// span. If it panics, the span keeps the names of the mapping.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # fn main() -> Result<(), opentelemetry_datadog_agent::BuildError> {
+    /// use opentelemetry_datadog_agent::DatadogExporter;
+    ///
+    /// let exporter = DatadogExporter::builder()
+    ///     .with_names(|span, names| {
+    ///         if names.name == "Internal" {
+    ///             names.name = span.instrumentation_scope.name().into();
+    ///         }
+    ///     })
+    ///     .build()?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn with_names<F>(mut self, names: F) -> Self
+    where
+        F: for<'a> Fn(&'a SpanData, &mut SpanNames<'a>) + Send + Sync + 'static,
+    {
+        self.names = Some(Arc::new(names));
+        self
+    }
+
+    /// Reads the `DD_*` variables, checks every setting and starts the exporter.
+    ///
+    /// # Errors
+    ///
+    /// Fails if a setting in code cannot be used, or if the operating system gives no thread.
+    pub fn build(self) -> Result<DatadogExporter, BuildError> {
+        let settings = Settings::of_process(self)?;
+        for warning in &settings.warnings {
+            otel_warn!(name: "DatadogExporter.BadVariable", message = warning.as_str());
+        }
+        otel_debug!(
+            name: "DatadogExporter.Built",
+            agent = settings.delivery.address.to_string(),
+            timeout = format!("{:?}", settings.delivery.timeout),
+            buffer_bytes = settings.delivery.buffer_bytes,
+            payload_bytes = settings.delivery.payload_bytes,
+            enabled = settings.enabled,
+            options = format!("{:?}", settings.options)
+        );
+        DatadogExporter::start(settings)
+    }
+}
+
+impl fmt::Debug for DatadogExporterBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DatadogExporterBuilder")
+            .field("service", &self.service)
+            .field("env", &self.env)
+            .field("version", &self.version)
+            .field("timeout", &self.timeout)
+            .field("types", &self.types)
+            .field("names", &self.names.is_some())
+            .finish_non_exhaustive()
+    }
+}
