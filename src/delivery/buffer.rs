@@ -125,6 +125,8 @@ pub(super) struct Buffer {
     raw_limit: usize,
     /// Most bytes that are joined for one request; shrinks if the Agent refuses as much.
     request_limit: usize,
+    /// Whether the last request has to be repeated.
+    is_failing: bool,
     next_ticket: u64,
     stats: ExporterStats,
 }
@@ -140,6 +142,7 @@ impl Buffer {
             limit,
             raw_limit: payload_limit.min(limit / 4),
             request_limit: payload_limit,
+            is_failing: false,
             next_ticket: 0,
             stats: ExporterStats::default(),
         }
@@ -194,12 +197,15 @@ impl Buffer {
         flying && self.queue.front().is_none_or(|waiting| waiting.ticket > ticket)
     }
 
-    /// Takes the oldest payload, joined with the next ones as far as they fit into one request.
+    /// Takes the oldest payload, joined with the next ones as far as they fit into one request, and
+    /// into the memory. While the Agent takes nothing the oldest goes alone: a try costs little then.
     pub(super) fn take(&mut self) -> Option<Flight> {
         let mut first = self.remove_front()?;
         first.unpack();
         while let Some(next) = self.queue.front() {
-            if !first.can_join(next) || first.raw_len() + next.raw_len() > self.request_limit {
+            let raw = first.raw_len() + next.raw_len();
+            let fits = raw <= self.request_limit && raw + self.memory <= self.limit;
+            if self.is_failing || !fits || !first.can_join(next) {
                 break;
             }
             let next = self.remove_front().expect("there is a front");
@@ -212,6 +218,7 @@ impl Buffer {
     /// The Agent has it.
     pub(super) fn delivered(&mut self, flight: &Flight, bytes: usize) {
         self.land(flight);
+        self.is_failing = false;
         self.stats.spans_exported += flight.spans();
         self.stats.payloads_sent += 1;
         self.stats.bytes_sent += bytes as u64;
@@ -220,6 +227,7 @@ impl Buffer {
     /// It goes back to where it was: the front.
     pub(super) fn keep(&mut self, flight: Flight) {
         self.flight = None;
+        self.is_failing = true;
         self.stats.retries += 1;
         self.add_front(flight.waiting);
         self.make_room();
@@ -230,22 +238,18 @@ impl Buffer {
         let Waiting { payload, ticket, doubts, .. } = flight.waiting;
         let refused = payload.len();
         self.flight = None;
-        match payload.halve() {
-            Ok((first, second)) => {
-                self.stats.retries += 1;
-                // What was too large once is not tried again; the halves are not joined again.
-                self.request_limit = self.request_limit.min(refused.saturating_sub(1));
-                for half in [second, first] {
-                    self.add_front(Waiting { payload: half, packed: None, ticket, doubts });
-                }
-                true
-            }
-            Err(single) => {
-                self.stats.spans_buffered -= u64::from(single.span_count());
-                self.count_dropped(single.span_count().into(), Reason::Rejected);
-                false
-            }
+        let Some((first, second)) = payload.halve() else {
+            self.stats.spans_buffered -= u64::from(payload.span_count());
+            self.count_dropped(payload.span_count().into(), Reason::Rejected);
+            return false;
+        };
+        self.stats.retries += 1;
+        // What was too large once is not tried again; the halves are not joined again.
+        self.request_limit = self.request_limit.min(refused.saturating_sub(1));
+        for half in [second, first] {
+            self.add_front(Waiting { payload: half, packed: None, ticket, doubts });
         }
+        true
     }
 
     /// It is given up.

@@ -116,7 +116,7 @@ fn has_form(mut id: &[u8], groups: &[usize], separators: &[u8]) -> bool {
             }
         }
         let (group, rest) = id.split_at(*length);
-        if !group.iter().all(is_digit) {
+        if !group.iter().copied().all(is_digit) {
             return false;
         }
         id = rest;
@@ -127,12 +127,12 @@ fn has_form(mut id: &[u8], groups: &[usize], separators: &[u8]) -> bool {
 fn fargate(segment: &str) -> Option<&str> {
     let (task, number) = segment.rsplit_once('-')?;
     let digits = task.get(task.len().checked_sub(FARGATE_DIGITS)?..)?;
-    let is_task = digits.bytes().all(|digit| is_digit(&digit));
+    let is_task = digits.bytes().all(is_digit);
     let is_number = !number.is_empty() && number.bytes().all(|digit| digit.is_ascii_digit());
     (is_task && is_number).then(|| &segment[task.len() - FARGATE_DIGITS..])
 }
 
-fn is_digit(byte: &u8) -> bool {
+fn is_digit(byte: u8) -> bool {
     matches!(byte, b'0'..=b'9' | b'a'..=b'f')
 }
 

@@ -9,6 +9,8 @@ mod address;
 mod buffer;
 mod http;
 mod identity;
+#[cfg(feature = "metrics")]
+mod metrics;
 mod retry;
 mod shared;
 mod stats;
@@ -79,6 +81,8 @@ impl Delivery {
         start.recv().unwrap_or_else(|_| {
             Err(BuildError::start("the exporter's thread", "it ended early"))
         })?;
+        #[cfg(feature = "metrics")]
+        metrics::observe(&shared);
         Ok(Self { shared, thread: Mutex::new(Some(thread)) })
     }
 
@@ -104,8 +108,9 @@ impl Delivery {
 
     /// Refuses what comes from now on, delivers what waits until the time is over, and ends the worker.
     pub(crate) fn shutdown(&self, timeout: Duration) -> OTelSdkResult {
-        let deadline = Instant::now() + timeout;
-        if !self.shared.close(deadline - SHUTDOWN_MARGIN.min(timeout / 2)) {
+        let deadline = deadline_in(timeout);
+        let margin = SHUTDOWN_MARGIN.min(timeout / 2);
+        if !self.shared.close(deadline_in(timeout.saturating_sub(margin))) {
             return Err(OTelSdkError::AlreadyShutdown);
         }
         let Some(lost) = self.shared.wait_for_end(deadline) else {
@@ -127,6 +132,12 @@ impl Delivery {
             }
         }
     }
+}
+
+/// Returns the moment after this time, or one far away if a clock cannot tell it.
+fn deadline_in(timeout: Duration) -> Instant {
+    const FAR_AWAY: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+    Instant::now() + timeout.min(FAR_AWAY)
 }
 
 /// Flushes one exporter and tells its counters. Cheap to clone; outlives the exporter.

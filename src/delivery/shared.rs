@@ -8,6 +8,7 @@ use opentelemetry_sdk::error::{OTelSdkError, OTelSdkResult};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use super::buffer::Buffer;
+use super::deadline_in;
 use super::worker::Event;
 use crate::encoding::Payload;
 
@@ -124,7 +125,7 @@ impl Shared {
 
     /// Waits until all that was pushed so far is settled.
     pub(super) fn flush(&self, timeout: Duration) -> OTelSdkResult {
-        let deadline = Instant::now() + timeout;
+        let deadline = deadline_in(timeout);
         let mut state = self.lock();
         let Some(ticket) = state.buffer.last_ticket() else { return Ok(()) };
         let dropped = |state: &State| state.buffer.stats().spans_dropped.total();

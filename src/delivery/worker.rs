@@ -193,11 +193,12 @@ impl<'a> Worker<'a> {
             // Nobody listens once the worker gave up.
             let _ = events.send(Event::Answered(answer));
         });
-        while let Some(deadline) = self.deadline_in_flight(Instant::now()) {
-            if let Some(Event::Answered(answer)) = self.next_event(deadline).await {
+        while !self.is_over(Instant::now()) {
+            let until = self.release_in_time(Instant::now());
+            if let Some(Event::Answered(answer)) = self.next_event(until).await {
                 // The last copy of the body is ours again, so this moves no bytes.
                 flight.payload().put_bytes(body.into());
-                return self.land(flight, answer);
+                return self.land(flight, &answer);
             }
         }
     }
@@ -209,37 +210,40 @@ impl<'a> Worker<'a> {
         TransportRequest { method: "PUT", path: PATH, headers, body: body.clone() }
     }
 
-    /// While a request is under way: lets the waiting export go in time, and returns when to look again;
-    /// nothing once the exporter has to end.
-    fn deadline_in_flight(&self, now: Instant) -> Option<Option<Instant>> {
+    /// Whether the exporter has to end now.
+    fn is_over(&self, now: Instant) -> bool {
+        matches!(self.shared.lock().phase, Phase::Closing(deadline) if deadline <= now)
+    }
+
+    /// Lets the waiting export go if its time is over, and returns when to look again.
+    fn release_in_time(&self, now: Instant) -> Option<Instant> {
         let mut state = self.shared.lock();
         if state.waiter.as_ref().is_some_and(|waiter| waiter.deadline <= now) {
             state.release_waiter();
         }
         let waiter = state.waiter.as_ref().map(|waiter| waiter.deadline);
         match state.phase {
-            Phase::Closing(deadline) if deadline <= now => None,
             Phase::Closing(deadline) => {
-                Some(Some(waiter.map_or(deadline, |waiter| waiter.min(deadline))))
+                Some(waiter.map_or(deadline, |waiter| waiter.min(deadline)))
             }
-            _ => Some(waiter),
+            _ => waiter,
         }
     }
 
     /// Deals with what came of a request.
-    fn land(&mut self, mut flight: Flight, answer: Answer) {
+    fn land(&mut self, mut flight: Flight, answer: &Answer) {
         let now = Instant::now();
-        let verdict = judge(&answer);
-        let cause = describe(&answer);
+        let verdict = judge(answer);
+        let cause = describe(answer);
         let bytes = flight.payload().len();
         self.was_reached |= answer.is_ok();
 
         let mut state = self.shared.lock();
         self.tried_to_close |= matches!(state.phase, Phase::Closing(_));
-        let stats = state.buffer.stats_mut();
-        stats.is_reachable = Some(answer.is_ok());
+        let counters = state.buffer.stats_mut();
+        counters.is_reachable = Some(answer.is_ok());
         if verdict != Verdict::Delivered {
-            stats.last_error = Some(cause.clone());
+            counters.last_error = Some(cause.clone());
         }
         match verdict {
             Verdict::Delivered => {

@@ -160,6 +160,7 @@ impl Payload {
     /// Appends the chunks of another payload of the same origin.
     pub(crate) fn append(&mut self, other: &Self) {
         self.open();
+        self.bytes.reserve(other.bytes.len());
         for (chunk, spans) in other.parts() {
             self.push(chunk, other.chunk_bytes(chunk), spans);
         }
@@ -167,15 +168,13 @@ impl Payload {
     }
 
     /// Cuts into two of about the same size: between chunks, or between the spans of the only chunk.
-    /// A single span comes back as it is.
-    pub(crate) fn halve(self) -> Result<(Self, Self), Self> {
-        if self.chunks.len() > 1 {
-            return Ok(self.halve_chunks());
+    /// A single span cannot be cut.
+    pub(crate) fn halve(&self) -> Option<(Self, Self)> {
+        match (self.chunks.len(), self.spans.len()) {
+            (2.., _) => Some(self.halve_chunks()),
+            (_, 2..) => Some(self.halve_spans()),
+            _ => None,
         }
-        if self.spans.len() > 1 {
-            return Ok(self.halve_spans());
-        }
-        Err(self)
     }
 
     fn halve_chunks(&self) -> (Self, Self) {

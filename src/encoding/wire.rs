@@ -52,17 +52,16 @@ pub(crate) struct Format {
     /// Completes a document with this many chunks.
     pub(crate) close: fn(&mut Vec<u8>, u32),
     /// Appends a chunk of this many spans, each written by the function.
-    pub(crate) rebuild_chunk: fn(&mut Vec<u8>, u32, &mut dyn FnMut(u32, &mut Vec<u8>)),
+    pub(crate) rebuild_chunk: fn(&mut Vec<u8>, u32, WriteSpan<'_>),
     /// Appends a span that becomes the first of its chunk. See [`add_head`].
     pub(crate) add_head: fn(&mut Vec<u8>, &[u8], usize, &Head, bool) -> usize,
 }
 
+/// Appends the span of this number.
+pub(crate) type WriteSpan<'a> = &'a mut dyn FnMut(u32, &mut Vec<u8>);
+
 /// Appends a chunk of `len` spans, each written by `write`.
-pub(super) fn rebuild_chunk<W: Wire>(
-    out: &mut Vec<u8>,
-    len: u32,
-    write: &mut dyn FnMut(u32, &mut Vec<u8>),
-) {
+pub(super) fn rebuild_chunk<W: Wire>(out: &mut Vec<u8>, len: u32, write: WriteSpan<'_>) {
     let at = W::open_list(out);
     for number in 0..len {
         W::item(out, number);
