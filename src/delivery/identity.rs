@@ -190,7 +190,7 @@ mod tests {
             (format!("1:a:/docker/{}", DOCKER.to_uppercase()), None),
             (format!("1:a:/docker/{}", &DOCKER[..63]), None),
             ("0::/".to_owned(), None),
-            ("".to_owned(), None),
+            (String::new(), None),
         ] {
             assert_eq!(container_id(&line), id, "{line}");
         }

@@ -228,7 +228,10 @@ mod tests {
             ),
         ] {
             let mut out = String::new();
-            assert_eq!(events(&[event.clone()], types, &mut KeySet::default(), &mut out), json);
+            assert_eq!(
+                events(std::slice::from_ref(&event), types, &mut KeySet::default(), &mut out),
+                json
+            );
         }
     }
 
