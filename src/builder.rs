@@ -10,6 +10,7 @@ use opentelemetry_sdk::trace::SpanData;
 
 use crate::config::Settings;
 use crate::delivery::Transport;
+use crate::encoding::Encoding;
 use crate::mapping::{NamesHook, SpanNames, SpanTypes};
 use crate::{BuildError, DatadogExporter};
 
@@ -29,6 +30,7 @@ pub struct DatadogExporterBuilder {
     pub(crate) buffer_bytes: Option<usize>,
     pub(crate) payload_bytes: Option<usize>,
     pub(crate) transport: Option<Arc<dyn Transport>>,
+    pub(crate) encoding: Encoding,
     pub(crate) types: SpanTypes,
     pub(crate) names: Option<NamesHook>,
 }
@@ -112,6 +114,12 @@ impl DatadogExporterBuilder {
         self
     }
 
+    /// Sets the form of the bodies: JSON, or MessagePack for less CPU and fewer bytes.
+    pub fn with_encoding(mut self, encoding: Encoding) -> Self {
+        self.encoding = encoding;
+        self
+    }
+
     /// Sets which span types are sent: the documented four, or the Agent's own.
     pub fn with_span_types(mut self, types: SpanTypes) -> Self {
         self.types = types;
@@ -178,6 +186,7 @@ impl fmt::Debug for DatadogExporterBuilder {
             .field("env", &self.env)
             .field("version", &self.version)
             .field("timeout", &self.timeout)
+            .field("encoding", &self.encoding)
             .field("types", &self.types)
             .field("names", &self.names.is_some())
             .finish_non_exhaustive()

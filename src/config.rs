@@ -11,6 +11,7 @@ use std::time::Duration;
 use crate::BuildError;
 use crate::builder::DatadogExporterBuilder;
 use crate::delivery::{AgentAddress, DeliverySettings};
+use crate::encoding::Encoding;
 use crate::mapping::Options;
 
 /// Where the Agent's socket is unless configured otherwise.
@@ -66,6 +67,8 @@ pub(crate) const VARIABLES: &[(&str, &str)] = &[
 pub(crate) struct Settings {
     /// What delivery is told.
     pub(crate) delivery: DeliverySettings,
+    /// The form of the bodies.
+    pub(crate) encoding: Encoding,
     /// Whether spans are sent at all.
     pub(crate) enabled: bool,
     /// What the mapping is told.
@@ -159,7 +162,13 @@ impl Settings {
             payload_bytes,
             external_env: variables.text("DD_EXTERNAL_ENV"),
         };
-        Ok(Self { delivery, enabled, options, warnings: variables.warnings })
+        Ok(Self {
+            delivery,
+            encoding: builder.encoding,
+            enabled,
+            options,
+            warnings: variables.warnings,
+        })
     }
 }
 

@@ -13,7 +13,7 @@ use crate::BuildError;
 use crate::builder::DatadogExporterBuilder;
 use crate::config::Settings;
 use crate::delivery::{Delivery, ExporterHandle, Reason};
-use crate::encoding::{Json, Payload, Payloads, Sink, SpanWriter};
+use crate::encoding::{Encoding, Json, MessagePack, Payload, Payloads, Sink, SpanWriter, Wire};
 use crate::mapping::{self, Options, Place, ResourceFacts, Scratch};
 use crate::traces::{self, Grouping};
 
@@ -22,6 +22,7 @@ const FLUSH_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long dropping an exporter that was not shut down may take.
 const DROP_TIMEOUT: Duration = Duration::from_secs(2);
 
+/// A tag of the resource, encoded once for all spans.
 type Prepared = <SpanWriter<'static, Json> as Sink>::Prepared;
 
 /// Sends finished spans to the Datadog Agent. Goes into any tracer provider.
@@ -42,6 +43,7 @@ type Prepared = <SpanWriter<'static, Json> as Sink>::Prepared;
 /// ```
 #[derive(Debug)]
 pub struct DatadogExporter {
+    encoding: Encoding,
     options: Options,
     facts: ResourceFacts<Prepared>,
     encoder: Mutex<Encoder>,
@@ -56,7 +58,7 @@ pub struct DatadogExporter {
 struct Encoder {
     grouping: Grouping,
     scratch: Scratch,
-    payloads: Payloads<Json>,
+    payloads: Payloads,
 }
 
 /// What is said once.
@@ -79,7 +81,8 @@ impl DatadogExporter {
             if settings.enabled { Some(Delivery::start(settings.delivery)?) } else { None };
         let no_resource = Resource::builder_empty().build();
         Ok(Self {
-            facts: ResourceFacts::new::<SpanWriter<'_, Json>>(&no_resource, &settings.options),
+            facts: prepare(settings.encoding, &no_resource, &settings.options),
+            encoding: settings.encoding,
             options: settings.options,
             encoder: Mutex::new(Encoder {
                 grouping: Grouping::default(),
@@ -99,12 +102,19 @@ impl DatadogExporter {
 
     /// Turns a batch into payloads.
     fn encode(&self, batch: &[SpanData]) -> Vec<Payload> {
+        match self.encoding {
+            Encoding::Json => self.encode_as::<Json>(batch),
+            Encoding::MessagePack => self.encode_as::<MessagePack>(batch),
+        }
+    }
+
+    fn encode_as<W: Wire>(&self, batch: &[SpanData]) -> Vec<Payload> {
         let mut encoder = self.encoder.lock().unwrap_or_else(PoisonError::into_inner);
         let Encoder { grouping, scratch, payloads } = &mut *encoder;
         payloads.start();
         for trace in grouping.traces(batch) {
             let root = trace.spans[trace.agents_root];
-            payloads.trace(trace.spans, |span, is_first, writer, chunk| {
+            payloads.trace::<W, _>(trace.spans, |span, is_first, writer, chunk| {
                 let place = if is_first { Place::First } else { Place::Later };
                 mapping::map(
                     &batch[*span as usize],
@@ -123,6 +133,16 @@ impl DatadogExporter {
         }
         self.notices.of_batch(batch, std::mem::take(&mut scratch.hook_panicked));
         payloads.finish()
+    }
+}
+
+/// Prepares what the resource decides for the wire in use.
+fn prepare(encoding: Encoding, resource: &Resource, options: &Options) -> ResourceFacts<Prepared> {
+    match encoding {
+        Encoding::Json => ResourceFacts::new::<SpanWriter<'_, Json>>(resource, options),
+        Encoding::MessagePack => {
+            ResourceFacts::new::<SpanWriter<'_, MessagePack>>(resource, options)
+        }
     }
 }
 
@@ -151,7 +171,7 @@ impl SpanExporter for DatadogExporter {
     }
 
     fn set_resource(&mut self, resource: &Resource) {
-        self.facts = ResourceFacts::new::<SpanWriter<'_, Json>>(resource, &self.options);
+        self.facts = prepare(self.encoding, resource, &self.options);
     }
 }
 

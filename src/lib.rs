@@ -67,6 +67,7 @@ pub use delivery::{
     DroppedSpans, ExporterHandle, ExporterStats, Transport, TransportError, TransportRequest,
     TransportResponse,
 };
+pub use encoding::Encoding;
 pub use error::BuildError;
 pub use exporter::DatadogExporter;
 pub use mapping::{SpanNames, SpanTypes};

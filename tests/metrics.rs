@@ -10,7 +10,7 @@ use opentelemetry::global;
 use opentelemetry::trace::{Tracer as _, TracerProvider as _};
 use opentelemetry_datadog_agent::DatadogExporter;
 use opentelemetry_datadog_agent::testing::{Reply, TestAgent};
-use opentelemetry_sdk::metrics::data::{AggregatedMetrics, MetricData};
+use opentelemetry_sdk::metrics::data::{AggregatedMetrics, MetricData, ScopeMetrics};
 use opentelemetry_sdk::metrics::{InMemoryMetricExporter, PeriodicReader, SdkMeterProvider};
 use opentelemetry_sdk::trace::SdkTracerProvider;
 
@@ -22,7 +22,7 @@ fn sums(
     metrics.force_flush().unwrap();
     let collected = memory.get_finished_metrics().unwrap();
     let mut sums = BTreeMap::new();
-    for metric in collected.last().unwrap().scope_metrics().flat_map(|scope| scope.metrics()) {
+    for metric in collected.last().unwrap().scope_metrics().flat_map(ScopeMetrics::metrics) {
         let mut add = |attributes: Vec<opentelemetry::KeyValue>, value: i64| {
             let text = |key: &str| {
                 let found = attributes.iter().find(|attribute| attribute.key.as_str() == key);
@@ -33,12 +33,15 @@ fn sums(
             sums.insert((metric.name().to_owned(), text("error.type")), value);
         };
         match metric.data() {
-            AggregatedMetrics::U64(MetricData::Sum(sum)) => sum.data_points().for_each(|point| {
-                add(point.attributes().cloned().collect(), point.value().try_into().unwrap())
-            }),
+            AggregatedMetrics::U64(MetricData::Sum(sum)) => {
+                for point in sum.data_points() {
+                    add(point.attributes().cloned().collect(), point.value().try_into().unwrap());
+                }
+            }
             AggregatedMetrics::I64(MetricData::Sum(sum)) => {
-                sum.data_points()
-                    .for_each(|point| add(point.attributes().cloned().collect(), point.value()));
+                for point in sum.data_points() {
+                    add(point.attributes().cloned().collect(), point.value());
+                }
             }
             other => panic!("{} is {other:?}", metric.name()),
         }
@@ -63,10 +66,10 @@ fn delivered_refused_and_waiting_spans_are_on_the_global_meter() {
     for name in ["refused", "taken", "taken too"] {
         tracer.in_span(name, |_| ());
     }
-    let exported = |error: &str| ("otel.sdk.exporter.span.exported".to_owned(), error.to_owned());
+    let ended = |error: &str| ("otel.sdk.exporter.span.exported".to_owned(), error.to_owned());
     let in_flight = ("otel.sdk.exporter.span.inflight".to_owned(), String::new());
     let found = sums(&metrics, &memory);
-    assert_eq!((found[&exported("")], found[&exported("rejected")], found[&in_flight]), (2, 1, 0));
+    assert_eq!((found[&ended("")], found[&ended("rejected")], found[&in_flight]), (2, 1, 0));
 
     agent.set_default_reply(Reply::Status(503));
     tracer.in_span("waits", |_| ());
@@ -74,5 +77,5 @@ fn delivered_refused_and_waiting_spans_are_on_the_global_meter() {
     agent.set_default_reply(Reply::Accept);
     handle.flush(Duration::from_secs(10)).unwrap();
     let found = sums(&metrics, &memory);
-    assert_eq!((found[&exported("")], found[&in_flight]), (3, 0));
+    assert_eq!((found[&ended("")], found[&in_flight]), (3, 0));
 }

@@ -14,9 +14,6 @@ macro_rules! write_json {
 #[derive(Debug)]
 pub(crate) enum Json {}
 
-/// Doubles up to here hold every integer exactly and are written without a fraction.
-const EXACT_INTEGER: f64 = 9_007_199_254_740_992.0;
-
 impl Wire for Json {
     const FORMAT: &'static Format = &Format {
         content_type: "application/json",
@@ -82,12 +79,9 @@ impl Wire for Json {
 
     fn float(out: &mut Vec<u8>, value: f64) {
         debug_assert!(value.is_finite(), "the mapping keeps NaN and infinities out of metrics");
-        if value.fract() == 0.0 && value.abs() <= EXACT_INTEGER {
-            #[expect(clippy::cast_possible_truncation, reason = "integral and below 2^53")]
-            let whole = value as i64;
-            write_json!(out, &whole);
-        } else {
-            write_json!(out, &value);
+        match super::whole(value) {
+            Some(whole) => write_json!(out, &whole),
+            None => write_json!(out, &value),
         }
     }
 }

@@ -5,6 +5,7 @@
 //! here returns a `Result`. Not here: what a span means. This folder does not know OpenTelemetry.
 
 mod json;
+mod msgpack;
 mod payload;
 mod span;
 mod wire;
@@ -12,9 +13,30 @@ mod wire;
 use std::fmt;
 
 pub(crate) use json::Json;
+pub(crate) use msgpack::MessagePack;
 pub(crate) use payload::{Head, Payload, Payloads};
 pub(crate) use span::{Buffers, SpanWriter};
 pub(crate) use wire::{Format, Wire};
+
+/// The form of the body.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Encoding {
+    /// The documented form, readable in a proxy or a test.
+    #[default]
+    Json,
+    /// The same document on the same endpoint, for those who count CPU and bytes.
+    MessagePack,
+}
+
+/// Doubles up to here hold every integer exactly.
+const EXACT_INTEGER: f64 = 9_007_199_254_740_992.0;
+
+/// Returns a number as an integer if it is one: shorter on every wire.
+fn whole(number: f64) -> Option<i64> {
+    #[expect(clippy::cast_possible_truncation, reason = "whole and within 2^53")]
+    (number.fract() == 0.0 && number.abs() <= EXACT_INTEGER).then_some(number as i64)
+}
 
 /// Receives one Datadog span, piece by piece.
 ///

@@ -277,7 +277,7 @@ impl Payload {
 
 /// The payloads of one batch.
 #[derive(Debug)]
-pub(crate) struct Payloads<W> {
+pub(crate) struct Payloads {
     open: Vec<Payload>,
     /// The one that was used last.
     last: usize,
@@ -285,10 +285,9 @@ pub(crate) struct Payloads<W> {
     limit: usize,
     facts: ChunkFacts,
     buffers: Buffers,
-    wire: std::marker::PhantomData<W>,
 }
 
-impl<W: Wire> Payloads<W> {
+impl Payloads {
     /// Payloads of at most `limit` bytes.
     pub(crate) fn new(limit: usize) -> Self {
         Self {
@@ -297,7 +296,6 @@ impl<W: Wire> Payloads<W> {
             limit,
             facts: ChunkFacts::default(),
             buffers: Buffers::default(),
-            wire: std::marker::PhantomData,
         }
     }
 
@@ -305,20 +303,20 @@ impl<W: Wire> Payloads<W> {
     ///
     /// `write` maps one item into the writer it is given. It is told whether the item is the first of
     /// its chunk, completes the facts of the chunk, and says whether the span carries a priority.
-    pub(crate) fn trace<T>(
+    pub(crate) fn trace<W: Wire, T>(
         &mut self,
         items: &[T],
         mut write: impl FnMut(&T, bool, SpanWriter<'_, W>, &mut ChunkFacts) -> bool,
     ) {
         let mut rest = items;
         while !rest.is_empty() {
-            let written = self.chunk(rest, &mut write);
+            let written = self.chunk::<W, T>(rest, &mut write);
             rest = &rest[written..];
         }
     }
 
     /// Writes a chunk of as many items as the limit allows, and at least one; says how many.
-    fn chunk<T>(
+    fn chunk<W: Wire, T>(
         &mut self,
         items: &[T],
         write: &mut impl FnMut(&T, bool, SpanWriter<'_, W>, &mut ChunkFacts) -> bool,
@@ -358,12 +356,12 @@ impl<W: Wire> Payloads<W> {
             spans: written,
             head: self.facts.head,
         });
-        self.settle();
+        self.settle::<W>();
         written as usize
     }
 
     /// Leaves the last chunk where it is, or moves it to a payload of its origin that has room.
-    fn settle(&mut self) {
+    fn settle<W: Wire>(&mut self) {
         let last = &mut self.open[self.last];
         if last.chunks.len() == 1 {
             last.origin.clone_from(&self.facts.origin);

@@ -18,7 +18,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 
-use crate::support::{agent, block_on};
+use crate::support::{ENCODINGS, agent, block_on};
 
 /// Keys that decide something, or that the exporter writes itself. Not `_sampling_priority_v1`: it is
 /// taken literally, so most of its values are wrong in themselves.
@@ -233,19 +233,32 @@ fn low_half(trace: u128) -> u64 {
 fn any_batch_arrives_whole_and_without_a_complaint() {
     let agent = agent();
     let exporters = [SpanTypes::Documented, SpanTypes::Agent].map(|types| {
-        let builder = DatadogExporter::builder().with_agent_url(agent.url());
-        RefCell::new(builder.with_span_types(types).build().unwrap())
+        ENCODINGS.map(|encoding| {
+            let builder =
+                DatadogExporter::builder().with_agent_url(agent.url()).with_encoding(encoding);
+            RefCell::new(builder.with_span_types(types).build().unwrap())
+        })
     });
     // No file of earlier failures: a failure becomes a row of its own among the bad input.
     let config = Config { failure_persistence: None, ..Config::with_cases(256) };
     let cases = (any::<bool>(), attributes(6), batch());
     let outcome = TestRunner::new(config).run(&cases, |(types, resource, batch)| {
-        agent.clear();
-        let mut exporter = exporters[usize::from(types)].borrow_mut();
-        exporter.set_resource(&Resource::builder_empty().with_attributes(resource).build());
-        let sent = block_on(exporter.export(batch.clone()));
-        prop_assert!(sent.is_ok(), "{sent:?}");
-        check(&agent, &batch)
+        let resource = Resource::builder_empty().with_attributes(resource).build();
+        let mut documents = Vec::new();
+        for exporter in &exporters[usize::from(types)] {
+            agent.clear();
+            let mut exporter = exporter.borrow_mut();
+            exporter.set_resource(&resource);
+            let sent = block_on(exporter.export(batch.clone()));
+            prop_assert!(sent.is_ok(), "{sent:?}");
+            check(&agent, &batch)?;
+            documents.push(
+                agent.requests().into_iter().map(|request| request.traces).collect::<Vec<_>>(),
+            );
+        }
+        // One mapping, two wires: the same document.
+        prop_assert_eq!(&documents[0], &documents[1]);
+        Ok(())
     });
     if let Err(failure) = outcome {
         panic!("{failure}");

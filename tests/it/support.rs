@@ -6,11 +6,15 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use opentelemetry::trace::{SpanContext, SpanKind, Status, TraceFlags, TraceState};
 use opentelemetry::{InstrumentationScope, SpanId, TraceId};
+use opentelemetry_datadog_agent::Encoding;
 use opentelemetry_datadog_agent::testing::TestAgent;
 use opentelemetry_sdk::trace::{SpanData, SpanEvents, SpanLinks};
 
 /// Longest wait for something that should come at once.
 pub(crate) const SOON: Duration = Duration::from_secs(10);
+
+/// Both forms of the body.
+pub(crate) const ENCODINGS: [Encoding; 2] = [Encoding::Json, Encoding::MessagePack];
 
 /// Starts an Agent of its own for a test.
 pub(crate) fn agent() -> TestAgent {

@@ -5,13 +5,13 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use opentelemetry::trace::{Event, Link, SpanContext, SpanKind, Status, TraceFlags, TraceState};
 use opentelemetry::{Array, InstrumentationScope, KeyValue, SpanId, StringValue, TraceId, Value};
-use opentelemetry_datadog_agent::testing::Span;
-use opentelemetry_datadog_agent::{DatadogExporter, SpanTypes};
+use opentelemetry_datadog_agent::testing::{Span, TestAgent};
+use opentelemetry_datadog_agent::{DatadogExporter, Encoding, SpanTypes};
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::trace::{SpanData, SpanEvents, SpanExporter as _, SpanLinks};
 use serde_json::Value as Json;
 
-use crate::support::{self, agent, block_on};
+use crate::support::{self, ENCODINGS, agent, block_on};
 
 /// Vectors that must be found: fewer means that a file was lost.
 const AT_LEAST: usize = 195;
@@ -21,17 +21,18 @@ fn every_vector_arrives_as_expected() {
     let agent = agent();
     let mut checked = 0;
     let mut failures = Vec::new();
-    for vector in vectors(None) {
+    for (vector, encoding) in
+        vectors(None).flat_map(|vector| ENCODINGS.map(|encoding| (vector.clone(), encoding)))
+    {
         agent.clear();
-        let input = &vector["input"];
-        let span = through(&agent, exporter(&agent), input);
-        let found = differences(&span, &vector["expect"]);
+        let span = through(&agent, exporter(&agent, encoding), &vector["input"]);
+        let found = differences(&span, &vector["expect"]).into_iter();
         failures
-            .extend(found.into_iter().map(|difference| format!("{}: {difference}", vector["id"])));
+            .extend(found.map(|difference| format!("{} {encoding:?}: {difference}", vector["id"])));
         checked += 1;
     }
     assert!(failures.is_empty(), "{} differences:\n{}", failures.len(), failures.join("\n"));
-    assert!(checked >= AT_LEAST, "only {checked} vectors");
+    assert!(checked >= AT_LEAST * ENCODINGS.len(), "only {checked} vectors");
 }
 
 #[test]
@@ -77,21 +78,18 @@ fn vectors(mode: Option<&'static str>) -> impl Iterator<Item = Json> {
         .filter(move |vector| vector.get("mode").and_then(Json::as_str) == mode)
 }
 
-fn exporter(agent: &opentelemetry_datadog_agent::testing::TestAgent) -> DatadogExporter {
+fn exporter(agent: &TestAgent, encoding: Encoding) -> DatadogExporter {
     // The vectors' types are the Agent's.
     DatadogExporter::builder()
         .with_agent_url(agent.url())
         .with_span_types(SpanTypes::Agent)
+        .with_encoding(encoding)
         .build()
         .unwrap()
 }
 
 /// Exports one span alone and returns what arrived.
-fn through(
-    agent: &opentelemetry_datadog_agent::testing::TestAgent,
-    mut exporter: DatadogExporter,
-    input: &Json,
-) -> Span {
+fn through(agent: &TestAgent, mut exporter: DatadogExporter, input: &Json) -> Span {
     exporter.set_resource(&resource(&input["resource_attributes"]));
     block_on(exporter.export(vec![span_data(input)])).unwrap();
     exporter.shutdown().unwrap();

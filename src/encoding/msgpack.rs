@@ -1,0 +1,202 @@
+//! [`Wire`] for MessagePack: the same document as JSON, in about two thirds of the bytes.
+//!
+//! Lists, maps and formatted texts get the 32-bit header form, whose count is patched in at the end: a
+//! few bytes more, and no pass to count first. Source of the forms: the MessagePack specification; what
+//! the Agent takes was measured on its own code, 7.80.
+
+use std::io::Write as _;
+
+use super::wire::{Format, add_head, rebuild_chunk};
+use super::{Text, Wire};
+
+/// The MessagePack wire.
+#[derive(Debug)]
+pub(crate) enum MessagePack {}
+
+const ARRAY_32: u8 = 0xdd;
+const MAP_32: u8 = 0xdf;
+const STR_8: u8 = 0xd9;
+const STR_16: u8 = 0xda;
+const STR_32: u8 = 0xdb;
+const FIX_STR: u8 = 0xa0;
+/// Longest text whose length fits into its first byte.
+const FIX_STR_MAX: usize = 31;
+const FLOAT_64: u8 = 0xcb;
+const UINT_8: u8 = 0xcc;
+const UINT_16: u8 = 0xcd;
+const UINT_32: u8 = 0xce;
+const UINT_64: u8 = 0xcf;
+const INT_64: u8 = 0xd3;
+
+/// Bytes of a header in 32-bit form.
+const HEADER: usize = 5;
+
+impl Wire for MessagePack {
+    const FORMAT: &'static Format = &Format {
+        content_type: "application/msgpack",
+        header: HEADER,
+        footer: 0,
+        separator: b"",
+        close: |out, chunks| patch(out, HEADER, chunks),
+        rebuild_chunk: rebuild_chunk::<Self>,
+        add_head: add_head::<Self>,
+    };
+
+    const META_AT: usize = HEADER + "_meta".len() + HEADER;
+
+    fn open_list(out: &mut Vec<u8>) -> usize {
+        open(out, ARRAY_32)
+    }
+
+    fn close_list(out: &mut Vec<u8>, at: usize, len: u32) {
+        patch(out, at, len);
+    }
+
+    fn open_map(out: &mut Vec<u8>) -> usize {
+        open(out, MAP_32)
+    }
+
+    fn close_map(out: &mut Vec<u8>, at: usize, len: u32) {
+        patch(out, at, len);
+    }
+
+    fn grow_map(out: &mut [u8]) {
+        let at = out.len();
+        let count = out[at - 4..].try_into().expect("the count is the end of a header");
+        patch(out, at, u32::from_be_bytes(count) + 1);
+    }
+
+    fn is_map_end(_rest: &[u8]) -> bool {
+        // Nothing stands between entries, so it makes no difference.
+        false
+    }
+
+    fn item(_out: &mut Vec<u8>, _index: u32) {}
+
+    fn key(out: &mut Vec<u8>, key: Text<'_>) {
+        Self::text(out, key);
+    }
+
+    fn text(out: &mut Vec<u8>, value: Text<'_>) {
+        match value {
+            Text::Str(text) => {
+                str_header(out, text.len());
+                out.extend_from_slice(text.as_bytes());
+            }
+            Text::Shown(shown) => {
+                let at = open(out, STR_32);
+                out.write_fmt(shown).expect("writing to a Vec cannot fail");
+                let length = out.len() - at;
+                patch(out, at, length_32(length));
+            }
+        }
+    }
+
+    #[expect(clippy::cast_possible_truncation, reason = "each arm holds what it casts to")]
+    fn uint(out: &mut Vec<u8>, value: u64) {
+        match value {
+            0..=0x7f => out.push(value as u8),
+            0x80..=0xff => out.extend_from_slice(&[UINT_8, value as u8]),
+            0x100..=0xffff => sized(out, UINT_16, (value as u16).to_be_bytes()),
+            0x1_0000..=0xffff_ffff => sized(out, UINT_32, (value as u32).to_be_bytes()),
+            _ => sized(out, UINT_64, value.to_be_bytes()),
+        }
+    }
+
+    fn int(out: &mut Vec<u8>, value: i64) {
+        match u64::try_from(value) {
+            Ok(value) => Self::uint(out, value),
+            Err(_) => sized(out, INT_64, value.to_be_bytes()),
+        }
+    }
+
+    fn float(out: &mut Vec<u8>, value: f64) {
+        match super::whole(value) {
+            Some(whole) => Self::int(out, whole),
+            None => sized(out, FLOAT_64, value.to_be_bytes()),
+        }
+    }
+}
+
+/// Writes a header whose count is not known yet; returns where its content begins.
+fn open(out: &mut Vec<u8>, kind: u8) -> usize {
+    out.extend_from_slice(&[kind, 0, 0, 0, 0]);
+    out.len()
+}
+
+/// Writes the count into the header before `at`.
+fn patch(out: &mut [u8], at: usize, count: u32) {
+    out[at - 4..at].copy_from_slice(&count.to_be_bytes());
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "each arm holds what it casts to")]
+fn str_header(out: &mut Vec<u8>, length: usize) {
+    match length {
+        0..=FIX_STR_MAX => out.push(FIX_STR | length as u8),
+        32..=0xff => out.extend_from_slice(&[STR_8, length as u8]),
+        0x100..=0xffff => sized(out, STR_16, (length as u16).to_be_bytes()),
+        _ => sized(out, STR_32, length_32(length).to_be_bytes()),
+    }
+}
+
+/// Lengths stay below 4 GiB: every text is cut at the Agent's limits before.
+fn length_32(length: usize) -> u32 {
+    u32::try_from(length).expect("texts are cut at the Agent's limits")
+}
+
+fn sized<const N: usize>(out: &mut Vec<u8>, kind: u8, bytes: [u8; N]) {
+    out.push(kind);
+    out.extend_from_slice(&bytes);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn written(write: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
+        let mut out = Vec::new();
+        write(&mut out);
+        out
+    }
+
+    #[test]
+    fn numbers_take_the_shortest_form_at_every_border() {
+        for (value, bytes) in [
+            (0, &[0][..]),
+            (0x7f, &[0x7f]),
+            (0x80, &[0xcc, 0x80]),
+            (0xff, &[0xcc, 0xff]),
+            (0x100, &[0xcd, 1, 0]),
+            (0xffff, &[0xcd, 0xff, 0xff]),
+            (0x1_0000, &[0xce, 0, 1, 0, 0]),
+            (0xffff_ffff, &[0xce, 0xff, 0xff, 0xff, 0xff]),
+            (0x1_0000_0000, &[0xcf, 0, 0, 0, 1, 0, 0, 0, 0]),
+            (u64::MAX, &[0xcf, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff]),
+        ] {
+            assert_eq!(written(|out| MessagePack::uint(out, value)), bytes, "{value}");
+        }
+        assert_eq!(written(|out| MessagePack::int(out, -1))[..2], [0xd3, 0xff]);
+        assert_eq!(written(|out| MessagePack::float(out, 2.0)), [2]);
+        assert_eq!(written(|out| MessagePack::float(out, 0.5))[..3], [0xcb, 0x3f, 0xe0]);
+    }
+
+    #[test]
+    fn texts_take_the_header_of_their_length() {
+        for (length, header) in [
+            (31, &[0xbf][..]),
+            (32, &[0xd9, 32]),
+            (255, &[0xd9, 255]),
+            (256, &[0xda, 1, 0]),
+            (0xffff, &[0xda, 0xff, 0xff]),
+            (0x1_0000, &[0xdb, 0, 1, 0, 0]),
+        ] {
+            let text = "x".repeat(length);
+            let bytes = written(|out| MessagePack::text(out, text.as_str().into()));
+            assert_eq!(&bytes[..header.len()], header);
+            assert_eq!(bytes.len(), header.len() + length);
+        }
+        let shown =
+            written(|out| MessagePack::text(out, Text::Shown(format_args!("{}{}", "a", 1))));
+        assert_eq!(shown, [0xdb, 0, 0, 0, 2, b'a', b'1']);
+    }
+}
