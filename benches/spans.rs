@@ -1,0 +1,262 @@
+//! What a span costs: `cargo bench --bench spans`.
+//!
+//! Mapping alone, encoding alone, export into nothing, export over loopback, and end to end through a
+//! provider; small, typical and hostile spans; batches of 1 to 4,096; 1 to 10,000 attributes. Figures are
+//! for a whole batch; the throughput line is spans per second. Allocations stand below the times.
+#![allow(clippy::unwrap_used, reason = "a bench that cannot go on says where")]
+
+#[path = "../src/encoding/mod.rs"]
+#[allow(
+    dead_code,
+    unreachable_pub,
+    unused_imports,
+    unnameable_types,
+    reason = "a part of the crate"
+)]
+mod encoding;
+#[path = "../src/mapping/mod.rs"]
+#[allow(
+    dead_code,
+    unreachable_pub,
+    unused_imports,
+    unnameable_types,
+    reason = "a part of the crate"
+)]
+mod mapping;
+#[path = "support/spans.rs"]
+mod spans;
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpListener;
+use std::thread;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use divan::counter::ItemsCount;
+use divan::{AllocProfiler, Bencher};
+use opentelemetry::KeyValue;
+use opentelemetry::trace::{SpanKind, Tracer as _, TracerProvider as _};
+use opentelemetry_datadog_agent::{
+    DatadogExporter, Encoding, Transport, TransportError, TransportRequest, TransportResponse,
+};
+use opentelemetry_sdk::trace::{
+    BatchConfigBuilder, BatchSpanProcessor, SdkTracerProvider, SpanData, SpanExporter,
+};
+
+use encoding::{Fields, Json, MessagePack, Payloads, Sink, Text, Wire};
+use mapping::{Options, Place, ResourceFacts, Scratch};
+use spans::{Shape, batch, resource};
+
+#[global_allocator]
+static ALLOCATOR: AllocProfiler = AllocProfiler::system();
+
+/// The batch processor's default.
+const BATCH: usize = 512;
+const SHAPES: [Shape; 3] = [Shape::Small, Shape::Typical, Shape::Hostile];
+
+fn main() {
+    divan::main();
+}
+
+/// Takes what the mapping says and does nothing with it.
+struct Nothing;
+
+impl Sink for Nothing {
+    type Prepared = ();
+
+    fn prepare(_: Text<'_>, _: Text<'_>) {}
+
+    fn meta(&mut self, key: Text<'_>, value: Text<'_>) {
+        divan::black_box((key, value));
+    }
+
+    fn prepared(&mut self, (): &()) {}
+
+    fn metric(&mut self, key: Text<'_>, value: f64) {
+        divan::black_box((key, value));
+    }
+
+    fn finish(self, fields: &Fields<'_>) {
+        divan::black_box(fields);
+    }
+}
+
+#[divan::bench(args = SHAPES)]
+fn map(bencher: Bencher<'_, '_>, shape: Shape) {
+    let batch = batch(shape, BATCH);
+    let options = Options::default();
+    let facts = ResourceFacts::new::<Nothing>(&resource(), &options);
+    let mut scratch = Scratch::default();
+    bencher.counter(ItemsCount::new(BATCH)).bench_local(|| {
+        for span in &batch {
+            mapping::map(span, Place::Later, &facts, &options, &mut scratch, Nothing);
+        }
+    });
+}
+
+#[divan::bench(types = [Json, MessagePack])]
+fn encode<W: Wire>(bencher: Bencher<'_, '_>) {
+    let tags: Vec<(String, String)> = (0..24)
+        .map(|at| (format!("a.common.key.{at}"), format!("a typical value of tag {at}")))
+        .collect();
+    let mut payloads = Payloads::new(usize::MAX);
+    bencher.counter(ItemsCount::new(BATCH)).bench_local(|| {
+        payloads.start();
+        payloads.trace::<W, _>(&[(); BATCH], |(), _, mut writer, _| {
+            for (key, value) in &tags {
+                writer.meta(key.as_str().into(), value.as_str().into());
+            }
+            for key in ["http.status_code", "_dd.measured", "thread.id"] {
+                writer.metric(key.into(), 7.0);
+            }
+            writer.finish(&Fields {
+                service: "checkout",
+                name: "http.server.request",
+                ..Fields::default()
+            });
+            true
+        });
+        payloads.finish()
+    });
+}
+
+/// Takes every request and keeps nothing.
+#[derive(Debug)]
+struct Nowhere;
+
+#[async_trait]
+impl Transport for Nowhere {
+    async fn send(&self, _: TransportRequest) -> Result<TransportResponse, TransportError> {
+        Ok(TransportResponse::new(200))
+    }
+}
+
+fn to_nowhere(encoding: Encoding) -> DatadogExporter {
+    let mut exporter =
+        DatadogExporter::builder().with_encoding(encoding).with_transport(Nowhere).build().unwrap();
+    exporter.set_resource(&resource());
+    exporter
+}
+
+fn export(bencher: Bencher<'_, '_>, exporter: &DatadogExporter, batch: &[SpanData]) {
+    bencher
+        .counter(ItemsCount::new(batch.len()))
+        .with_inputs(|| batch.to_vec())
+        .bench_local_values(|batch| {
+            futures_executor::block_on(exporter.export(batch)).unwrap();
+        });
+}
+
+#[divan::bench(args = SHAPES)]
+fn export_json_to_nowhere(bencher: Bencher<'_, '_>, shape: Shape) {
+    export(bencher, &to_nowhere(Encoding::Json), &batch(shape, BATCH));
+}
+
+#[divan::bench(args = SHAPES)]
+fn export_msgpack_to_nowhere(bencher: Bencher<'_, '_>, shape: Shape) {
+    export(bencher, &to_nowhere(Encoding::MessagePack), &batch(shape, BATCH));
+}
+
+#[divan::bench(args = [1, 8, 64, 512, 4_096])]
+fn export_batches_of(bencher: Bencher<'_, '_>, size: usize) {
+    export(bencher, &to_nowhere(Encoding::Json), &batch(Shape::Typical, size));
+}
+
+#[divan::bench(args = [1, 10, 100, 1_000, 10_000])]
+fn export_one_span_with_attributes(bencher: Bencher<'_, '_>, count: usize) {
+    let mut batch = batch(Shape::Small, 1);
+    batch[0].attributes =
+        (0..count).map(|at| KeyValue::new(format!("key.{at}"), "value")).collect();
+    let exporter = to_nowhere(Encoding::Json);
+    bencher.counter(ItemsCount::new(count)).with_inputs(|| batch.clone()).bench_local_values(
+        |batch| {
+            futures_executor::block_on(exporter.export(batch)).unwrap();
+        },
+    );
+}
+
+/// Starts a server that reads requests and answers 200.
+fn sink() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            thread::spawn(move || serve(BufReader::new(stream.unwrap())));
+        }
+    });
+    url
+}
+
+fn serve(mut stream: BufReader<std::net::TcpStream>) {
+    let mut body = Vec::new();
+    loop {
+        let (mut length, mut line) = (0, String::new());
+        loop {
+            line.clear();
+            if stream.read_line(&mut line).unwrap_or(0) == 0 {
+                return;
+            }
+            let lower = line.to_ascii_lowercase();
+            if let Some(value) = lower.strip_prefix("content-length:") {
+                length = value.trim().parse().unwrap();
+            }
+            if line == "\r\n" {
+                break;
+            }
+        }
+        body.resize(length, 0);
+        stream.read_exact(&mut body).unwrap();
+        stream.get_mut().write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nOK\n").unwrap();
+    }
+}
+
+#[divan::bench(args = [Encoding::Json, Encoding::MessagePack])]
+fn export_over_loopback(bencher: Bencher<'_, '_>, encoding: Encoding) {
+    let mut exporter =
+        DatadogExporter::builder().with_encoding(encoding).with_agent_url(sink()).build().unwrap();
+    exporter.set_resource(&resource());
+    export(bencher, &exporter, &batch(Shape::Typical, BATCH));
+}
+
+/// The tracer API with a processor that drops everything is the bare cost; the rest is ours.
+#[divan::bench(args = ["bare", "json", "msgpack"])]
+fn end_to_end(bencher: Bencher<'_, '_>, what: &str) {
+    const SPANS: usize = 10_000;
+    let builder = SdkTracerProvider::builder().with_resource(resource());
+    let exporter = match what {
+        "json" => Some(to_nowhere(Encoding::Json)),
+        "msgpack" => Some(to_nowhere(Encoding::MessagePack)),
+        _ => None,
+    };
+    let config = BatchConfigBuilder::default()
+        .with_max_queue_size(2 * SPANS)
+        .with_scheduled_delay(Duration::from_secs(60))
+        .build();
+    let provider = match exporter {
+        Some(exporter) => builder
+            .with_span_processor(
+                BatchSpanProcessor::builder(exporter).with_batch_config(config).build(),
+            )
+            .build(),
+        None => builder.build(),
+    };
+    let tracer = provider.tracer("end to end");
+    bencher.counter(ItemsCount::new(SPANS)).bench_local(|| {
+        for number in 0..SPANS {
+            let attributes = [
+                KeyValue::new("http.request.method", "GET"),
+                KeyValue::new("http.route", "/users/{id}"),
+                KeyValue::new("http.response.status_code", 200),
+                KeyValue::new("enduser.id", i64::try_from(number).unwrap()),
+            ];
+            drop(
+                tracer
+                    .span_builder("GET")
+                    .with_kind(SpanKind::Server)
+                    .with_attributes(attributes)
+                    .start(&tracer),
+            );
+        }
+        provider.force_flush().unwrap();
+    });
+}
