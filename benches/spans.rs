@@ -64,7 +64,7 @@ struct Nothing;
 impl Sink for Nothing {
     type Prepared = ();
 
-    fn prepare(_: Text<'_>, _: Text<'_>) {}
+    fn prepare(_: &[(&str, &str)]) {}
 
     fn meta(&mut self, key: Text<'_>, value: Text<'_>) {
         divan::black_box((key, value));

@@ -13,7 +13,7 @@ use crate::BuildError;
 use crate::builder::DatadogExporterBuilder;
 use crate::config::Settings;
 use crate::delivery::{Delivery, ExporterHandle, Reason};
-use crate::encoding::{Encoding, Json, MessagePack, Payload, Payloads, Sink, SpanWriter, Wire};
+use crate::encoding::{Encoding, Json, MessagePack, Payload, Payloads, Prepared, SpanWriter, Wire};
 use crate::mapping::{self, Options, Place, ResourceFacts, Scratch};
 use crate::traces::{self, Grouping};
 
@@ -21,9 +21,6 @@ use crate::traces::{self, Grouping};
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long dropping an exporter that was not shut down may take.
 const DROP_TIMEOUT: Duration = Duration::from_secs(2);
-
-/// A tag of the resource, encoded once for all spans.
-type Prepared = <SpanWriter<'static, Json> as Sink>::Prepared;
 
 /// Sends finished spans to the Datadog Agent. Goes into any tracer provider.
 ///
@@ -57,7 +54,7 @@ pub struct DatadogExporter {
 #[derive(Debug)]
 struct Encoder {
     grouping: Grouping,
-    scratch: Scratch,
+    scratch: Scratch<Prepared>,
     payloads: Payloads,
 }
 

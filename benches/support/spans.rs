@@ -9,7 +9,7 @@ use opentelemetry_sdk::trace::{SpanData, SpanEvents, SpanLinks};
 
 /// What a span is like.
 #[derive(Clone, Copy, Debug)]
-pub enum Shape {
+pub(crate) enum Shape {
     /// An internal span with one attribute.
     Small,
     /// A server span with 12 attributes of the semantic conventions; one of ten is an error with a stack
@@ -20,7 +20,7 @@ pub enum Shape {
 }
 
 /// A resource with 12 attributes.
-pub fn resource() -> Resource {
+pub(crate) fn resource() -> Resource {
     let attributes = [
         ("service.name", "checkout"),
         ("service.namespace", "shop"),
@@ -40,7 +40,7 @@ pub fn resource() -> Resource {
 }
 
 /// `count` spans, four to a trace.
-pub fn batch(shape: Shape, count: usize) -> Vec<SpanData> {
+pub(crate) fn batch(shape: Shape, count: usize) -> Vec<SpanData> {
     (0..count).map(|number| span(shape, number as u64)).collect()
 }
 

@@ -64,7 +64,14 @@ impl Wire for Json {
 
     fn text(out: &mut Vec<u8>, value: Text<'_>) {
         match value {
+            Text::Str(text) if is_plain(text) => quoted(out, text),
             Text::Str(text) => write_json!(out, text),
+            Text::Plain(text) => quoted(out, text),
+            Text::Hex(bytes) => {
+                out.push(b'"');
+                super::push_hex(out, bytes);
+                out.push(b'"');
+            }
             Text::Shown(shown) => write_json!(out, &shown),
         }
     }
@@ -86,6 +93,38 @@ impl Wire for Json {
     }
 }
 
+/// Writes a text that needs no escaping.
+fn quoted(out: &mut Vec<u8>, text: &str) {
+    out.reserve(text.len() + 2);
+    out.push(b'"');
+    out.extend_from_slice(text.as_bytes());
+    out.push(b'"');
+}
+
+/// Whether JSON takes a text as it is: no control character, quote or backslash. Nearly all texts are so;
+/// looking at eight bytes at a time and copying takes a quarter of the instructions of the escaper.
+fn is_plain(text: &str) -> bool {
+    let mut words = text.as_bytes().chunks_exact(8);
+    let whole = words.by_ref().all(|word| {
+        let word = u64::from_le_bytes(word.try_into().expect("a chunk of eight"));
+        (below(word, 0x20) | equal(word, b'"') | equal(word, b'\\')) & HIGH_BITS == 0
+    });
+    whole && words.remainder().iter().all(|byte| *byte >= 0x20 && !matches!(byte, b'"' | b'\\'))
+}
+
+const LOW_BITS: u64 = 0x0101_0101_0101_0101;
+const HIGH_BITS: u64 = 0x8080_8080_8080_8080;
+
+/// Sets the high bit of each byte that is below `limit` (and maybe of others behind one of these).
+fn below(word: u64, limit: u8) -> u64 {
+    word.wrapping_sub(LOW_BITS * u64::from(limit)) & !word
+}
+
+/// Sets the high bit of each byte that is `byte` (and maybe of others behind one of these).
+fn equal(word: u64, byte: u8) -> u64 {
+    below(word ^ (LOW_BITS * u64::from(byte)), 1)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -103,6 +142,21 @@ mod tests {
         }
         for value in [1e300, -1e-300, 0.1 + 0.2, f64::MAX, f64::MIN_POSITIVE, 1e21] {
             assert_eq!(float(value).parse::<f64>().unwrap().to_bits(), value.to_bits());
+        }
+    }
+
+    #[test]
+    fn every_text_reads_back_the_same_whatever_its_bytes_and_length() {
+        for character in ('\0'..='\u{ff}').chain(['\u{2028}', '\u{10ffff}']) {
+            for length in 0..20 {
+                for at in 0..=length {
+                    let mut text = "x".repeat(length);
+                    text.insert(at, character);
+                    let mut out = Vec::new();
+                    Json::text(&mut out, text.as_str().into());
+                    assert_eq!(serde_json::from_slice::<String>(&out).unwrap(), text);
+                }
+            }
         }
     }
 

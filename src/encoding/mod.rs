@@ -15,7 +15,7 @@ use std::fmt;
 pub(crate) use json::Json;
 pub(crate) use msgpack::MessagePack;
 pub(crate) use payload::{Head, Payload, Payloads};
-pub(crate) use span::{Buffers, SpanWriter};
+pub(crate) use span::{Buffers, Prepared, SpanWriter};
 pub(crate) use wire::{Format, Wire};
 
 /// The form of the body.
@@ -38,21 +38,29 @@ fn whole(number: f64) -> Option<i64> {
     (number.fract() == 0.0 && number.abs() <= EXACT_INTEGER).then_some(number as i64)
 }
 
+/// Appends two lower-case hexadecimal digits for each byte.
+fn push_hex(out: &mut Vec<u8>, bytes: &[u8]) {
+    const LOWER: &[u8; 16] = b"0123456789abcdef";
+    for byte in bytes {
+        out.extend_from_slice(&[LOWER[usize::from(byte >> 4)], LOWER[usize::from(byte & 15)]]);
+    }
+}
+
 /// Receives one Datadog span, piece by piece.
 ///
 /// Each key may be given once per map: the mapping decides duplicates, the encoding does not look.
 pub(crate) trait Sink {
-    /// A text tag in the form that is cheapest to write again.
+    /// Text tags in the form that is cheapest to write again.
     type Prepared;
 
-    /// Prepares a text tag that goes to many spans.
-    fn prepare(key: Text<'_>, value: Text<'_>) -> Self::Prepared;
+    /// Prepares text tags that go to many spans.
+    fn prepare(tags: &[(&str, &str)]) -> Self::Prepared;
 
     /// Adds a text tag.
     fn meta(&mut self, key: Text<'_>, value: Text<'_>);
 
-    /// Adds a text tag that was prepared before.
-    fn prepared(&mut self, tag: &Self::Prepared);
+    /// Adds text tags that were prepared before.
+    fn prepared(&mut self, tags: &Self::Prepared);
 
     /// Adds a number, which must be finite.
     fn metric(&mut self, key: Text<'_>, value: f64);
@@ -66,6 +74,10 @@ pub(crate) trait Sink {
 pub(crate) enum Text<'a> {
     /// The text itself.
     Str(&'a str),
+    /// A text of our own: printable ASCII without quotes and backslashes.
+    Plain(&'static str),
+    /// Bytes as lower-case hexadecimal digits.
+    Hex(&'a [u8]),
     /// Pieces and numbers, formatted straight into the body.
     Shown(fmt::Arguments<'a>),
 }

@@ -79,9 +79,13 @@ impl Wire for MessagePack {
 
     fn text(out: &mut Vec<u8>, value: Text<'_>) {
         match value {
-            Text::Str(text) => {
+            Text::Str(text) | Text::Plain(text) => {
                 str_header(out, text.len());
                 out.extend_from_slice(text.as_bytes());
+            }
+            Text::Hex(bytes) => {
+                str_header(out, 2 * bytes.len());
+                super::push_hex(out, bytes);
             }
             Text::Shown(shown) => {
                 let at = open(out, STR_32);

@@ -25,6 +25,13 @@ impl Buffers {
     }
 }
 
+/// Encoded entries, with separators between them.
+#[derive(Debug, Default)]
+pub(crate) struct Prepared {
+    bytes: Vec<u8>,
+    len: u32,
+}
+
 /// Writes one span at the end of a body.
 #[derive(Debug)]
 pub(crate) struct SpanWriter<'b, W> {
@@ -46,7 +53,7 @@ impl<'b, W: Wire> SpanWriter<'b, W> {
         let start = body.len();
         let span_at = W::open_map(body);
         W::item(body, 0);
-        W::key(body, "meta".into());
+        W::key(body, Text::Plain("meta"));
         let meta_at = W::open_map(body);
         debug_assert_eq!(body.len() - start, W::META_AT, "delivery adds entries here");
         Self {
@@ -61,22 +68,25 @@ impl<'b, W: Wire> SpanWriter<'b, W> {
         }
     }
 
-    fn field(&mut self, key: &str) -> &mut Vec<u8> {
+    fn field(&mut self, key: &'static str) -> &mut Vec<u8> {
         W::item(self.body, 1);
-        W::key(self.body, key.into());
+        W::key(self.body, Text::Plain(key));
         self.body
     }
 }
 
 impl<W: Wire> Sink for SpanWriter<'_, W> {
-    /// The encoded entry, without a separator.
-    type Prepared = Box<[u8]>;
+    type Prepared = Prepared;
 
-    fn prepare(key: Text<'_>, value: Text<'_>) -> Box<[u8]> {
-        let mut entry = Vec::new();
-        W::key(&mut entry, key);
-        W::text(&mut entry, value);
-        entry.into()
+    fn prepare(tags: &[(&str, &str)]) -> Prepared {
+        let mut prepared = Prepared::default();
+        for (key, value) in tags {
+            W::item(&mut prepared.bytes, prepared.len);
+            W::key(&mut prepared.bytes, Text::Str(key));
+            W::text(&mut prepared.bytes, Text::Str(value));
+            prepared.len += 1;
+        }
+        prepared
     }
 
     fn meta(&mut self, key: Text<'_>, value: Text<'_>) {
@@ -86,10 +96,12 @@ impl<W: Wire> Sink for SpanWriter<'_, W> {
         self.meta_len += 1;
     }
 
-    fn prepared(&mut self, entry: &Box<[u8]>) {
-        W::item(self.body, self.meta_len);
-        self.body.extend_from_slice(entry);
-        self.meta_len += 1;
+    fn prepared(&mut self, tags: &Prepared) {
+        if tags.len > 0 {
+            W::item(self.body, self.meta_len);
+            self.body.extend_from_slice(&tags.bytes);
+            self.meta_len += tags.len;
+        }
     }
 
     fn metric(&mut self, key: Text<'_>, value: f64) {

@@ -6,30 +6,37 @@
 /// Odd constants with well mixed bits: the fractional parts of the golden ratio and of pi.
 const MULTIPLIERS: [u64; 2] = [0x9e37_79b9_7f4a_7c15, 0x243f_6a88_85a3_08d3];
 
-/// Hashes a text, eight bytes at a time. Usable by the compiler, for tables.
+/// Hashes a text, eight bytes at a time; the last eight may overlap those before. Usable by the
+/// compiler, for tables. Reading words instead of bytes saves a third of the mapping's instructions.
 pub(crate) const fn hash(text: &str) -> u64 {
     let bytes = text.as_bytes();
-    let mut state = bytes.len() as u64;
-    let mut at = 0;
-    while at + 8 <= bytes.len() {
-        state = fold(state ^ word(bytes, at, 8));
-        at += 8;
-    }
-    if at < bytes.len() {
-        state = fold(state ^ word(bytes, at, bytes.len() - at));
+    let length = bytes.len();
+    let mut state = length as u64;
+    if length >= 8 {
+        let mut at = 0;
+        while at + 8 < length {
+            state = fold(state ^ word(bytes, at));
+            at += 8;
+        }
+        state = fold(state ^ word(bytes, length - 8));
+    } else if length >= 4 {
+        let (first, last) = (half_word(bytes, 0), half_word(bytes, length - 4));
+        state = fold(state ^ (first | last << 32));
+    } else if length > 0 {
+        let (middle, last) = (bytes[length / 2] as u64, bytes[length - 1] as u64);
+        state = fold(state ^ (bytes[0] as u64 | middle << 8 | last << 16));
     }
     fold(state ^ MULTIPLIERS[1])
 }
 
-/// Reads `len` bytes from `at` as a number.
-const fn word(bytes: &[u8], at: usize, len: usize) -> u64 {
-    let mut word = 0;
-    let mut i = 0;
-    while i < len {
-        word |= (bytes[at + i] as u64) << (8 * i);
-        i += 1;
-    }
-    word
+/// Reads eight bytes from `at` as a number.
+const fn word(bytes: &[u8], at: usize) -> u64 {
+    half_word(bytes, at) | half_word(bytes, at + 4) << 32
+}
+
+/// Reads four bytes from `at` as a number.
+const fn half_word(bytes: &[u8], at: usize) -> u64 {
+    u32::from_le_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]]) as u64
 }
 
 /// Multiplies to 128 bits and folds both halves, so that every bit reaches every other.
@@ -38,6 +45,33 @@ const fn fold(value: u64) -> u64 {
     #[expect(clippy::cast_possible_truncation, reason = "the two halves are taken on purpose")]
     {
         wide as u64 ^ (wide >> 64) as u64
+    }
+}
+
+/// A rough set of hashes: what it does not hold was never added.
+#[derive(Debug, Default)]
+pub(crate) struct Filter([u64; Filter::WORDS]);
+
+impl Filter {
+    /// Words of 64 bits: with a dozen keys added, one foreign key of a hundred is taken for one of them.
+    const WORDS: usize = 16;
+
+    /// Adds a hash.
+    pub(crate) fn add(&mut self, hash: u64) {
+        let (word, bit) = Self::place(hash);
+        self.0[word] |= bit;
+    }
+
+    /// Whether a hash may have been added.
+    pub(crate) fn may_hold(&self, hash: u64) -> bool {
+        let (word, bit) = Self::place(hash);
+        self.0[word] & bit != 0
+    }
+
+    fn place(hash: u64) -> (usize, u64) {
+        #[expect(clippy::cast_possible_truncation, reason = "four bits")]
+        let word = (hash >> 60) as usize;
+        (word, 1 << ((hash >> 54) & 63))
     }
 }
 

@@ -32,7 +32,7 @@ use crate::encoding::{Fields, Head, Sink};
 use hash::KeySet;
 use naming::NameBuffers;
 use normalize::{MAX_NAME, MAX_RESOURCE, cut};
-use pass::{Pass, PassBuffers};
+use pass::{Pass, PassBuffers, ScopeTags};
 
 pub(crate) use ids::{equal_ids, is_root, sendable};
 pub use naming::SpanNames;
@@ -110,11 +110,12 @@ pub(crate) enum Place {
 }
 
 /// Buffers that all spans reuse.
-#[derive(Debug, Default)]
-pub(crate) struct Scratch {
+#[derive(Debug)]
+pub(crate) struct Scratch<P> {
     keys: KeySet,
     scope_keys: KeySet,
     nested_keys: KeySet,
+    scope: ScopeTags<P>,
     text: String,
     names: NameBuffers,
     /// `env` of the span mapped last; empty without one.
@@ -129,19 +130,38 @@ pub(crate) struct Scratch {
     pub(crate) hook_panicked: bool,
 }
 
+impl<P> Default for Scratch<P> {
+    fn default() -> Self {
+        Self {
+            keys: KeySet::default(),
+            scope_keys: KeySet::default(),
+            nested_keys: KeySet::default(),
+            scope: ScopeTags::default(),
+            text: String::new(),
+            names: NameBuffers::default(),
+            env: String::new(),
+            version: String::new(),
+            head: Head::default(),
+            has_priority: false,
+            hook_panicked: false,
+        }
+    }
+}
+
 /// Maps one span into `sink`.
 pub(crate) fn map<S: Sink>(
     span: &SpanData,
     place: Place,
     facts: &ResourceFacts<S::Prepared>,
     options: &Options,
-    scratch: &mut Scratch,
+    scratch: &mut Scratch<S::Prepared>,
     sink: S,
 ) {
     let Scratch {
         keys,
         scope_keys,
         nested_keys,
+        scope,
         text,
         names,
         env,
@@ -154,7 +174,7 @@ pub(crate) fn map<S: Sink>(
         span,
         facts,
         options.types,
-        PassBuffers { keys, scope_keys, nested_keys, text },
+        PassBuffers { keys, scope_keys, nested_keys, scope, text },
         sink,
     );
     pass.scope_attributes();

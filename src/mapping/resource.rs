@@ -8,13 +8,13 @@ use opentelemetry::Value;
 use opentelemetry_sdk::Resource;
 
 use super::attributes::{Known, Rule};
-use super::hash::hash;
+use super::hash::{Filter, hash};
 use super::lookup::{Concept, Slots};
 use super::naming::{ENVIRONMENT, SERVICE, VERSION};
 use super::normalize::MAX_NAME;
-use super::tags::{Name, clipped, push_clipped};
+use super::tags::{Name, push_clipped};
 use super::{Options, SpanTypes, normalize, text};
-use crate::encoding::{Sink, Text};
+use crate::encoding::Sink;
 
 /// What the SDK writes before the name of the executable where nobody named the service.
 const UNKNOWN_SERVICE: &str = "unknown_service";
@@ -26,6 +26,12 @@ pub(crate) struct ResourceFacts<P> {
     pub(crate) slots: Box<Slots<Value>>,
     /// Every text tag, in no order.
     pub(crate) tags: Vec<ResourceTag<P>>,
+    /// All of them at once: what nearly every span gets.
+    pub(crate) block: P,
+    /// Those of them that have a row.
+    pub(crate) known: u128,
+    /// Those of them that have none.
+    pub(crate) filter: Filter,
     /// Whether one of the tags is `db.name`.
     pub(crate) has_db_name: bool,
     /// The application service, normalised unless it is configured.
@@ -45,6 +51,8 @@ pub(crate) struct ResourceTag<P> {
     pub(crate) known: Option<Known>,
     /// The name as written.
     pub(crate) name: String,
+    /// The text.
+    value: String,
     /// The [`hash`] of the name.
     pub(crate) hash: u64,
     /// The encoded tag.
@@ -57,6 +65,9 @@ impl<P> ResourceFacts<P> {
         let mut facts = Self {
             slots: Box::new([const { None }; Known::COUNT]),
             tags: Vec::new(),
+            block: S::prepare(&[]),
+            known: 0,
+            filter: Filter::default(),
             has_db_name: false,
             service: String::new(),
             service_normalised: String::new(),
@@ -82,8 +93,22 @@ impl<P> ResourceFacts<P> {
             facts.push::<S>(key, text::of(value, &mut buffer), options.types);
         }
         facts.has_db_name = facts.tags.iter().any(|tag| tag.known == Some(Known::DbName));
-        facts.choose(options);
+        facts.choose::<S>(options);
+        facts.join::<S>();
         facts
+    }
+
+    /// Prepares what nearly every span gets, and what tells that a span is another.
+    fn join<S: Sink<Prepared = P>>(&mut self) {
+        let all: Vec<_> =
+            self.tags.iter().map(|tag| (tag.name.as_str(), tag.value.as_str())).collect();
+        self.block = S::prepare(&all);
+        for tag in &self.tags {
+            match tag.known {
+                Some(known) => self.known |= known.bit(),
+                None => self.filter.add(tag.hash),
+            }
+        }
     }
 
     /// Adds the tag of an attribute, unless there is none or its name is taken.
@@ -94,15 +119,14 @@ impl<P> ResourceFacts<P> {
         if self.tags.iter().any(|tag| tag.name == name) {
             return;
         }
-        let prepared = match clipped(value) {
-            (text, "") => S::prepare(Text::Str(&name), Text::Str(text)),
-            (text, mark) => S::prepare(Text::Str(&name), Text::Shown(format_args!("{text}{mark}"))),
-        };
-        self.tags.push(ResourceTag { known, hash: hash(&name), name, prepared });
+        let mut text = String::new();
+        push_clipped(&mut text, value);
+        let prepared = S::prepare(&[(&name, &text)]);
+        self.tags.push(ResourceTag { known, hash: hash(&name), name, value: text, prepared });
     }
 
     /// Decides service, env and version.
-    fn choose(&mut self, options: &Options) {
+    fn choose<S: Sink<Prepared = P>>(&mut self, options: &Options) {
         let service = match &options.service {
             Some(service) => service,
             None => &self.own_service(options),
@@ -111,6 +135,14 @@ impl<P> ResourceFacts<P> {
         normalize::push_service(&mut self.service_normalised, &self.service);
         self.env = self.unified(options, options.env.as_ref(), ENVIRONMENT, Known::Env);
         self.version = self.unified(options, options.version.as_ref(), VERSION, Known::Version);
+        for (known, value) in
+            [(Known::Env, self.env.clone()), (Known::Version, self.version.clone())]
+        {
+            self.tags.retain(|tag| tag.known != Some(known));
+            if !value.is_empty() {
+                self.push::<S>(known.key(), &value, options.types);
+            }
+        }
         // The span's own attribute still counts; the resource's has had its say.
         self.slots[Known::ServiceName as usize] = None;
     }

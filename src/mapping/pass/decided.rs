@@ -9,9 +9,9 @@ use opentelemetry::Value;
 use opentelemetry::trace::SpanKind;
 
 use super::Pass;
-use crate::encoding::Sink;
+use crate::encoding::{Sink, Text};
 use crate::mapping::attributes::{self, Known};
-use crate::mapping::ids::{self, Hex};
+use crate::mapping::ids;
 use crate::mapping::links::{self, EXCEPTION};
 use crate::mapping::lookup::{self, nonempty, string};
 use crate::mapping::naming::{self, SpanNames};
@@ -43,7 +43,8 @@ impl<S: Sink> Pass<'_, '_, S> {
         self.error_tags();
         self.ids_and_states();
         self.events_and_links();
-        self.scope_and_status();
+        self.scope_name_and_version();
+        self.status();
         let foreign_service = self.base_service(names);
         self.sampling(place, foreign_service);
         if place == Place::First {
@@ -53,8 +54,14 @@ impl<S: Sink> Pass<'_, '_, S> {
     }
 
     fn kind(&mut self) {
-        let own = self.lookup().span_text(Known::DatadogSpanKind);
-        self.force(Known::SpanKind, own.unwrap_or_else(|| naming::kind_name(&self.span.span_kind)));
+        match self.lookup().span_text(Known::DatadogSpanKind) {
+            Some(own) => self.force(Known::SpanKind, own),
+            None => {
+                self.take_number(Known::SpanKind);
+                self.late &= !Known::SpanKind.bit();
+                self.put_plain(Known::SpanKind, naming::kind_name(&self.span.span_kind));
+            }
+        }
     }
 
     fn status_code(&self) -> Option<i64> {
@@ -68,7 +75,7 @@ impl<S: Sink> Pass<'_, '_, S> {
         let Some(code) = self.status_code().filter(|code| *code >= 0) else { return };
         self.late &= !Known::HttpStatusCode.bit();
         #[expect(clippy::cast_precision_loss, reason = "metrics are doubles on the wire")]
-        self.sink.metric(Known::HttpStatusCode.key().into(), code as f64);
+        self.sink.metric(Text::Plain(Known::HttpStatusCode.key()), code as f64);
         if HTTP_STATUSES.contains(&code) {
             self.put_shown(Known::HttpStatusCode, format_args!("{code}"));
         } else {
@@ -131,6 +138,11 @@ impl<S: Sink> Pass<'_, '_, S> {
         out: &mut String,
     ) {
         out.clear();
+        let mut keys = [replacement, tag].into_iter().chain(concept.iter().copied());
+        if self.written & tag.bit() == 0 && keys.all(|known| self.slots[known as usize].is_none()) {
+            // A tag of the resource, then: as on nearly every span.
+            return push_clipped(out, default);
+        }
         if self.written & tag.bit() != 0 {
             let mut buffer = std::mem::take(self.text);
             self.scope_text(tag, out, &mut buffer);
@@ -202,7 +214,10 @@ impl<S: Sink> Pass<'_, '_, S> {
 
     fn ids_and_states(&mut self) {
         let context = &self.span.span_context;
-        self.own(Known::OtelTraceId, Hex::<32>::new(&context.trace_id().to_bytes()).as_str());
+        match self.slots[Known::OtelTraceId as usize].and_then(string) {
+            Some(own) => self.own(Known::OtelTraceId, own),
+            None => self.put_text(Known::OtelTraceId, Text::Hex(&context.trace_id().to_bytes())),
+        }
         if context.trace_state().into_iter().len() > 0 {
             let mut state = std::mem::take(self.text);
             state.clear();
@@ -230,22 +245,15 @@ impl<S: Sink> Pass<'_, '_, S> {
         *self.text = json;
     }
 
-    fn scope_and_status(&mut self) {
-        let scope = &self.span.instrumentation_scope;
-        let version = scope.version().unwrap_or("");
-        let (code, description) = status::describe(&self.span.status);
-        let tags = [
-            (Known::ScopeName, scope.name()),
-            (Known::LibraryName, scope.name()),
-            (Known::ScopeVersion, version),
-            (Known::LibraryVersion, version),
-            (Known::StatusCode, code),
-            (Known::StatusDescription, description),
-        ];
-        for (known, text) in tags {
-            if !text.is_empty() {
-                self.own(known, text);
-            }
+    fn status(&mut self) {
+        let span = self.span;
+        let (code, description) = status::describe(&span.status);
+        match self.slots[Known::StatusCode as usize] {
+            None => self.put_plain(Known::StatusCode, code),
+            Some(_) => self.own(Known::StatusCode, code),
+        }
+        if !description.is_empty() {
+            self.own(Known::StatusDescription, description);
         }
     }
 
@@ -299,14 +307,14 @@ impl<S: Sink> Pass<'_, '_, S> {
             return;
         }
         if let Some(number) = number {
-            self.sink.metric(known.key().into(), number);
+            self.sink.metric(Text::Plain(known.key()), number);
         }
     }
 
     fn chunk_facts(&mut self, options: &Options) {
         let high = ids::high_half(self.span.span_context.trace_id());
         if high != 0 {
-            self.put(Known::TraceIdHigh, Hex::<16>::new(&high.to_be_bytes()).as_str());
+            self.put_text(Known::TraceIdHigh, Text::Hex(&high.to_be_bytes()));
         }
         self.own(Known::Language, "rust");
         self.own(Known::RuntimeId, &options.runtime_id);

@@ -6,7 +6,7 @@ use super::{Pass, is_empty, name_hash};
 use crate::encoding::Sink;
 use crate::mapping::attributes::Known;
 use crate::mapping::hash::hash;
-use crate::mapping::tags::Name;
+use crate::mapping::tags::{Name, push_clipped};
 use crate::mapping::text;
 
 impl<'a, S: Sink> Pass<'_, 'a, S> {
@@ -19,6 +19,8 @@ impl<'a, S: Sink> Pass<'_, 'a, S> {
         if count == 0 {
             return;
         }
+        // They may have the names of resource tags.
+        self.clashes = true;
         let entries = || scope.attributes().enumerate();
         for (entry, attribute) in entries() {
             if let Some(name) = self.scope_name(attribute) {
@@ -39,6 +41,39 @@ impl<'a, S: Sink> Pass<'_, 'a, S> {
                 None => self.write_value(&name, &attribute.value),
             }
         }
+    }
+
+    /// Writes name and version of the scope, each under its name of today and the one before.
+    pub(super) fn scope_name_and_version(&mut self) {
+        const TAGS: [Known; 4] =
+            [Known::ScopeName, Known::LibraryName, Known::ScopeVersion, Known::LibraryVersion];
+        let span = self.span;
+        let scope = &span.instrumentation_scope;
+        let version = scope.version().unwrap_or("");
+        let texts = [scope.name(), scope.name(), version, version];
+        let written = TAGS.iter().zip(texts).filter(|(_, text)| !text.is_empty());
+        let bits = TAGS.iter().fold(0, |bits, known| bits | known.bit());
+        if (self.late | self.written) & bits != 0 {
+            return written.for_each(|(known, text)| self.own(*known, text));
+        }
+        let is_same = self.scope.name == scope.name() && self.scope.version == version;
+        if !is_same || self.scope.tags.is_none() {
+            let mut clipped = [const { String::new() }; 4];
+            texts.iter().zip(&mut clipped).for_each(|(text, out)| push_clipped(out, text));
+            let tags: Vec<_> = TAGS
+                .iter()
+                .zip(&clipped)
+                .filter(|(_, text)| !text.is_empty())
+                .map(|(known, text)| (known.key(), text.as_str()))
+                .collect();
+            scope.name().clone_into(&mut self.scope.name);
+            version.clone_into(&mut self.scope.version);
+            self.scope.tags = Some(S::prepare(&tags));
+        }
+        if let Some(tags) = &self.scope.tags {
+            self.sink.prepared(tags);
+        }
+        self.written |= written.fold(0, |bits, (known, _)| bits | known.bit());
     }
 
     /// Whether the scope has written a tag of this name.
