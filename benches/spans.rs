@@ -101,7 +101,7 @@ fn encode<W: Wire>(bencher: Bencher<'_, '_>) {
         .collect();
     let mut payloads = Payloads::new(usize::MAX);
     bencher.counter(ItemsCount::new(BATCH)).bench_local(|| {
-        payloads.start();
+        payloads.start(None);
         payloads.trace::<W, _>(&[(); BATCH], |(), _, mut writer, _| {
             for (key, value) in &tags {
                 writer.meta(key.as_str().into(), value.as_str().into());

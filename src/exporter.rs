@@ -98,17 +98,17 @@ impl DatadogExporter {
     }
 
     /// Turns a batch into payloads.
-    fn encode(&self, batch: &[SpanData]) -> Vec<Payload> {
+    fn encode(&self, batch: &[SpanData], delivery: &Delivery) -> Vec<Payload> {
         match self.encoding {
-            Encoding::Json => self.encode_as::<Json>(batch),
-            Encoding::MessagePack => self.encode_as::<MessagePack>(batch),
+            Encoding::Json => self.encode_as::<Json>(batch, delivery),
+            Encoding::MessagePack => self.encode_as::<MessagePack>(batch, delivery),
         }
     }
 
-    fn encode_as<W: Wire>(&self, batch: &[SpanData]) -> Vec<Payload> {
+    fn encode_as<W: Wire>(&self, batch: &[SpanData], delivery: &Delivery) -> Vec<Payload> {
         let mut encoder = self.encoder.lock().unwrap_or_else(PoisonError::into_inner);
         let Encoder { grouping, scratch, payloads } = &mut *encoder;
-        payloads.start();
+        payloads.start(delivery.spare());
         for trace in grouping.traces(batch) {
             let root = trace.spans[trace.agents_root];
             payloads.trace::<W, _>(trace.spans, |span, is_first, writer, chunk| {
@@ -149,7 +149,7 @@ impl SpanExporter for DatadogExporter {
             return Err(OTelSdkError::AlreadyShutdown);
         }
         let Some(delivery) = &self.delivery else { return Ok(()) };
-        let payloads = self.encode(&batch);
+        let payloads = self.encode(&batch, delivery);
         let sent: u64 = payloads.iter().map(|payload| u64::from(payload.span_count())).sum();
         delivery.refuse(batch.len() as u64 - sent, Reason::Invalid);
         drop(batch);

@@ -128,6 +128,10 @@ pub(super) struct Buffer {
     /// Whether the last request has to be repeated.
     is_failing: bool,
     next_ticket: u64,
+    /// A payload that is delivered, for its memory.
+    spare: Option<Payload>,
+    /// The usual length of a document, in bytes.
+    usual: usize,
     stats: ExporterStats,
 }
 
@@ -144,6 +148,8 @@ impl Buffer {
             request_limit: payload_limit,
             is_failing: false,
             next_ticket: 0,
+            spare: None,
+            usual: 0,
             stats: ExporterStats::default(),
         }
     }
@@ -215,13 +221,24 @@ impl Buffer {
         Some(Flight { waiting: first })
     }
 
-    /// The Agent has it.
-    pub(super) fn delivered(&mut self, flight: &Flight, bytes: usize) {
-        self.land(flight);
+    /// Returns the memory of a payload that is delivered, if there is any.
+    pub(super) fn spare(&mut self) -> Option<Payload> {
+        self.spare.take()
+    }
+
+    /// The Agent has it. Its memory serves the next batch.
+    pub(super) fn delivered(&mut self, flight: Flight) {
+        let bytes = flight.waiting.payload.len();
+        self.land(&flight);
         self.is_failing = false;
         self.stats.spans_exported += flight.spans();
         self.stats.payloads_sent += 1;
         self.stats.bytes_sent += bytes as u64;
+        // The usual length follows a growing one at once, and a shrinking one slowly.
+        self.usual = bytes.max(self.usual - self.usual / 8);
+        let mut payload = flight.waiting.payload;
+        payload.shrink(self.usual);
+        self.spare = Some(payload);
     }
 
     /// It goes back to where it was: the front.

@@ -96,6 +96,11 @@ impl Delivery {
         self.shared.lock().buffer.refuse(spans, reason);
     }
 
+    /// Returns the memory of a payload that is delivered, if there is any.
+    pub(crate) fn spare(&self) -> Option<Payload> {
+        self.shared.lock().buffer.spare()
+    }
+
     /// Takes payloads in. If nothing else is outstanding it waits for the Agent's answer, but not for
     /// long; what is kept for a later try is no error.
     pub(crate) async fn export(&self, payloads: Vec<Payload>) -> OTelSdkResult {

@@ -235,7 +235,6 @@ impl<'a> Worker<'a> {
         let now = Instant::now();
         let verdict = judge(answer);
         let cause = describe(answer);
-        let bytes = flight.payload().len();
         self.was_reached |= answer.is_ok();
 
         let mut state = self.shared.lock();
@@ -247,7 +246,7 @@ impl<'a> Worker<'a> {
         }
         match verdict {
             Verdict::Delivered => {
-                state.buffer.delivered(&flight, bytes);
+                state.buffer.delivered(flight);
                 self.backoff.reset();
                 self.next_try = now;
                 self.voice.delivered(&state.buffer.stats());

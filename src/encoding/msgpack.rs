@@ -71,15 +71,20 @@ impl Wire for MessagePack {
         false
     }
 
+    #[inline]
     fn item(_out: &mut Vec<u8>, _index: u32) {}
 
+    #[inline]
     fn key(out: &mut Vec<u8>, key: Text<'_>) {
         Self::text(out, key);
     }
 
+    #[inline]
     fn text(out: &mut Vec<u8>, value: Text<'_>) {
         match value {
             Text::Str(text) | Text::Plain(text) => {
+                // Room for header and text at once: two checks of the capacity less.
+                out.reserve(text.len() + HEADER);
                 str_header(out, text.len());
                 out.extend_from_slice(text.as_bytes());
             }
@@ -96,6 +101,7 @@ impl Wire for MessagePack {
         }
     }
 
+    #[inline]
     #[expect(clippy::cast_possible_truncation, reason = "each arm holds what it casts to")]
     fn uint(out: &mut Vec<u8>, value: u64) {
         match value {
@@ -107,6 +113,7 @@ impl Wire for MessagePack {
         }
     }
 
+    #[inline]
     fn int(out: &mut Vec<u8>, value: i64) {
         match u64::try_from(value) {
             Ok(value) => Self::uint(out, value),
@@ -114,6 +121,7 @@ impl Wire for MessagePack {
         }
     }
 
+    #[inline]
     fn float(out: &mut Vec<u8>, value: f64) {
         match super::whole(value) {
             Some(whole) => Self::int(out, whole),
@@ -133,11 +141,19 @@ fn patch(out: &mut [u8], at: usize, count: u32) {
     out[at - 4..at].copy_from_slice(&count.to_be_bytes());
 }
 
+#[inline]
 #[expect(clippy::cast_possible_truncation, reason = "each arm holds what it casts to")]
 fn str_header(out: &mut Vec<u8>, length: usize) {
+    if length <= FIX_STR_MAX {
+        return out.push(FIX_STR | length as u8);
+    }
+    long_str_header(out, length);
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "each arm holds what it casts to")]
+fn long_str_header(out: &mut Vec<u8>, length: usize) {
     match length {
-        0..=FIX_STR_MAX => out.push(FIX_STR | length as u8),
-        32..=0xff => out.extend_from_slice(&[STR_8, length as u8]),
+        0..=0xff => out.extend_from_slice(&[STR_8, length as u8]),
         0x100..=0xffff => sized(out, STR_16, (length as u16).to_be_bytes()),
         _ => sized(out, STR_32, length_32(length).to_be_bytes()),
     }

@@ -10,6 +10,9 @@
 
 use super::{Buffers, Format, SpanWriter, Wire};
 
+/// A buffer that is this many times as large as what it usually holds is a left-over of a burst.
+const IDLE_FACTOR: usize = 4;
+
 /// A complete document, and where its parts are.
 #[derive(Clone, Debug)]
 pub(crate) struct Payload {
@@ -96,10 +99,30 @@ impl ChunkFacts {
 }
 
 impl Payload {
-    fn new<W: Wire>(origin: Origin) -> Self {
-        let mut bytes = Vec::new();
-        W::open_list(&mut bytes);
-        Self { format: W::FORMAT, origin, bytes, chunks: Vec::new(), spans: Vec::new() }
+    /// An empty one, in the memory of one that is done, if there is one.
+    fn new<W: Wire>(origin: &Origin, spare: Option<Self>) -> Self {
+        let mut payload = spare.unwrap_or_else(|| Self {
+            format: W::FORMAT,
+            origin: Origin::default(),
+            bytes: Vec::new(),
+            chunks: Vec::new(),
+            spans: Vec::new(),
+        });
+        payload.origin.clone_from(origin);
+        payload.bytes.clear();
+        payload.chunks.clear();
+        payload.spans.clear();
+        W::open_list(&mut payload.bytes);
+        payload
+    }
+
+    /// Gives memory back that the last documents had no use for: `usual` is the length of one.
+    pub(crate) fn shrink(&mut self, usual: usize) {
+        if self.bytes.capacity() > IDLE_FACTOR * usual {
+            self.bytes.shrink_to(usual);
+            self.spans.shrink_to(self.spans.len());
+            self.chunks.shrink_to(self.chunks.len());
+        }
     }
 
     /// An empty one of the same form and origin.
@@ -281,6 +304,8 @@ pub(crate) struct Payloads {
     open: Vec<Payload>,
     /// The one that was used last.
     last: usize,
+    /// The memory of one that is done, for the first of this batch.
+    spare: Option<Payload>,
     /// Most bytes of a payload; only a single span may be larger.
     limit: usize,
     facts: ChunkFacts,
@@ -293,6 +318,7 @@ impl Payloads {
         Self {
             open: Vec::new(),
             last: 0,
+            spare: None,
             limit,
             facts: ChunkFacts::default(),
             buffers: Buffers::default(),
@@ -322,7 +348,7 @@ impl Payloads {
         write: &mut impl FnMut(&T, bool, SpanWriter<'_, W>, &mut ChunkFacts) -> bool,
     ) -> usize {
         if self.open.is_empty() {
-            self.open.push(Payload::new::<W>(Origin::default()));
+            self.open.push(Payload::new::<W>(&Origin::default(), self.spare.take()));
         }
         self.facts.clear();
         let Payload { bytes, chunks, spans, format, .. } = &mut self.open[self.last];
@@ -376,14 +402,15 @@ impl Payloads {
                 && payload.bytes.len() + bytes.len() + 2 <= self.limit
         };
         self.last = self.open.iter().position(fits).unwrap_or_else(|| {
-            self.open.push(Payload::new::<W>(self.facts.origin.clone()));
+            self.open.push(Payload::new::<W>(&self.facts.origin, None));
             self.open.len() - 1
         });
         self.open[self.last].push(&chunk, &bytes, &spans);
     }
 
-    /// Forgets what an earlier batch may have left.
-    pub(crate) fn start(&mut self) {
+    /// Begins a batch, in the memory of a payload that is done.
+    pub(crate) fn start(&mut self, spare: Option<Payload>) {
+        self.spare = spare;
         self.open.clear();
         self.last = 0;
     }

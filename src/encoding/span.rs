@@ -68,6 +68,7 @@ impl<'b, W: Wire> SpanWriter<'b, W> {
         }
     }
 
+    #[inline]
     fn field(&mut self, key: &'static str) -> &mut Vec<u8> {
         W::item(self.body, 1);
         W::key(self.body, Text::Plain(key));
@@ -89,6 +90,7 @@ impl<W: Wire> Sink for SpanWriter<'_, W> {
         prepared
     }
 
+    #[inline]
     fn meta(&mut self, key: Text<'_>, value: Text<'_>) {
         W::item(self.body, self.meta_len);
         W::key(self.body, key);
@@ -104,6 +106,7 @@ impl<W: Wire> Sink for SpanWriter<'_, W> {
         }
     }
 
+    #[inline]
     fn metric(&mut self, key: Text<'_>, value: f64) {
         W::item(self.metrics, self.metrics_len);
         W::key(self.metrics, key);

@@ -178,6 +178,7 @@ impl Known {
     pub(crate) const COUNT: usize = ROWS.len();
 
     /// Returns the attribute's key.
+    #[inline]
     pub(crate) fn key(self) -> &'static str {
         ROWS[self as usize].0
     }
@@ -191,6 +192,7 @@ impl Known {
     }
 
     /// Returns this attribute's bit in a set of them.
+    #[inline]
     pub(crate) fn bit(self) -> u128 {
         1 << (self as u8)
     }
@@ -225,6 +227,7 @@ const RENAME_COUNT: usize = {
 };
 
 /// Finds the row of a key whose [`hash`] is `hash`.
+#[inline]
 pub(crate) fn find(key: &str, hash: u64) -> Option<(Known, Rule)> {
     let mut slot = slot(hash);
     loop {

@@ -8,6 +8,7 @@ const MULTIPLIERS: [u64; 2] = [0x9e37_79b9_7f4a_7c15, 0x243f_6a88_85a3_08d3];
 
 /// Hashes a text, eight bytes at a time; the last eight may overlap those before. Usable by the
 /// compiler, for tables. Reading words instead of bytes saves a third of the mapping's instructions.
+#[inline]
 pub(crate) const fn hash(text: &str) -> u64 {
     let bytes = text.as_bytes();
     let length = bytes.len();
@@ -29,14 +30,20 @@ pub(crate) const fn hash(text: &str) -> u64 {
     fold(state ^ MULTIPLIERS[1])
 }
 
-/// Reads eight bytes from `at` as a number.
+/// Reads eight bytes from `at` as a number; zero if they are not there.
 const fn word(bytes: &[u8], at: usize) -> u64 {
-    half_word(bytes, at) | half_word(bytes, at + 4) << 32
+    match bytes.split_at(at).1.first_chunk() {
+        Some(word) => u64::from_le_bytes(*word),
+        None => 0,
+    }
 }
 
-/// Reads four bytes from `at` as a number.
+/// Reads four bytes from `at` as a number; zero if they are not there.
 const fn half_word(bytes: &[u8], at: usize) -> u64 {
-    u32::from_le_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]]) as u64
+    match bytes.split_at(at).1.first_chunk() {
+        Some(half) => u32::from_le_bytes(*half) as u64,
+        None => 0,
+    }
 }
 
 /// Multiplies to 128 bits and folds both halves, so that every bit reaches every other.
@@ -63,6 +70,7 @@ impl Filter {
     }
 
     /// Whether a hash may have been added.
+    #[inline]
     pub(crate) fn may_hold(&self, hash: u64) -> bool {
         let (word, bit) = Self::place(hash);
         self.0[word] & bit != 0
@@ -111,11 +119,13 @@ impl KeySet {
     }
 
     /// Returns the entry of the key with this hash for which `same` holds.
+    #[inline]
     pub(crate) fn get(&self, hash: u64, same: impl Fn(usize) -> bool) -> Option<usize> {
         self.probe(hash, same).ok().map(|at| self.slots[at].entry)
     }
 
     /// Adds `entry` unless `same` holds for one with this hash; says whether it was added.
+    #[inline]
     pub(crate) fn insert(&mut self, hash: u64, entry: usize, same: impl Fn(usize) -> bool) -> bool {
         let Err(free) = self.probe(hash, same) else {
             return false;
@@ -125,6 +135,7 @@ impl KeySet {
     }
 
     /// Returns the slot of the key, or the free one where it would go.
+    #[inline]
     fn probe(&self, hash: u64, same: impl Fn(usize) -> bool) -> Result<usize, usize> {
         let mask = self.slots.len() - 1;
         #[expect(clippy::cast_possible_truncation, reason = "a slot needs only the low bits")]

@@ -26,6 +26,7 @@ pub(crate) struct Lookup<'s, 'a> {
 
 impl<'a> Lookup<'_, 'a> {
     /// Returns the first value of a concept that is a non-empty string.
+    #[inline]
     pub(crate) fn text(&self, concept: Concept) -> Option<&'a str> {
         self.first(concept, string)
     }
@@ -36,6 +37,7 @@ impl<'a> Lookup<'_, 'a> {
     }
 
     /// Returns the first value of a concept for which `read` finds something.
+    #[inline]
     pub(crate) fn first<T>(
         &self,
         concept: Concept,
@@ -48,6 +50,7 @@ impl<'a> Lookup<'_, 'a> {
     }
 
     /// Returns an attribute of the span.
+    #[inline]
     pub(crate) fn span(&self, known: Known) -> Option<&'a Value> {
         self.span[known as usize]
     }
@@ -64,6 +67,7 @@ impl<'a> Lookup<'_, 'a> {
 }
 
 /// Returns a non-empty string.
+#[inline]
 pub(crate) fn string(value: &Value) -> Option<&str> {
     match value {
         Value::String(text) => nonempty(text.as_str()),
@@ -85,6 +89,7 @@ pub(crate) fn integer(value: &Value) -> Option<i64> {
 }
 
 /// Returns a finite number.
+#[inline]
 pub(crate) fn number(value: &Value) -> Option<f64> {
     match value {
         #[expect(clippy::cast_precision_loss, reason = "metrics are doubles on the wire")]
@@ -95,6 +100,7 @@ pub(crate) fn number(value: &Value) -> Option<f64> {
 }
 
 /// Returns a text that is not empty.
+#[inline]
 pub(crate) fn nonempty(text: &str) -> Option<&str> {
     Some(text).filter(|text| !text.is_empty())
 }

@@ -162,6 +162,7 @@ impl<'p, 'a, S: Sink> Pass<'p, 'a, S> {
     }
 
     /// Writes an attribute under its own name: a number as a metric, anything else as a text tag.
+    #[inline]
     fn plain(&mut self, known: Known, value: &'a Value) {
         match (lookup::number(value), value) {
             (Some(number), _) => self.sink.metric(Text::Plain(known.key()), number),
@@ -262,6 +263,7 @@ impl<'p, 'a, S: Sink> Pass<'p, 'a, S> {
     }
 
     /// Writes a text tag unless one of that name is written.
+    #[inline]
     fn put(&mut self, known: Known, text: &str) {
         match clipped(text) {
             (text, "") => self.put_text(known, Text::Str(text)),
@@ -270,6 +272,7 @@ impl<'p, 'a, S: Sink> Pass<'p, 'a, S> {
     }
 
     /// Writes a text of our own.
+    #[inline]
     fn put_plain(&mut self, known: Known, text: &'static str) {
         self.put_text(known, Text::Plain(text));
     }
@@ -284,6 +287,7 @@ impl<'p, 'a, S: Sink> Pass<'p, 'a, S> {
         *self.text = buffer;
     }
 
+    #[inline]
     fn put_text(&mut self, known: Known, text: Text<'_>) {
         if self.written & known.bit() == 0 {
             self.written |= known.bit();
@@ -304,6 +308,7 @@ impl<'p, 'a, S: Sink> Pass<'p, 'a, S> {
     }
 
     /// Writes an attribute that is a number as a metric of its name; says whether it was one.
+    #[inline]
     fn take_number(&mut self, known: Known) -> bool {
         let number = self.slots[known as usize].and_then(lookup::number);
         if let Some(number) = number {

@@ -29,6 +29,7 @@ pub(crate) struct Name<'a> {
 
 impl<'a> Name<'a> {
     /// Returns the name that an attribute gets, unless the table has a row for it.
+    #[inline]
     pub(crate) fn of(key: &'a str) -> Self {
         let (prefix, rest) = match key.strip_prefix(HEADER_PREFIX) {
             Some(header) => (HEADER_NAME, header),
@@ -58,11 +59,13 @@ impl<'a> Name<'a> {
     }
 
     /// Returns the name if it is the key itself, as nearly always.
+    #[inline]
     pub(crate) fn plain(&self) -> Option<&'a str> {
         (self.prefix.is_empty() && self.mark.is_empty()).then_some(self.rest)
     }
 
     /// Whether an attribute of this key becomes no tag.
+    #[inline]
     pub(crate) fn is_removed(&self, types: SpanTypes) -> bool {
         self.key.starts_with(OVERRIDE_PREFIX)
             || (types == SpanTypes::Documented && self.is_parameter())
@@ -103,6 +106,7 @@ impl fmt::Display for Name<'_> {
 }
 
 /// Returns a tag value within the limit, and the mark that follows it if it was cut.
+#[inline]
 pub(crate) fn clipped(value: &str) -> (&str, &'static str) {
     if value.len() <= MAX_VALUE { (value, "") } else { (cut(value, MAX_VALUE), CUT_MARK) }
 }
