@@ -66,6 +66,10 @@ impl Sink for Nothing {
 
     fn prepare(_: &[(&str, &str)]) {}
 
+    fn tag(&mut self, key: &'static str, value: &str) {
+        divan::black_box((key, value));
+    }
+
     fn meta(&mut self, key: Text<'_>, value: Text<'_>) {
         divan::black_box((key, value));
     }

@@ -12,7 +12,7 @@ mod wire;
 
 use std::fmt;
 
-pub(crate) use json::Json;
+pub(crate) use json::{Json, escape, plain_length};
 pub(crate) use msgpack::MessagePack;
 pub(crate) use payload::{Head, Payload, Payloads};
 pub(crate) use span::{Buffers, Prepared, SpanWriter};
@@ -56,7 +56,10 @@ pub(crate) trait Sink {
     /// Prepares text tags that go to many spans.
     fn prepare(tags: &[(&str, &str)]) -> Self::Prepared;
 
-    /// Adds a text tag.
+    /// Adds a text tag of our own naming: the usual one.
+    fn tag(&mut self, key: &'static str, value: &str);
+
+    /// Adds a text tag of any naming.
     fn meta(&mut self, key: Text<'_>, value: Text<'_>);
 
     /// Adds text tags that were prepared before.

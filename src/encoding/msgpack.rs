@@ -75,6 +75,15 @@ impl Wire for MessagePack {
     fn item(_out: &mut Vec<u8>, _index: u32) {}
 
     #[inline]
+    fn tag(out: &mut Vec<u8>, _index: u32, key: &'static str, value: &str) {
+        out.reserve(key.len() + value.len() + 2 * HEADER);
+        str_header(out, key.len());
+        out.extend_from_slice(key.as_bytes());
+        str_header(out, value.len());
+        out.extend_from_slice(value.as_bytes());
+    }
+
+    #[inline]
     fn key(out: &mut Vec<u8>, key: Text<'_>) {
         Self::text(out, key);
     }

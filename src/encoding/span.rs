@@ -91,6 +91,12 @@ impl<W: Wire> Sink for SpanWriter<'_, W> {
     }
 
     #[inline]
+    fn tag(&mut self, key: &'static str, value: &str) {
+        W::tag(self.body, self.meta_len, key, value);
+        self.meta_len += 1;
+    }
+
+    #[inline]
     fn meta(&mut self, key: Text<'_>, value: Text<'_>) {
         W::item(self.body, self.meta_len);
         W::key(self.body, key);
@@ -121,10 +127,14 @@ impl<W: Wire> Sink for SpanWriter<'_, W> {
         self.body.extend_from_slice(self.metrics);
         W::close_map(self.body, metrics_at, self.metrics_len);
 
-        W::text(self.field("service"), fields.service.into());
-        W::text(self.field("name"), fields.name.into());
-        W::text(self.field("resource"), fields.resource.into());
-        W::text(self.field("type"), fields.span_type.into());
+        for (key, value) in [
+            ("service", fields.service),
+            ("name", fields.name),
+            ("resource", fields.resource),
+            ("type", fields.span_type),
+        ] {
+            W::tag(self.body, 1, key, value);
+        }
         W::uint(self.field("trace_id"), fields.trace_id);
         W::uint(self.field("span_id"), fields.span_id);
         W::uint(self.field("parent_id"), fields.parent_id);

@@ -265,16 +265,16 @@ impl<'p, 'a, S: Sink> Pass<'p, 'a, S> {
     /// Writes a text tag unless one of that name is written.
     #[inline]
     fn put(&mut self, known: Known, text: &str) {
-        match clipped(text) {
-            (text, "") => self.put_text(known, Text::Str(text)),
-            (text, mark) => self.put_shown(known, format_args!("{text}{mark}")),
+        if self.written & known.bit() != 0 {
+            return;
         }
-    }
-
-    /// Writes a text of our own.
-    #[inline]
-    fn put_plain(&mut self, known: Known, text: &'static str) {
-        self.put_text(known, Text::Plain(text));
+        self.written |= known.bit();
+        match clipped(text) {
+            (text, "") => self.sink.tag(known.key(), text),
+            (text, mark) => {
+                self.sink.meta(Text::Plain(known.key()), Text::Shown(format_args!("{text}{mark}")));
+            }
+        }
     }
 
     fn put_shown(&mut self, known: Known, shown: std::fmt::Arguments<'_>) {

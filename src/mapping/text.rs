@@ -9,6 +9,8 @@ use std::io;
 
 use opentelemetry::{Array, StringValue, Value};
 
+use crate::encoding::{escape, plain_length};
+
 /// Doubles below this or from [`LARGE`] on are written with an exponent.
 const SMALL: f64 = 1e-6;
 /// See [`SMALL`].
@@ -58,7 +60,16 @@ pub(crate) fn push_json_shown(out: &mut String, shown: fmt::Arguments<'_>) {
 
 /// Appends a JSON string.
 pub(crate) fn push_json_str(out: &mut String, text: &str) {
-    serde_json::to_writer(Utf8(out), text).expect("writing to a String cannot fail");
+    out.push('"');
+    let (mut plain, mut rest) = text.split_at(plain_length(text.as_bytes()));
+    loop {
+        out.push_str(plain);
+        let Some(special) = rest.bytes().next() else {
+            return out.push('"');
+        };
+        out.push_str(escape(special));
+        (plain, rest) = rest[1..].split_at(plain_length(&rest.as_bytes()[1..]));
+    }
 }
 
 /// Appends an integer.

@@ -59,7 +59,7 @@ impl<S: Sink> Pass<'_, '_, S> {
             None => {
                 self.take_number(Known::SpanKind);
                 self.late &= !Known::SpanKind.bit();
-                self.put_plain(Known::SpanKind, naming::kind_name(&self.span.span_kind));
+                self.put(Known::SpanKind, naming::kind_name(&self.span.span_kind));
             }
         }
     }
@@ -249,7 +249,7 @@ impl<S: Sink> Pass<'_, '_, S> {
         let span = self.span;
         let (code, description) = status::describe(&span.status);
         match self.slots[Known::StatusCode as usize] {
-            None => self.put_plain(Known::StatusCode, code),
+            None => self.put(Known::StatusCode, code),
             Some(_) => self.own(Known::StatusCode, code),
         }
         if !description.is_empty() {
