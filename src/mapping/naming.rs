@@ -41,6 +41,7 @@ pub(crate) struct NameBuffers {
     service: String,
     name: String,
     resource: String,
+    system: String,
 }
 
 pub(crate) const SERVICE: Concept = &[Known::ServiceName];
@@ -230,23 +231,25 @@ pub(crate) fn choose<'a>(
     buffers: &'a mut NameBuffers,
 ) -> SpanNames<'a> {
     let kind = kind_bit(&span.span_kind);
-    let NameBuffers { service: service_buffer, name, resource } = buffers;
+    let NameBuffers { service: service_buffer, name, resource, system } = buffers;
+    let database = attributes.text(DB_SYSTEM).map(|name| db_types(name, system));
+    let source = Source { span, kind, attributes, database };
     let service = own_service(attributes, service_buffer).unwrap_or(service);
     let name = match attributes.span_text(Known::DatadogName) {
         Some(name) => name,
-        None => build(OPERATION, span, kind, types, attributes, name),
+        None => build(OPERATION, &source, types, name),
     };
     let name = if name.is_empty() { UNNAMED_OPERATION } else { name };
     let resource = match attributes.span_text(Known::DatadogResource) {
         Some(resource) => resource,
-        None => build(RESOURCE, span, kind, types, attributes, resource),
+        None => build(RESOURCE, &source, types, resource),
     };
     SpanNames {
         service: service.into(),
         name: normalize::cut(name, MAX_NAME).into(),
         resource: normalize::cut(if resource.is_empty() { name } else { resource }, MAX_RESOURCE)
             .into(),
-        span_type: normalize::cut(span_type(kind, attributes, types, gen_ai), MAX_NAME).into(),
+        span_type: normalize::cut(span_type(&source, types, gen_ai), MAX_NAME).into(),
     }
 }
 
@@ -270,12 +273,8 @@ fn own_service<'a>(attributes: &Lookup<'_, 'a>, out: &'a mut String) -> Option<&
     Some(out)
 }
 
-fn span_type<'a>(
-    kind: Kinds,
-    attributes: &Lookup<'_, 'a>,
-    types: SpanTypes,
-    gen_ai: bool,
-) -> &'a str {
+fn span_type<'a>(source: &Source<'_, 'a>, types: SpanTypes, gen_ai: bool) -> &'a str {
+    let Source { kind, attributes, database, .. } = source;
     let native = types == SpanTypes::Agent;
     let pick = |(agent, documented)| if native { agent } else { documented };
     if let Some(own) = attributes.span_text(Known::DatadogType) {
@@ -291,8 +290,8 @@ fn span_type<'a>(
     if gen_ai {
         return pick(GEN_AI_TYPE);
     }
-    match attributes.text(DB_SYSTEM) {
-        Some(system) if kind == CLIENT => pick(db_types(system)),
+    match database {
+        Some(database) if *kind == CLIENT => pick(*database),
         _ => {
             let row = KIND_TYPES.iter().find(|(kinds, ..)| kinds & kind != 0);
             row.map_or("custom", |&(_, agent, documented)| pick((agent, documented)))
@@ -301,20 +300,29 @@ fn span_type<'a>(
 }
 
 /// Returns the native and the documented type of a database system, which is compared normalised.
-fn db_types(system: &str) -> (&'static str, &'static str) {
-    let row = DB_TYPES.iter().find(|(name, ..)| normalize::is_tag_value(system, name));
+fn db_types(system: &str, buffer: &mut String) -> (&'static str, &'static str) {
+    let system = normalize::tag_value(system, buffer);
+    let row = DB_TYPES.iter().find(|(name, ..)| *name == system);
     row.map_or(OTHER_DB, |&(_, agent, documented)| (agent, documented))
+}
+
+/// What names are made of.
+struct Source<'s, 'a> {
+    span: &'a SpanData,
+    kind: Kinds,
+    attributes: &'s Lookup<'s, 'a>,
+    /// The types of the database system, if there is one.
+    database: Option<(&'static str, &'static str)>,
 }
 
 /// Builds the name of the first row that applies. Every table ends with rows for all kinds.
 fn build<'a>(
     table: &'static [Row],
-    span: &'a SpanData,
-    kind: Kinds,
+    source: &Source<'_, 'a>,
     types: SpanTypes,
-    attributes: &Lookup<'_, 'a>,
     out: &'a mut String,
 ) -> &'a str {
+    let Source { span, kind, attributes, .. } = source;
     let setting = if types == SpanTypes::Agent { AGENT } else { DOCUMENTED };
     let found = table.iter().find(|row| {
         row.kinds & kind != 0
@@ -323,7 +331,7 @@ fn build<'a>(
                 Has(concept) => attributes.text(concept).is_some(),
                 Is(concept, value) => attributes
                     .text(concept)
-                    .is_some_and(|text| normalize::is_tag_value(text, value)),
+                    .is_some_and(|text| normalize::tag_value(text, out) == *value),
             })
     });
     out.clear();
@@ -331,12 +339,13 @@ fn build<'a>(
         [Lit(text)] => return text,
         [Val(concept)] => return attributes.text(concept).unwrap_or(""),
         [SpanName] => return &span.name,
-        parts => parts.iter().for_each(|part| push(out, part, span, attributes)),
+        parts => parts.iter().for_each(|part| push(out, part, source)),
     }
     out
 }
 
-fn push(out: &mut String, part: &Part, span: &SpanData, attributes: &Lookup<'_, '_>) {
+fn push(out: &mut String, part: &Part, source: &Source<'_, '_>) {
+    let Source { span, attributes, database, .. } = source;
     match part {
         Lit(text) => out.push_str(text),
         Norm(concept) => normalize::push_tag_value(out, attributes.text(concept).unwrap_or("")),
@@ -352,13 +361,11 @@ fn push(out: &mut String, part: &Part, span: &SpanData, attributes: &Lookup<'_, 
             method => method.unwrap_or(""),
         }),
         // The words behind a command of a cache are keys and values.
-        DbSpanName
-            if attributes.text(DB_SYSTEM).is_some_and(|system| db_types(system).1 == "cache") =>
-        {
+        DbSpanName if matches!(database, Some((_, "cache"))) => {
             out.push_str(span.name.split_whitespace().next().unwrap_or(""));
         }
         DbSpanName if looks_like_statement(&span.name) => {
-            push(out, &Norm(DB_SYSTEM), span, attributes);
+            push(out, &Norm(DB_SYSTEM), source);
             out.push_str(".query");
         }
         SpanName | DbSpanName => out.push_str(&span.name),

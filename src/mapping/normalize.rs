@@ -71,15 +71,14 @@ pub(crate) fn push_tag_value(out: &mut String, value: &str) {
     }
 }
 
-/// Whether `value` in the Agent's form is `normal`.
-pub(crate) fn is_tag_value(value: &str, normal: &str) -> bool {
+/// Returns a tag value in the Agent's form, written into `out` unless it is in that form already.
+pub(crate) fn tag_value<'t>(value: &'t str, out: &'t mut String) -> &'t str {
     if is_normal(value) {
-        return value == normal;
+        return value;
     }
-    // Rare enough for a temporary: real values are normal.
-    let mut out = String::new();
-    push_tag_value(&mut out, value);
-    out == normal
+    out.clear();
+    push_tag_value(out, value);
+    out
 }
 
 /// Whether a tag value would stay as it is; true for nearly every real one.

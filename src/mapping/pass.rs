@@ -13,7 +13,7 @@ use opentelemetry_sdk::trace::SpanData;
 use super::attributes::{self, Known, Rule};
 use super::hash::{KeySet, hash};
 use super::lookup::{self, Lookup, Slots, string};
-use super::resource::ResourceFacts;
+use super::resource::{ResourceFacts, ResourceTag};
 use super::tags::{Name, clipped};
 use super::{SpanTypes, text};
 use crate::encoding::{Sink, Text};
@@ -224,12 +224,11 @@ impl<'p, 'a, S: Sink> Pass<'p, 'a, S> {
                 continue;
             }
             let key = attribute.key.as_str();
-            let in_resource = |name: &str| self.facts.tags.iter().any(|tag| tag.name == name);
             match attributes::find(key, hash(key)) {
                 Some((_, Rule::Note | Rule::Statement)) => {}
                 Some((known, _)) => {
                     let winner = self.slots[known as usize].is_some_and(is_empty);
-                    if winner && !in_resource(known.tag().key()) {
+                    if winner && self.facts.known & known.tag().bit() == 0 {
                         self.put(known.tag(), "");
                     }
                 }
@@ -238,7 +237,11 @@ impl<'p, 'a, S: Sink> Pass<'p, 'a, S> {
                     let hash = name_hash(&name, self.text);
                     let same = |other: usize| Name::of(list[other].key.as_str()).same_as(&name);
                     let winner = self.keys.get(hash, same) == Some(entry);
-                    if winner && !in_resource(&name.to_string()) && !self.in_scope(hash, &name) {
+                    let is_tag = |tag: &ResourceTag<S::Prepared>| {
+                        tag.hash == hash && Name::of(&tag.name).same_as(&name)
+                    };
+                    let in_resource = self.facts.tags.iter().any(is_tag);
+                    if winner && !in_resource && !self.in_scope(hash, &name) {
                         self.sink.meta(Text::Shown(format_args!("{name}")), "".into());
                     }
                 }

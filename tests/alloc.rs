@@ -1,0 +1,150 @@
+//! No allocation per span: once warm, exporting 1,000 spans allocates no more often than exporting 100.
+//!
+//! Allocations of all threads count, the worker's too. A process of its own, since the allocator is global.
+
+#![expect(unsafe_code, reason = "a global allocator needs it")]
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on says where")]
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::time::{Duration, UNIX_EPOCH};
+
+use async_trait::async_trait;
+use opentelemetry::trace::{Event, Link, SpanContext, SpanKind, Status, TraceFlags, TraceState};
+use opentelemetry::{InstrumentationScope, KeyValue, SpanId, TraceId};
+use opentelemetry_datadog_agent::{
+    DatadogExporter, Encoding, SpanTypes, Transport, TransportError, TransportRequest,
+    TransportResponse,
+};
+use opentelemetry_sdk::Resource;
+use opentelemetry_sdk::trace::{SpanData, SpanEvents, SpanExporter as _, SpanLinks};
+
+/// Counts the times that memory is asked for, growing included.
+struct Counting;
+
+static ALLOCATIONS: AtomicUsize = AtomicUsize::new(0);
+
+// SAFETY: every call goes to the system's allocator unchanged; the counter touches no memory of it.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        ALLOCATIONS.fetch_add(1, Relaxed);
+        // SAFETY: the caller keeps the contract of `alloc`.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
+        // SAFETY: the caller keeps the contract of `dealloc`.
+        unsafe { System.dealloc(memory, layout) }
+    }
+
+    unsafe fn realloc(&self, memory: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        ALLOCATIONS.fetch_add(1, Relaxed);
+        // SAFETY: the caller keeps the contract of `realloc`.
+        unsafe { System.realloc(memory, layout, size) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+/// Takes everything and keeps nothing.
+#[derive(Debug)]
+struct Nowhere;
+
+#[async_trait]
+impl Transport for Nowhere {
+    async fn send(&self, _: TransportRequest) -> Result<TransportResponse, TransportError> {
+        Ok(TransportResponse::new(200))
+    }
+}
+
+fn context(trace: u64, span: u64, state: &str) -> SpanContext {
+    let trace = u128::from(trace + 1) << 64 | u128::from(trace + 1);
+    let state: TraceState = state.parse().unwrap();
+    SpanContext::new(
+        TraceId::from(trace),
+        SpanId::from(span + 1),
+        TraceFlags::SAMPLED,
+        false,
+        state,
+    )
+}
+
+/// Spans of every kind, with errors, events, links, trace states and both old and new attribute names.
+fn batch(count: u64) -> Vec<SpanData> {
+    let kinds = [SpanKind::Server, SpanKind::Client, SpanKind::Internal, SpanKind::Producer];
+    let start = UNIX_EPOCH + Duration::from_secs(1_750_000_000);
+    (0..count)
+        .map(|number| {
+            let (mut events, mut links) = (SpanEvents::default(), SpanLinks::default());
+            let message = "it \"failed\"\n  at line 7\n  at line 8";
+            let exception = [("exception.message", message), ("exception.stacktrace", message)];
+            let exception = exception.map(|(key, value)| KeyValue::new(key, value)).to_vec();
+            events.events.push(Event::new("exception", start, exception, 0));
+            let linked = vec![KeyValue::new("reason", "retry"), KeyValue::new("try", 2)];
+            links.links.push(Link::new(context(number, 77, "dd=s:1"), linked, 1));
+            SpanData {
+                span_context: context(number / 4, number, "dd=s:2,ot=th:8"),
+                parent_span_id: SpanId::from(number),
+                parent_span_is_remote: number % 4 == 0,
+                span_kind: kinds[usize::try_from(number % 4).unwrap()].clone(),
+                name: "GET".into(),
+                start_time: start,
+                end_time: start + Duration::from_millis(number),
+                attributes: vec![
+                    KeyValue::new("http.request.method", "GET"),
+                    KeyValue::new("http.method", "OLD"),
+                    KeyValue::new("http.route", "/users/{id}"),
+                    KeyValue::new("http.response.status_code", 500),
+                    KeyValue::new("db.system.name", "PostgreSQL"),
+                    KeyValue::new("db.query.text", "SELECT 1"),
+                    KeyValue::new("http.request.header.accept", "text/html"),
+                    KeyValue::new("service.name", "Other Service"),
+                    KeyValue::new("host.name", "mine"),
+                    KeyValue::new("ratio", 0.25),
+                    KeyValue::new("flag", true),
+                    KeyValue::new("empty", ""),
+                ],
+                dropped_attributes_count: 0,
+                events,
+                links,
+                status: Status::error("failed"),
+                instrumentation_scope: InstrumentationScope::builder("scope")
+                    .with_version("1")
+                    .build(),
+            }
+        })
+        .collect()
+}
+
+/// Counts the allocations of one export; the least of several, since other threads have their moments.
+fn allocations(exporter: &DatadogExporter, spans: u64) -> usize {
+    let count = |batch: Vec<SpanData>| {
+        let before = ALLOCATIONS.load(Relaxed);
+        futures_executor::block_on(exporter.export(batch)).unwrap();
+        ALLOCATIONS.load(Relaxed) - before
+    };
+    (0..5).map(|_| batch(spans)).map(count).min().unwrap()
+}
+
+#[test]
+fn a_thousand_spans_allocate_no_more_often_than_a_hundred() {
+    for encoding in [Encoding::Json, Encoding::MessagePack] {
+        for types in [SpanTypes::Documented, SpanTypes::Agent] {
+            let mut exporter = DatadogExporter::builder()
+                .with_encoding(encoding)
+                .with_span_types(types)
+                .with_transport(Nowhere)
+                .with_names(|span, names| names.resource = (&*span.name).into())
+                .build()
+                .unwrap();
+            let attributes = [("service.name", "shop"), ("host.name", "box"), ("env", "prod")];
+            let attributes = attributes.map(|(key, value)| KeyValue::new(key, value));
+            exporter.set_resource(&Resource::builder_empty().with_attributes(attributes).build());
+            let warm = allocations(&exporter, 1_000);
+            let (few, many) = (allocations(&exporter, 100), allocations(&exporter, 1_000));
+            assert!(many <= few, "{encoding:?}, {types:?}: 100 spans {few}, 1,000 spans {many}");
+            assert!(few > 0 && warm >= many, "the counter counts");
+        }
+    }
+}
