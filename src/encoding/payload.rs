@@ -179,11 +179,12 @@ impl Payload {
 
     fn halve_chunks(&self) -> (Self, Self) {
         let (mut first, mut second) = (self.empty(), self.empty());
-        let middle = self.bytes.len() / 2;
+        let length = self.bytes.len();
         let last = self.chunks.len() - 1;
         for (number, (chunk, spans)) in self.parts().enumerate() {
             // Each half gets at least one chunk.
-            let in_first = number == 0 || (number < last && (chunk.end as usize) < middle);
+            let is_before_middle = chunk.start as usize + (chunk.end as usize) < length;
+            let in_first = number == 0 || (number < last && is_before_middle);
             let half = if in_first { &mut first } else { &mut second };
             half.push(chunk, self.chunk_bytes(chunk), spans);
         }
