@@ -1,7 +1,9 @@
 //! The contract of delivery: what arrives, how often, and what the counters say about it.
 
+mod lifecycle;
 mod matrix;
 mod outcomes;
+mod scripts;
 
 use std::collections::BTreeMap;
 use std::env;
