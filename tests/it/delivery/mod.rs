@@ -1,5 +1,6 @@
 //! The contract of delivery: what arrives, how often, and what the counters say about it.
 
+mod buffer;
 mod lifecycle;
 mod matrix;
 mod outcomes;
