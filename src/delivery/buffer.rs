@@ -308,7 +308,11 @@ impl Buffer {
         let mut waiting = self.remove(at).expect("the caller saw it");
         while waiting.raw_len() < PACK_BYTES {
             match self.queue.get(at) {
-                Some(next) if next.packed.is_none() && waiting.can_join(next) => {
+                Some(next)
+                    if next.packed.is_none()
+                        && waiting.can_join(next)
+                        && waiting.raw_len() + next.raw_len() <= self.request_limit =>
+                {
                     let next = self.remove(at).expect("it was just seen");
                     waiting.join(next);
                 }
