@@ -276,6 +276,9 @@ impl Payload {
     }
 }
 
+/// Most bytes around the spans of a payload with one chunk, in any wire.
+const BRACKETS: usize = 8;
+
 /// The payloads of one batch.
 #[derive(Debug)]
 pub(crate) struct Payloads {
@@ -327,6 +330,7 @@ impl Payloads {
         }
         self.facts.clear();
         let Payload { bytes, chunks, spans, format, .. } = &mut self.open[self.last];
+        let before = (bytes.len(), spans.len());
         if !chunks.is_empty() {
             bytes.extend_from_slice(format.separator);
         }
@@ -344,6 +348,12 @@ impl Payloads {
                 metrics: count(self.buffers.metrics_at() - from),
                 has_priority,
             });
+            if written > 0 && bytes.len() - start + BRACKETS > self.limit {
+                // It is longer than the one before it: the chunk is written anew without it.
+                bytes.truncate(before.0);
+                spans.truncate(before.1);
+                return self.chunk::<W, T>(&items[..written as usize], write);
+            }
             written += 1;
             // The next span would be about as long as this one.
             if 2 * bytes.len() - from - start > self.limit {
