@@ -4,6 +4,7 @@ mod buffer;
 mod lifecycle;
 mod matrix;
 mod outcomes;
+mod requests;
 mod scripts;
 
 use std::collections::BTreeMap;
