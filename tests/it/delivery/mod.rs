@@ -6,6 +6,9 @@ mod matrix;
 mod outcomes;
 mod requests;
 mod scripts;
+mod transport;
+#[cfg(feature = "internal-logs")]
+mod voice;
 
 use std::collections::BTreeMap;
 use std::env;
