@@ -11,9 +11,9 @@ use opentelemetry_sdk::trace::SpanExporter as _;
 
 use super::{
     SHORT, arrivals, assert_adds_up, assert_no_violations, batch, builder, each, export, in_child,
-    in_parallel, until,
+    until,
 };
-use crate::support::{SOON, agent, within};
+use crate::support::{SOON, agent, in_parallel, within};
 
 /// What a shutdown gets that is not meant to use it up.
 const PLENTY: Duration = Duration::from_secs(8);

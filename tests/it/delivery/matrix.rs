@@ -8,8 +8,8 @@ use opentelemetry_datadog_agent::testing::{Reply, TestAgent};
 use opentelemetry_datadog_agent::{DatadogExporter, ExporterHandle};
 use opentelemetry_sdk::trace::SdkTracerProvider;
 
-use super::{EXPORT_BOUND, assert_adds_up, assert_no_violations, builder, in_child, in_parallel};
-use crate::support::{SOON, agent, within};
+use super::{EXPORT_BOUND, assert_adds_up, assert_no_violations, builder, in_child};
+use crate::support::{SOON, agent, in_parallel, within};
 
 /// Cells at a time: most of their time they wait.
 const THREADS: usize = 12;

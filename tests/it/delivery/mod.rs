@@ -14,7 +14,6 @@ use std::collections::BTreeMap;
 use std::env;
 use std::ops::Range;
 use std::process::Command;
-use std::sync::Mutex;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -123,21 +122,6 @@ fn until(what: &str, mut is_so: impl FnMut() -> bool) {
         assert!(Instant::now() < deadline, "not so within {SOON:?}: {what}");
         thread::sleep(Duration::from_millis(1));
     }
-}
-
-/// Does the work for each of the cells, on as many threads.
-fn in_parallel<T: Send>(threads: usize, cells: Vec<T>, work: impl Fn(T) + Sync) {
-    let cells = Mutex::new(cells.into_iter());
-    let next = || cells.lock().unwrap().next();
-    thread::scope(|scope| {
-        for _ in 0..threads {
-            scope.spawn(|| {
-                while let Some(cell) = next() {
-                    work(cell);
-                }
-            });
-        }
-    });
 }
 
 /// Does the work in a process of its own, with these variables: this test binary once more, with only

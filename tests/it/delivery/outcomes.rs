@@ -11,9 +11,9 @@ use opentelemetry_datadog_agent::{DatadogExporter, DroppedSpans, ExporterStats};
 
 use super::{
     SHORT, arrivals, assert_adds_up, assert_no_violations, batch, builder, each, export, ids_of,
-    in_parallel, with_noise,
+    with_noise,
 };
-use crate::support::{SOON, agent, within};
+use crate::support::{SOON, agent, in_parallel, within};
 
 /// Spans in the batch of a row, and their traces.
 const SPANS: u64 = 4;

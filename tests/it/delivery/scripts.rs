@@ -10,8 +10,8 @@ use opentelemetry_sdk::trace::SpanExporter as _;
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
 
-use super::{arrivals, assert_adds_up, batch, builder, export, ids_of, in_parallel};
-use crate::support::{SOON, agent};
+use super::{arrivals, assert_adds_up, batch, builder, export, ids_of};
+use crate::support::{SOON, agent, in_parallel};
 
 /// Runs side by side, since most of their time they wait.
 const RUNNERS: u32 = 8;

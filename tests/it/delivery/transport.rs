@@ -11,8 +11,8 @@ use opentelemetry_datadog_agent::{
 };
 use opentelemetry_sdk::trace::SpanExporter as _;
 
-use super::{SHORT, assert_adds_up, batch, builder, export, in_parallel};
-use crate::support::{SOON, agent};
+use super::{SHORT, assert_adds_up, batch, builder, export};
+use crate::support::{SOON, agent, in_parallel};
 
 /// What a transport does with a request.
 #[derive(Clone, Copy, Debug)]
