@@ -230,6 +230,10 @@ impl Buffer {
         self.is_failing = true;
         self.stats.retries += 1;
         self.add_front(flight.waiting);
+        if self.total_memory() > self.limit {
+            // It was decompressed for the try, and must not be lost by it.
+            self.pack_at(0);
+        }
         self.make_room();
     }
 
