@@ -7,7 +7,7 @@ use std::thread;
 use std::time::Duration;
 
 use opentelemetry_datadog_agent::testing::{Reply, TestAgent};
-use opentelemetry_datadog_agent::{DatadogExporter, DroppedSpans, ExporterStats};
+use opentelemetry_datadog_agent::{DatadogExporter, DroppedSpans, Encoding, ExporterStats};
 
 use super::{
     SHORT, arrivals, assert_adds_up, assert_no_violations, batch, builder, each, export, ids_of,
@@ -164,10 +164,16 @@ fn an_agent_that_nobody_reaches_gets_the_spans_when_it_is_there() {
 /// The one batch is cut by chunks first, then by spans, until what passes has passed.
 #[test]
 fn a_413_is_cut_until_it_fits_and_a_single_span_that_does_not_is_dropped() {
+    for encoding in [Encoding::Json, Encoding::MessagePack] {
+        check_413(encoding);
+    }
+}
+
+fn check_413(encoding: Encoding) {
     // Each span is somewhat above 2 KB, the one that no cut can help above 8 KB.
     let limit = 8_000;
     let agent = TestAgent::builder().with_max_request_bytes(limit).start().unwrap();
-    let exporter = builder(&agent).build().unwrap();
+    let exporter = builder(&agent).with_encoding(encoding).build().unwrap();
     let handle = exporter.handle();
     let mut spans = with_noise(batch(1..21, 4), 2_000);
     spans[13] = with_noise(vec![spans[13].clone()], 10_000).remove(0);

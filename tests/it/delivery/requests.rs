@@ -4,11 +4,12 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use opentelemetry::KeyValue;
+use opentelemetry_datadog_agent::Encoding;
 use opentelemetry_datadog_agent::testing::{Reply, Request};
 use opentelemetry_sdk::trace::SpanData;
 
 use super::{
-    arrivals, assert_adds_up, assert_no_violations, batch, builder, each, export, ids_of, in_child,
+    arrivals, assert_adds_up, assert_no_violations, batch, builder, each, export, in_child,
     with_noise,
 };
 use crate::support::{SOON, agent};
@@ -83,16 +84,19 @@ fn large_batches() -> [(&'static str, Vec<SpanData>); 5] {
 #[test]
 fn no_body_is_above_the_limit_unless_it_is_one_span() {
     const LIMIT: usize = 16 * 1024;
-    for (name, spans) in large_batches() {
+    let encodings = [Encoding::Json, Encoding::MessagePack];
+    let cells = large_batches().into_iter().flat_map(|row| encodings.map(|how| (how, row.clone())));
+    for (encoding, (name, spans)) in cells {
         let agent = agent();
-        let exporter = builder(&agent).with_payload_bytes(LIMIT).build().unwrap();
+        let exporter =
+            builder(&agent).with_encoding(encoding).with_payload_bytes(LIMIT).build().unwrap();
         let count = spans.len() as u64;
         export(&exporter, spans).unwrap();
         exporter.handle().flush(SOON).unwrap();
-        assert_eq!(arrivals(&agent), each(1..1 + count, 1), "{name}");
+        assert_eq!(arrivals(&agent), each(1..1 + count, 1), "{name}, {encoding:?}");
         assert_no_violations(&agent, name);
         for request in agent.requests() {
-            let (bytes, spans) = (request.body.len(), ids_of(&request).len());
+            let (bytes, spans) = (request.body.len(), request.traces.iter().flatten().count());
             assert!(bytes <= LIMIT || spans == 1, "{name}: {bytes} bytes with {spans} spans");
             for chunk in &request.traces {
                 assert_eq!(chunk[0].meta["_dd.p.tid"], "0000000000c0ffee", "{name}");
