@@ -117,7 +117,6 @@ mod tests {
             "",
             "localhost:8126",
             "ftp://x",
-            "https://x",
             "unix://",
             "unix://relative",
             "http://",
@@ -126,6 +125,7 @@ mod tests {
         ] {
             assert_eq!(traces(text), None, "{text}");
         }
+        assert_eq!(traces("https://x").is_some(), cfg!(feature = "rustls"));
     }
 
     #[test]

@@ -247,6 +247,10 @@ impl Buffer {
         self.is_failing = true;
         self.stats.retries += 1;
         self.add_front(flight.waiting);
+        if self.total_memory() > self.limit {
+            // It was decompressed for the try, and must not be lost by it.
+            self.pack_at(0);
+        }
         self.make_room();
     }
 
@@ -325,7 +329,11 @@ impl Buffer {
         let mut waiting = self.remove(at).expect("the caller saw it");
         while waiting.raw_len() < PACK_BYTES {
             match self.queue.get(at) {
-                Some(next) if next.packed.is_none() && waiting.can_join(next) => {
+                Some(next)
+                    if next.packed.is_none()
+                        && waiting.can_join(next)
+                        && waiting.raw_len() + next.raw_len() <= self.request_limit =>
+                {
                     let next = self.remove(at).expect("it was just seen");
                     waiting.join(next);
                 }

@@ -167,6 +167,8 @@ impl<'a> Worker<'a> {
             }
             return Step::Wait(None);
         }
+        // What came while there was nothing else need not wait for the next try.
+        state.release_waiter();
         let until = if state.buffer.is_idle() { None } else { Some(self.next_try) };
         match state.phase {
             Phase::Closing(deadline) => {

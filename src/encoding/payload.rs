@@ -202,11 +202,12 @@ impl Payload {
 
     fn halve_chunks(&self) -> (Self, Self) {
         let (mut first, mut second) = (self.empty(), self.empty());
-        let middle = self.bytes.len() / 2;
+        let length = self.bytes.len();
         let last = self.chunks.len() - 1;
         for (number, (chunk, spans)) in self.parts().enumerate() {
             // Each half gets at least one chunk.
-            let in_first = number == 0 || (number < last && (chunk.end as usize) < middle);
+            let is_before_middle = chunk.start as usize + (chunk.end as usize) < length;
+            let in_first = number == 0 || (number < last && is_before_middle);
             let half = if in_first { &mut first } else { &mut second };
             half.push(chunk, self.chunk_bytes(chunk), spans);
         }
@@ -298,6 +299,9 @@ impl Payload {
     }
 }
 
+/// Most bytes around the spans of a payload with one chunk, in any wire.
+const BRACKETS: usize = 8;
+
 /// The payloads of one batch.
 #[derive(Debug)]
 pub(crate) struct Payloads {
@@ -352,6 +356,7 @@ impl Payloads {
         }
         self.facts.clear();
         let Payload { bytes, chunks, spans, format, .. } = &mut self.open[self.last];
+        let before = (bytes.len(), spans.len());
         if !chunks.is_empty() {
             bytes.extend_from_slice(format.separator);
         }
@@ -369,6 +374,12 @@ impl Payloads {
                 metrics: count(self.buffers.metrics_at() - from),
                 has_priority,
             });
+            if written > 0 && bytes.len() - start + BRACKETS > self.limit {
+                // It is longer than the one before it: the chunk is written anew without it.
+                bytes.truncate(before.0);
+                spans.truncate(before.1);
+                return self.chunk::<W, T>(&items[..written as usize], write);
+            }
             written += 1;
             // The next span would be about as long as this one.
             if 2 * bytes.len() - from - start > self.limit {

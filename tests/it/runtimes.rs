@@ -10,7 +10,7 @@ use opentelemetry_datadog_agent::testing::{Reply, TestAgent};
 use opentelemetry_sdk::error::OTelSdkError;
 use opentelemetry_sdk::trace::{SdkTracerProvider, SpanExporter as _};
 
-use crate::support::{SOON, agent, block_on, context, span, within};
+use crate::support::{SOON, agent, block_on, context, in_parallel, span, within};
 
 /// Longer than anything here may take: the exporter's own limits end all of it much earlier.
 const HANG: Duration = Duration::from_secs(20);
@@ -249,39 +249,41 @@ enum Outage {
 fn without_an_agent_every_caller_gets_its_thread_back() {
     let outages =
         [Outage::NobodyListens, Outage::Paused, Outage::Hangs, Outage::Closes, Outage::Overloaded];
+    let mut cells = Vec::new();
     for outage in outages {
         for caller in CALLERS {
-            for processor in PROCESSORS {
-                let agent = agent();
-                let url = match outage {
-                    Outage::NobodyListens => closed_port(),
-                    _ => agent.url().to_owned(),
-                };
-                match outage {
-                    Outage::NobodyListens => {}
-                    Outage::Paused => agent.pause(),
-                    Outage::Hangs => agent.set_default_reply(Reply::Hang),
-                    Outage::Closes => agent.set_default_reply(Reply::Close),
-                    Outage::Overloaded => agent.set_default_reply(Reply::Overloaded),
-                }
-                let work = move || {
-                    let exporter = DatadogExporter::builder()
-                        .with_agent_url(url)
-                        .with_timeout(Duration::from_millis(200))
-                        .build()
-                        .unwrap();
-                    let provider = processor.provider(exporter);
-                    make_spans(&provider, 3);
-                    // Lost spans may be reported here or there: only that it ends is promised.
-                    let _ = provider.force_flush();
-                    let _ = provider.shutdown();
-                    agent
-                };
-                let agent = within(HANG, move || caller.run(work));
-                assert_eq!(agent.spans(), [], "{outage:?}, {caller:?}, {processor:?}");
-            }
+            cells.extend(PROCESSORS.map(|processor| (outage, caller, processor)));
         }
     }
+    in_parallel(cells.len(), cells, |(outage, caller, processor)| {
+        let agent = agent();
+        let url = match outage {
+            Outage::NobodyListens => closed_port(),
+            _ => agent.url().to_owned(),
+        };
+        match outage {
+            Outage::NobodyListens => {}
+            Outage::Paused => agent.pause(),
+            Outage::Hangs => agent.set_default_reply(Reply::Hang),
+            Outage::Closes => agent.set_default_reply(Reply::Close),
+            Outage::Overloaded => agent.set_default_reply(Reply::Overloaded),
+        }
+        let work = move || {
+            let exporter = DatadogExporter::builder()
+                .with_agent_url(url)
+                .with_timeout(Duration::from_millis(200))
+                .build()
+                .unwrap();
+            let provider = processor.provider(exporter);
+            make_spans(&provider, 3);
+            // Lost spans may be reported here or there: only that it ends is promised.
+            let _ = provider.force_flush();
+            let _ = provider.shutdown();
+            agent
+        };
+        let agent = within(HANG, move || caller.run(work));
+        assert_eq!(agent.spans(), [], "{outage:?}, {caller:?}, {processor:?}");
+    });
 }
 
 /// Returns the address of a port on which nobody listens.

@@ -1,5 +1,6 @@
 //! What several test modules share.
 
+use std::sync::Mutex;
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -35,6 +36,21 @@ pub(crate) fn within<T: Send + 'static>(
             std::panic::resume_unwind(worker.join().expect_err("it ended without a result"))
         }
     }
+}
+
+/// Does the work for each of the cells, on as many threads.
+pub(crate) fn in_parallel<T: Send>(threads: usize, cells: Vec<T>, work: impl Fn(T) + Sync) {
+    let cells = Mutex::new(cells.into_iter());
+    let next = || cells.lock().unwrap().next();
+    thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| {
+                while let Some(cell) = next() {
+                    work(cell);
+                }
+            });
+        }
+    });
 }
 
 /// Polls a future to its end on this thread, as the processors of the SDK do.

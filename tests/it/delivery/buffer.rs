@@ -1,0 +1,147 @@
+//! The outage buffer: bounded in memory, the oldest goes first, and what shrinks takes little room.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use opentelemetry_datadog_agent::ExporterHandle;
+
+use super::{
+    arrivals, assert_adds_up, assert_no_violations, batch, builder, each, export, until, with_noise,
+};
+use crate::support::{SOON, agent};
+
+const MIB: u64 = 1024 * 1024;
+
+/// The limit, and what a request under way takes above what it took compressed.
+const MOST: u64 = MIB + MIB / 4;
+
+/// Does the work, and returns the most bytes that were buffered at any time of it.
+fn most_buffered(handle: &ExporterHandle, work: impl FnOnce()) -> u64 {
+    let done = AtomicBool::new(false);
+    thread::scope(|scope| {
+        let watch = scope.spawn(|| {
+            let mut most = 0;
+            while !done.load(Ordering::Acquire) {
+                most = most.max(handle.stats().bytes_buffered);
+                thread::yield_now();
+            }
+            most
+        });
+        work();
+        done.store(true, Ordering::Release);
+        watch.join().unwrap()
+    })
+}
+
+#[test]
+fn a_full_buffer_loses_the_oldest_and_counts_them() {
+    const EXPORTS: u64 = 150;
+    const SIZE: u64 = 10;
+    let agent = agent();
+    agent.pause();
+    let exporter = builder(&agent).with_buffer_bytes(1 << 20).build().unwrap();
+    let handle = exporter.handle();
+    let most = most_buffered(&handle, || {
+        for n in 0..EXPORTS {
+            // About 35 KB, compressed: 5 MB in all.
+            let spans = with_noise(batch(1 + n * SIZE..1 + (n + 1) * SIZE, 3), 4_000);
+            export(&exporter, spans).unwrap();
+            assert_adds_up(&handle.stats(), "filling");
+        }
+        let retries = handle.stats().retries;
+        until("tries with a full buffer", || handle.stats().retries >= retries + 2);
+    });
+    assert!(most <= MOST, "{most} bytes were buffered");
+    let stats = handle.stats();
+    assert_adds_up(&stats, "full");
+    assert_eq!(stats.spans_received, EXPORTS * SIZE);
+    assert_eq!(stats.spans_dropped.total(), stats.spans_dropped.buffer_full);
+    assert!(stats.payloads_dropped > 0, "{stats:?}");
+    // It is used well, too.
+    assert!(stats.bytes_buffered > MIB / 2, "{stats:?}");
+
+    agent.resume().unwrap();
+    handle.flush(SOON).unwrap();
+    let stats = handle.stats();
+    assert_adds_up(&stats, "back");
+    let lost = stats.spans_dropped.buffer_full;
+    assert_eq!(arrivals(&agent), each(1 + lost..1 + EXPORTS * SIZE, 1), "not the newest");
+    assert_no_violations(&agent, "back");
+}
+
+#[test]
+fn ordinary_spans_shrink_so_far_that_many_times_the_buffer_survives() {
+    const EXPORTS: u64 = 40;
+    const SIZE: u64 = 300;
+    let agent = agent();
+    agent.pause();
+    let exporter = builder(&agent).with_buffer_bytes(1 << 20).build().unwrap();
+    let handle = exporter.handle();
+    let most = most_buffered(&handle, || {
+        for n in 0..EXPORTS {
+            export(&exporter, batch(1 + n * SIZE..1 + (n + 1) * SIZE, 50)).unwrap();
+        }
+        let retries = handle.stats().retries;
+        until("tries with much in the buffer", || handle.stats().retries >= retries + 2);
+    });
+    assert!(most <= MOST, "{most} bytes were buffered");
+    assert_eq!(handle.stats().spans_buffered, EXPORTS * SIZE, "{:?}", handle.stats());
+    agent.resume().unwrap();
+    handle.flush(SOON).unwrap();
+    let stats = handle.stats();
+    assert_adds_up(&stats, "back");
+    assert!(stats.bytes_sent > 4 * MIB, "that was not much: {stats:?}");
+    assert_eq!(arrivals(&agent), each(1..1 + EXPORTS * SIZE, 1));
+    assert_no_violations(&agent, "back");
+}
+
+/// Each try takes the oldest out, and puts it back as it was.
+#[test]
+fn tries_in_vain_cost_a_full_buffer_nothing() {
+    const SIZE: u64 = 500;
+    let agent = agent();
+    agent.pause();
+    let exporter = builder(&agent).with_buffer_bytes(1 << 20).build().unwrap();
+    let handle = exporter.handle();
+    let mut next = 1;
+    while handle.stats().spans_dropped.buffer_full == 0 {
+        export(&exporter, batch(next..next + SIZE, 50)).unwrap();
+        next += SIZE;
+    }
+    let before = handle.stats();
+    until("ten tries in vain", || {
+        // Each asks for a try at once.
+        let _ = handle.flush(Duration::from_millis(1));
+        handle.stats().retries >= before.retries + 10
+    });
+    let stats = handle.stats();
+    assert_adds_up(&stats, "tries");
+    assert_eq!(stats.spans_dropped, before.spans_dropped);
+    assert_eq!(stats.spans_buffered, before.spans_buffered);
+}
+
+/// A batch that no buffer of this size can hold is lost, and the next ones are not.
+#[test]
+fn a_batch_larger_than_the_buffer_does_not_hold_up_the_next() {
+    let agent = agent();
+    agent.pause();
+    let exporter = builder(&agent).with_buffer_bytes(1 << 20).build().unwrap();
+    let handle = exporter.handle();
+    for n in 0..4 {
+        export(&exporter, batch(1 + n..2 + n, 1)).unwrap();
+    }
+    // The waits between tries are long by now.
+    until("some tries in vain", || handle.stats().retries >= 5);
+    export(&exporter, with_noise(batch(5..205, 1), 20_000)).unwrap();
+    for n in 205..210 {
+        export(&exporter, batch(n..n + 1, 1)).unwrap();
+    }
+    assert!(handle.stats().bytes_buffered <= MIB);
+    assert_adds_up(&handle.stats(), "down");
+    agent.resume().unwrap();
+    handle.flush(SOON).unwrap();
+    let arrived = arrivals(&agent);
+    assert_eq!(arrived.range(205..).count(), 5, "{arrived:?}");
+    assert_adds_up(&handle.stats(), "back");
+}

@@ -1,0 +1,195 @@
+//! A transport of the user's own: what it gets, and what its answers and errors mean.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use opentelemetry_datadog_agent::{
+    DatadogExporter, ExporterStats, Transport, TransportError, TransportRequest, TransportResponse,
+};
+use opentelemetry_sdk::trace::SpanExporter as _;
+
+use super::{SHORT, assert_adds_up, batch, builder, export};
+use crate::support::{SOON, agent, in_parallel};
+
+/// What a transport does with a request.
+#[derive(Clone, Copy, Debug)]
+enum Does {
+    Answer(u16),
+    NotSent,
+    Unanswered,
+    Panic,
+    /// Never ends.
+    Hang,
+    /// Waits as the documentation says one may, then answers 200.
+    Wait,
+}
+
+/// Follows a script, then answers 200; keeps what it gets.
+#[derive(Clone, Debug, Default)]
+struct Scripted(Arc<Inner>);
+
+#[derive(Debug, Default)]
+struct Inner {
+    script: Mutex<VecDeque<Does>>,
+    requests: Mutex<Vec<TransportRequest>>,
+    under_way: AtomicUsize,
+}
+
+impl Scripted {
+    fn new(script: &[Does]) -> Self {
+        let transport = Self::default();
+        transport.0.script.lock().unwrap().extend(script);
+        transport
+    }
+
+    fn requests(&self) -> Vec<TransportRequest> {
+        self.0.requests.lock().unwrap().clone()
+    }
+
+    fn exporter(&self) -> DatadogExporter {
+        DatadogExporter::builder().with_transport(self.clone()).with_timeout(SHORT).build().unwrap()
+    }
+}
+
+/// Counts the requests under way down, however they end.
+struct UnderWay<'a>(&'a AtomicUsize);
+
+impl Drop for UnderWay<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+#[async_trait]
+impl Transport for Scripted {
+    async fn send(&self, request: TransportRequest) -> Result<TransportResponse, TransportError> {
+        let earlier = self.0.under_way.fetch_add(1, Ordering::SeqCst);
+        let _under_way = UnderWay(&self.0.under_way);
+        self.0.requests.lock().unwrap().push(request);
+        let does = self.0.script.lock().unwrap().pop_front().unwrap_or(Does::Answer(200));
+        match does {
+            _ if earlier > 0 => Ok(TransportResponse::new(400).with_body("two at a time")),
+            Does::Answer(status) => {
+                Ok(TransportResponse::new(status).with_body("so it is\r\n\x1b[0m"))
+            }
+            Does::NotSent => Err(TransportError::not_sent("nobody there")),
+            Does::Unanswered => Err(TransportError::unanswered("no answer")),
+            Does::Panic => panic!("a panic that belongs to the test"),
+            Does::Hang => std::future::pending().await,
+            Does::Wait => {
+                tokio::time::sleep(SHORT / 10).await;
+                tokio::task::yield_now().await;
+                Ok(TransportResponse::new(200))
+            }
+        }
+    }
+}
+
+#[test]
+fn a_transport_gets_what_the_agent_would_get() {
+    let agent = agent();
+    let ours = builder(&agent).with_service("shop").build().unwrap();
+    export(&ours, batch(1..8, 3)).unwrap();
+    let transport = Scripted::default();
+    let exporter = DatadogExporter::builder()
+        .with_service("shop")
+        .with_transport(transport.clone())
+        .build()
+        .unwrap();
+    export(&exporter, batch(1..8, 3)).unwrap();
+
+    let (expected, request) = (&agent.requests()[0], &transport.requests()[0]);
+    assert_eq!((request.method, request.path), (&*expected.method, &*expected.path));
+    assert_eq!(request.body, expected.body);
+    let of_the_client = ["accept", "content-length", "host", "user-agent"];
+    let others = expected.headers.iter().filter(|(name, _)| !of_the_client.contains(&&**name));
+    let others: Vec<_> = others.map(|(name, value)| (name.as_str(), value.clone())).collect();
+    assert_eq!(request.headers, others);
+}
+
+/// A script, how many requests it makes, and spans exported, rejected, unacknowledged.
+type Row = (&'static str, Vec<Does>, usize, [u64; 3]);
+
+#[rustfmt::skip]
+fn rows() -> Vec<Row> {
+    use Does::{Answer, Hang, NotSent, Panic, Unanswered, Wait};
+    vec![
+        ("200",               vec![Answer(200)],              1, [4, 0, 0]),
+        ("waits",             vec![Wait],                     1, [4, 0, 0]),
+        ("503",               vec![Answer(503)],              2, [4, 0, 0]),
+        ("400",               vec![Answer(400)],              1, [0, 4, 0]),
+        ("no status",         vec![Answer(0)],                1, [0, 4, 0]),
+        // Two chunks of two spans; then nothing is left that could be cut.
+        ("413 for all",       vec![Answer(413); 7],           7, [0, 4, 0]),
+        ("not sent, often",   vec![NotSent; 6],               7, [4, 0, 0]),
+        ("unanswered",        vec![Unanswered; 3],            4, [4, 0, 0]),
+        ("unanswered, often", vec![Unanswered; 4],            4, [0, 0, 4]),
+        ("hangs",             vec![Hang],                     2, [4, 0, 0]),
+        ("hangs, often",      vec![Hang; 4],                  4, [0, 0, 4]),
+        ("panics",            vec![Panic],                    2, [4, 0, 0]),
+        ("panics, often",     vec![Panic; 4],                 4, [0, 0, 4]),
+        ("all sorts",         vec![Panic, NotSent, Hang, Unanswered, Answer(500)], 6, [4, 0, 0]),
+    ]
+}
+
+#[test]
+fn what_a_transport_says_decides_what_becomes_of_the_spans() {
+    in_parallel(8, rows(), |(name, script, requests, [exported, rejected, unacknowledged])| {
+        let transport = Scripted::new(&script);
+        let exporter = transport.exporter();
+        let handle = exporter.handle();
+        let _ = export(&exporter, batch(1..5, 2));
+        let flushed = handle.flush(SOON);
+        let stats = handle.stats();
+        assert_adds_up(&stats, name);
+        assert_eq!(transport.requests().len(), requests, "{name}: {flushed:?}");
+        let dropped = &stats.spans_dropped;
+        assert_eq!(
+            [stats.spans_exported, dropped.rejected, dropped.unacknowledged],
+            [exported, rejected, unacknowledged],
+            "{name}"
+        );
+        assert_eq!(dropped.total(), 4 - exported, "{name}");
+        let line = stats.last_error.unwrap_or_default();
+        assert!(line.chars().all(|c| !c.is_control()) && line.len() < 400, "{name}: {line}");
+
+        // Whatever it was, the next batch is not lost.
+        export(&exporter, batch(5..8, 1)).unwrap();
+        handle.flush(SOON).unwrap();
+        assert_eq!(handle.stats().spans_exported, exported + 3, "{name}");
+        exporter.shutdown().unwrap();
+        assert_adds_up(&handle.stats(), name);
+    });
+}
+
+#[test]
+fn a_repeated_request_is_the_same_to_the_byte() {
+    let transport = Scripted::new(&[Does::NotSent, Does::Answer(503), Does::Panic, Does::Hang]);
+    let exporter = transport.exporter();
+    export(&exporter, batch(1..8, 2)).unwrap();
+    exporter.handle().flush(SOON).unwrap();
+    let requests = transport.requests();
+    assert_eq!(requests.len(), 5);
+    for request in &requests[1..] {
+        assert_eq!(request.body, requests[0].body);
+        assert_eq!(request.headers, requests[0].headers);
+    }
+}
+
+#[test]
+fn a_transport_that_hangs_or_panics_holds_no_shutdown_up() {
+    for does in [Does::Hang, Does::Panic] {
+        let transport = Scripted::new(&[does; 50]);
+        let exporter = transport.exporter();
+        let handle = exporter.handle();
+        export(&exporter, batch(1..8, 2)).unwrap();
+        let begin = std::time::Instant::now();
+        exporter.shutdown_with_timeout(Duration::from_secs(8)).unwrap_err();
+        assert!(begin.elapsed() < Duration::from_secs(4), "{does:?}: {:?}", begin.elapsed());
+        let ExporterStats { spans_buffered, spans_dropped, .. } = handle.stats();
+        assert_eq!((spans_buffered, spans_dropped.total()), (0, 7), "{does:?}");
+    }
+}

@@ -1,0 +1,166 @@
+//! What is said aloud: one line when the Agent is lost, one when it is back, nothing when all is well.
+
+use std::fmt::{Debug, Write as _};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use opentelemetry::KeyValue;
+use opentelemetry_datadog_agent::DatadogExporter;
+use opentelemetry_datadog_agent::testing::{Reply, TestAgent};
+use opentelemetry_sdk::trace::SpanData;
+use tracing::field::{Field, Visit};
+use tracing::{Event, Level, Subscriber};
+use tracing_subscriber::layer::{Context, Layer, SubscriberExt as _};
+use tracing_subscriber::registry::Registry;
+
+use super::{batch, export, in_child, until};
+use crate::support::{SOON, agent};
+
+const TARGET: &str = "opentelemetry-datadog-agent";
+
+/// What no line may hold: a tag's value, a resource, credentials.
+const SECRETS: [&str; 4] = ["hunter2", "select-a-secret", "bob", "swordfish"];
+
+/// Keeps every event as a line.
+#[derive(Clone, Debug, Default)]
+struct Lines(Arc<Mutex<Vec<Line>>>);
+
+/// Level, name and text of an event.
+#[derive(Clone, Debug)]
+struct Line {
+    level: Level,
+    target: String,
+    name: &'static str,
+    text: String,
+}
+
+struct Text(String);
+
+impl Visit for Text {
+    fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
+        write!(self.0, "{}={value:?} ", field.name()).unwrap();
+    }
+}
+
+impl<S: Subscriber> Layer<S> for Lines {
+    fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
+        let mut text = Text(String::new());
+        event.record(&mut text);
+        let metadata = event.metadata();
+        self.0.lock().unwrap().push(Line {
+            level: *metadata.level(),
+            target: metadata.target().to_owned(),
+            name: metadata.name(),
+            text: text.0,
+        });
+    }
+}
+
+impl Lines {
+    /// A subscriber of the whole process: the worker speaks on a thread of its own.
+    fn of_this_process() -> Self {
+        let lines = Self::default();
+        tracing::subscriber::set_global_default(Registry::default().with(lines.clone())).unwrap();
+        lines
+    }
+
+    /// Our lines so far at INFO and above, and forgets them. No line at all may hold a secret.
+    fn take(&self) -> Vec<Line> {
+        let lines = std::mem::take(&mut *self.0.lock().unwrap());
+        for line in lines.iter().filter(|line| line.target == TARGET) {
+            for secret in SECRETS {
+                assert!(!line.text.contains(secret), "{line:?}");
+            }
+        }
+        lines
+            .into_iter()
+            .filter(|line| line.target == TARGET && line.level <= Level::INFO)
+            .collect()
+    }
+}
+
+fn exporter(agent: &TestAgent) -> DatadogExporter {
+    let url = agent.url().replace("http://", "http://bob:swordfish@");
+    DatadogExporter::builder().with_agent_url(url).with_tag("password", "hunter2").build().unwrap()
+}
+
+fn secret_batch(first: u64) -> Vec<SpanData> {
+    let mut spans = batch(first..first + 5, 2);
+    for span in &mut spans {
+        span.name = "select-a-secret".into();
+        span.attributes.push(KeyValue::new("token", "hunter2"));
+    }
+    spans
+}
+
+fn assert_said(lines: &[Line], level: Level, name: &str, parts: &[&str]) {
+    let [line] = lines else { panic!("not one line {name}: {lines:#?}") };
+    assert_eq!((line.level, line.name), (level, name), "{line:?}");
+    for part in parts {
+        assert!(line.text.contains(part), "no {part:?} in {line:?}");
+    }
+}
+
+#[test]
+fn an_agent_that_is_lost_and_comes_back_is_worth_two_lines() {
+    let test = "delivery::voice::an_agent_that_is_lost_and_comes_back_is_worth_two_lines";
+    in_child(test, &[], || {
+        let lines = Lines::of_this_process();
+        let agent = agent();
+        let exporter = exporter(&agent);
+        let handle = exporter.handle();
+        let address = agent.url().trim_start_matches("http://");
+        for n in 0..100 {
+            export(&exporter, secret_batch(1 + n * 5)).unwrap();
+        }
+        handle.flush(SOON).unwrap();
+        let healthy = lines.take();
+        assert!(healthy.is_empty(), "all was well: {healthy:#?}");
+
+        for round in 0..2 {
+            agent.pause();
+            for n in 0..20 {
+                export(&exporter, secret_batch(1_001 + n * 5)).unwrap();
+            }
+            let retries = handle.stats().retries;
+            until("20 tries in vain", || {
+                // Each asks for a try at once.
+                let _ = handle.flush(Duration::from_millis(1));
+                handle.stats().retries >= retries + 20
+            });
+            assert_said(
+                &lines.take(),
+                Level::WARN,
+                "DatadogExporter.AgentLost",
+                &[address, "refused", "spans_buffered=5", "spans_dropped=0"],
+            );
+            agent.resume().unwrap();
+            handle.flush(SOON).unwrap();
+            let back = lines.take();
+            assert_said(
+                &back,
+                Level::INFO,
+                "DatadogExporter.AgentBack",
+                &[address, "spans_lost=0"],
+            );
+            assert_eq!(agent.spans().len(), 500 + 100 * (round + 1));
+        }
+    });
+}
+
+#[test]
+fn spans_that_are_refused_are_worth_one_line() {
+    let test = "delivery::voice::spans_that_are_refused_are_worth_one_line";
+    in_child(test, &[], || {
+        let lines = Lines::of_this_process();
+        let agent = agent();
+        agent.set_default_reply(Reply::StatusAndBody(400, "no\r\nsuch \x1b[31mthing".to_owned()));
+        let exporter = exporter(&agent);
+        for n in 0..20 {
+            export(&exporter, secret_batch(1 + n * 5)).unwrap_err();
+        }
+        let said = lines.take();
+        let parts = ["400", "no  such  [31mthing", "spans_dropped=5"];
+        assert_said(&said, Level::WARN, "DatadogExporter.SpansRefused", &parts);
+    });
+}
