@@ -76,10 +76,11 @@ impl<S: Sink> Pass<'_, '_, S> {
         self.late &= !Known::HttpStatusCode.bit();
         #[expect(clippy::cast_precision_loss, reason = "metrics are doubles on the wire")]
         self.sink.metric(Text::Plain(Known::HttpStatusCode.key()), code as f64);
-        if HTTP_STATUSES.contains(&code) {
-            self.put_shown(Known::HttpStatusCode, format_args!("{code}"));
-        } else {
-            self.written |= Known::HttpStatusCode.bit();
+        match three_digits(code) {
+            Some(digits) => {
+                self.put(Known::HttpStatusCode, std::str::from_utf8(&digits).unwrap_or(""))
+            }
+            None => self.written |= Known::HttpStatusCode.bit(),
         }
     }
 
@@ -334,6 +335,14 @@ impl<S: Sink> Pass<'_, '_, S> {
             }
         }
     }
+}
+
+/// Returns the digits of a status code of which the Agent keeps the tag, without the formatter: it would
+/// take a third of what all the other tags of a request take.
+fn three_digits(code: i64) -> Option<[u8; 3]> {
+    let code = u16::try_from(code).ok().filter(|code| HTTP_STATUSES.contains(&i64::from(*code)))?;
+    let digit = |at: u16| b'0' + u8::try_from(code / at % 10).unwrap_or(0);
+    Some([digit(100), digit(10), digit(1)])
 }
 
 /// Reads a flag: a bool, or one of the texts that Go's `strconv.ParseBool` takes.
