@@ -167,13 +167,24 @@ fn is_plain(byte: u8) -> bool {
 /// special ones are ASCII.
 #[inline]
 pub(crate) fn plain_length(bytes: &[u8]) -> usize {
-    let is_plain_word = |bytes: &[u8]| {
-        let word = u64::from_le_bytes(bytes.try_into().expect("eight bytes"));
-        (below(word, 0x20) | equal(word, b'"') | equal(word, b'\\')) & HIGH_BITS == 0
+    let Some(last) = bytes.len().checked_sub(8) else {
+        return bytes.iter().position(|byte| !is_plain(*byte)).unwrap_or(bytes.len());
     };
-    let words = bytes.chunks_exact(8).take_while(|word| is_plain_word(word)).count();
-    let rest = &bytes[8 * words..];
-    8 * words + rest.iter().position(|byte| !is_plain(*byte)).unwrap_or(rest.len())
+    let mut at = 0;
+    loop {
+        // The last eight bytes may overlap those before, which are plain.
+        let from = at.min(last);
+        let word = bytes[from..from + 8].try_into().expect("eight bytes");
+        let word = u64::from_le_bytes(word);
+        let special = (below(word, 0x20) | equal(word, b'"') | equal(word, b'\\')) & HIGH_BITS;
+        if special != 0 {
+            return from + special.trailing_zeros() as usize / 8;
+        }
+        if from == last {
+            return bytes.len();
+        }
+        at += 8;
+    }
 }
 
 const LOW_BITS: u64 = 0x0101_0101_0101_0101;
