@@ -16,6 +16,10 @@ const PACK_BYTES: usize = 256 * 1024;
 /// The fastest level: 10:1 on spans at 600 MB/s, where the next one gives 10.3:1 at 300 MB/s.
 const PACK_LEVEL: u8 = 1;
 
+/// Deliveries after which a limit that a 413 taught is doubted: one refusal in so many costs little, and
+/// a limit that was lifted is found out.
+const RAISE_AFTER: u64 = 64;
+
 /// A payload that waits, and what it went through.
 #[derive(Debug)]
 pub(super) struct Waiting {
@@ -125,6 +129,10 @@ pub(super) struct Buffer {
     raw_limit: usize,
     /// Most bytes that are joined for one request; shrinks if the Agent refuses as much.
     request_limit: usize,
+    /// What it is raised to, step by step.
+    payload_limit: usize,
+    /// Requests delivered since one was too large.
+    since_refusal: u64,
     /// Whether the last request has to be repeated.
     is_failing: bool,
     next_ticket: u64,
@@ -146,6 +154,8 @@ impl Buffer {
             limit,
             raw_limit: payload_limit.min(limit / 4),
             request_limit: payload_limit,
+            payload_limit,
+            since_refusal: 0,
             is_failing: false,
             next_ticket: 0,
             spare: None,
@@ -231,6 +241,10 @@ impl Buffer {
         let bytes = flight.waiting.payload.len();
         self.land(&flight);
         self.is_failing = false;
+        self.since_refusal += 1;
+        if self.since_refusal % RAISE_AFTER == 0 {
+            self.request_limit = self.payload_limit.min(2 * self.request_limit);
+        }
         self.stats.spans_exported += flight.spans();
         self.stats.payloads_sent += 1;
         self.stats.bytes_sent += bytes as u64;
@@ -265,8 +279,9 @@ impl Buffer {
             return false;
         };
         self.stats.retries += 1;
-        // What was too large once is not tried again; the halves are not joined again.
+        // What was too large once is not tried again soon; the halves are not joined again.
         self.request_limit = self.request_limit.min(refused.saturating_sub(1));
+        self.since_refusal = 0;
         for half in [second, first] {
             self.add_front(Waiting { payload: half, packed: None, ticket, doubts });
         }

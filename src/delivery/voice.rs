@@ -19,7 +19,7 @@ pub(super) struct Voice {
     agent: String,
     lost: Damped,
     refused: Damped,
-    /// The counters when the Agent was lost.
+    /// The counters when the Agent was lost, if that was said.
     at_loss: Option<ExporterStats>,
 }
 
@@ -40,8 +40,11 @@ impl Damped {
         true
     }
 
-    fn reset(&mut self) {
-        self.next = None;
+    /// Starts anew, unless the last complaint is recent: an Agent that comes and goes is one complaint.
+    fn calm_down(&mut self, now: Instant) {
+        if self.next.is_some_and(|(at, _)| now >= at) {
+            self.next = None;
+        }
     }
 }
 
@@ -62,14 +65,14 @@ impl Voice {
                 spans_dropped = stats.spans_dropped.total(),
                 message = "the Agent takes no spans; they wait, and are sent when it is back"
             );
+            self.at_loss.get_or_insert(stats);
         }
-        self.at_loss.get_or_insert(stats);
     }
 
     /// The Agent took something.
-    pub(super) fn delivered(&mut self, stats: &ExporterStats) {
+    pub(super) fn delivered(&mut self, now: Instant, stats: &ExporterStats) {
+        self.lost.calm_down(now);
         let Some(then) = self.at_loss.take() else { return };
-        self.lost.reset();
         otel_info!(
             name: "DatadogExporter.AgentBack",
             agent = self.agent.as_str(),
@@ -108,7 +111,11 @@ mod tests {
             }
         }
         assert_eq!(spoken, [0, 1, 3, 7, 15, 31, 63, 123, 183, 243]);
-        damped.reset();
-        assert!(damped.may_speak(start));
+        let late = start + FIRST_PAUSE * 300;
+        damped.calm_down(late);
+        assert!(!damped.may_speak(late), "it was said less than an hour ago");
+        damped.calm_down(late + MAX_PAUSE);
+        assert!(damped.may_speak(late + MAX_PAUSE));
+        assert!(damped.may_speak(late + MAX_PAUSE + FIRST_PAUSE), "the first pause is short again");
     }
 }

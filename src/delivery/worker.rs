@@ -251,7 +251,7 @@ impl<'a> Worker<'a> {
                 state.buffer.delivered(flight);
                 self.backoff.reset();
                 self.next_try = now;
-                self.voice.delivered(&state.buffer.stats());
+                self.voice.delivered(now, &state.buffer.stats());
             }
             Verdict::Keep => self.keep(&mut state, flight, verdict, &cause),
             Verdict::Doubtful if flight.doubt() <= MAX_DOUBTFUL_RETRIES => {

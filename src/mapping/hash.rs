@@ -77,7 +77,6 @@ impl Filter {
     }
 
     fn place(hash: u64) -> (usize, u64) {
-        #[expect(clippy::cast_possible_truncation, reason = "four bits")]
         let word = (hash >> 60) as usize;
         (word, 1 << ((hash >> 54) & 63))
     }

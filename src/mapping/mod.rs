@@ -186,11 +186,10 @@ pub(crate) fn map<S: Sink>(
         Some(hook) => hooked(hook, span, chosen, hook_panicked),
         None => chosen,
     };
-    pass.decided_tags(options, place, &chosen, env, version);
+    let is_error = pass.decided_tags(options, place, &chosen, env, version);
     pass.remaining_tags();
 
     let (start, duration) = ids::start_and_duration(span.start_time, span.end_time);
-    let error = pass.error;
     *has_priority = pass.priority.is_some();
     *head = Head {
         trace_id_high: ids::high_half(span.span_context.trace_id()),
@@ -208,7 +207,7 @@ pub(crate) fn map<S: Sink>(
         parent_id: if is_root(span) { 0 } else { ids::span_id(span.parent_span_id) },
         start,
         duration,
-        error: error.into(),
+        error: is_error.into(),
     });
 }
 

@@ -40,8 +40,6 @@ pub(super) struct Pass<'p, 'a, S: Sink> {
     any_empty: bool,
     /// Whether the span has an attribute of the AI conventions.
     pub(super) gen_ai: bool,
-    /// The error flag.
-    pub(super) error: bool,
     /// The priority that is written, if one is.
     pub(super) priority: Option<f64>,
     pub(super) sink: S,
@@ -95,7 +93,6 @@ impl<'p, 'a, S: Sink> Pass<'p, 'a, S> {
             clashes: false,
             any_empty: false,
             gen_ai: false,
-            error: false,
             priority: None,
             sink,
         }

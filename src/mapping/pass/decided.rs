@@ -22,7 +22,8 @@ use crate::mapping::{Options, Place, normalize, sampling, status, text};
 const HTTP_STATUSES: std::ops::RangeInclusive<i64> = 100..=599;
 
 impl<S: Sink> Pass<'_, '_, S> {
-    /// Writes what was decided: by the attributes noted, by the fields of the span, by its place.
+    /// Writes what was decided: by the attributes noted, by the fields of the span, by its place. Returns
+    /// the error flag.
     pub(in crate::mapping) fn decided_tags(
         &mut self,
         options: &Options,
@@ -30,7 +31,7 @@ impl<S: Sink> Pass<'_, '_, S> {
         names: &SpanNames<'_>,
         env: &mut String,
         version: &mut String,
-    ) {
+    ) -> bool {
         self.kind();
         self.http_status();
         self.grpc_status();
@@ -40,7 +41,7 @@ impl<S: Sink> Pass<'_, '_, S> {
         self.unified(environment, naming::ENVIRONMENT, &facts.env, env);
         let version_of_span = (Known::DatadogVersion, Known::Version);
         self.unified(version_of_span, naming::VERSION, &facts.version, version);
-        self.error_tags();
+        let is_error = self.error_tags();
         self.ids_and_states();
         self.events_and_links();
         self.scope_name_and_version();
@@ -51,17 +52,12 @@ impl<S: Sink> Pass<'_, '_, S> {
             self.chunk_facts(options);
         }
         self.database_name();
+        is_error
     }
 
     fn kind(&mut self) {
-        match self.lookup().span_text(Known::DatadogSpanKind) {
-            Some(own) => self.force(Known::SpanKind, own),
-            None => {
-                self.take_number(Known::SpanKind);
-                self.late &= !Known::SpanKind.bit();
-                self.put(Known::SpanKind, naming::kind_name(&self.span.span_kind));
-            }
-        }
+        let own = self.lookup().span_text(Known::DatadogSpanKind);
+        self.force(Known::SpanKind, own.unwrap_or_else(|| naming::kind_name(&self.span.span_kind)));
     }
 
     fn status_code(&self) -> Option<i64> {
@@ -78,7 +74,7 @@ impl<S: Sink> Pass<'_, '_, S> {
         self.sink.metric(Text::Plain(Known::HttpStatusCode.key()), code as f64);
         match three_digits(code) {
             Some(digits) => {
-                self.put(Known::HttpStatusCode, std::str::from_utf8(&digits).unwrap_or(""))
+                self.put(Known::HttpStatusCode, std::str::from_utf8(&digits).unwrap_or(""));
             }
             None => self.written |= Known::HttpStatusCode.bit(),
         }
@@ -177,8 +173,8 @@ impl<S: Sink> Pass<'_, '_, S> {
         }
     }
 
-    fn error_tags(&mut self) {
-        self.error = status::is_error(&self.span.status, &self.lookup());
+    fn error_tags(&mut self) -> bool {
+        let is_error = status::is_error(&self.span.status, &self.lookup());
         let failed = matches!(self.span.status, opentelemetry::trace::Status::Error { .. });
         let mut lines = std::mem::take(self.text);
         for source in &status::SOURCES {
@@ -198,6 +194,7 @@ impl<S: Sink> Pass<'_, '_, S> {
             }
         }
         *self.text = lines;
+        is_error
     }
 
     /// The message of an error that has no other: the status description, else the HTTP status.
@@ -249,10 +246,7 @@ impl<S: Sink> Pass<'_, '_, S> {
     fn status(&mut self) {
         let span = self.span;
         let (code, description) = status::describe(&span.status);
-        match self.slots[Known::StatusCode as usize] {
-            None => self.put(Known::StatusCode, code),
-            Some(_) => self.own(Known::StatusCode, code),
-        }
+        self.own(Known::StatusCode, code);
         if !description.is_empty() {
             self.own(Known::StatusDescription, description);
         }
