@@ -128,21 +128,19 @@ fn an_agent_that_is_lost_and_comes_back_is_worth_two_lines() {
                 let _ = handle.flush(Duration::from_millis(1));
                 handle.stats().retries >= retries + 20
             });
-            assert_said(
-                &lines.take(),
-                Level::WARN,
-                "DatadogExporter.AgentLost",
-                &[address, "refused", "spans_buffered=5", "spans_dropped=0"],
-            );
+            let lost = lines.take();
             agent.resume().unwrap();
             handle.flush(SOON).unwrap();
             let back = lines.take();
-            assert_said(
-                &back,
-                Level::INFO,
-                "DatadogExporter.AgentBack",
-                &[address, "spans_lost=0"],
-            );
+            if round == 0 {
+                let parts = [address, "refused", "spans_buffered=5", "spans_dropped=0"];
+                assert_said(&lost, Level::WARN, "DatadogExporter.AgentLost", &parts);
+                let parts = [address, "spans_lost=0"];
+                assert_said(&back, Level::INFO, "DatadogExporter.AgentBack", &parts);
+            } else {
+                // An Agent that comes and goes within a minute is one complaint.
+                assert!(lost.is_empty() && back.is_empty(), "{lost:#?} {back:#?}");
+            }
             assert_eq!(agent.spans().len(), 500 + 100 * (round + 1));
         }
     });
