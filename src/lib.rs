@@ -29,6 +29,23 @@
 //! in code is a [`BuildError`], a bad variable one warning. Warnings and debug lines go through
 //! `tracing`, target `opentelemetry-datadog-agent` (feature `internal-logs`, on by default).
 //!
+//! # When the Agent is away
+//!
+//! `export` never waits for a slow Agent. What the Agent does not take waits in a buffer bounded in
+//! real memory, compressed, and is sent in order when it is back; each answer has a row in the table of
+//! `delivery/retry.rs` that says whether its payload is delivered, kept, halved or given up.
+//! [`DatadogExporter::handle`] gives an [`ExporterHandle`]: `flush` waits until all is delivered, `stats`
+//! accounts for every span.
+//!
+//! # Features
+//!
+//! | feature | what |
+//! |---|---|
+//! | `internal-logs` (default) | warnings and debug lines through `tracing` |
+//! | `testing` | [`testing::TestAgent`](https://docs.rs/opentelemetry-datadog-agent/latest/opentelemetry_datadog_agent/testing/struct.TestAgent.html), an embedded Agent |
+//! | `metrics` | the counters as `otel.sdk.exporter.span.exported` and `.inflight` on the global meter |
+//! | `rustls` | an `https` Agent URL, for an Agent behind a proxy |
+//!
 //! # The path of a span
 //!
 //! | stage | where | what |
@@ -36,7 +53,7 @@
 //! | in | `exporter.rs` | the processor hands a batch over |
 //! | group | `traces.rs` | spans of one trace make a chunk, its local root first |
 //! | map | `mapping/` | one pass over the attributes; tables decide names, types and tags |
-//! | encode | `encoding/` | the mapping's calls become bytes, with no span object between |
+//! | encode | `encoding/` | the mapping's calls become JSON or MessagePack, with no span object between |
 //! | send | `delivery/` | a thread of its own brings payloads to the Agent |
 //!
 //! Three walls hold this up: mapping knows no bytes, encoding knows no OpenTelemetry, delivery knows no
@@ -45,7 +62,7 @@
 //!
 //! # Testing your own instrumentation
 //!
-//! With the feature `testing`, [`testing::TestAgent`] is an Agent inside your test: it takes what the
+//! With the feature `testing`, `testing::TestAgent` is an Agent inside your test: it takes what the
 //! exporter sends, decodes it as strictly as the real one, and hands you typed spans.
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
