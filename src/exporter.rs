@@ -1,5 +1,6 @@
 //! [`DatadogExporter`]: group, map, encode, send; nothing else.
 
+use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -38,7 +39,6 @@ const DROP_TIMEOUT: Duration = Duration::from_secs(2);
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Debug)]
 pub struct DatadogExporter {
     encoding: Encoding,
     options: Options,
@@ -51,7 +51,6 @@ pub struct DatadogExporter {
 }
 
 /// What one batch after the other reuses.
-#[derive(Debug)]
 struct Encoder {
     grouping: Grouping,
     scratch: Scratch<Prepared>,
@@ -169,6 +168,17 @@ impl SpanExporter for DatadogExporter {
 
     fn set_resource(&mut self, resource: &Resource) {
         self.facts = prepare(self.encoding, resource, &self.options);
+    }
+}
+
+/// Shows settings and counters, no tags.
+impl fmt::Debug for DatadogExporter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DatadogExporter")
+            .field("encoding", &self.encoding)
+            .field("options", &self.options)
+            .field("delivery", &self.delivery.as_ref().map(Delivery::handle))
+            .finish_non_exhaustive()
     }
 }
 
