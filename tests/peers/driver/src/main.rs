@@ -137,11 +137,23 @@ fn print_surroundings(measured: &[Measured], cores: usize) {
     let cpus = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let cpu = cpus.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": "));
     println!(
-        "{}, {}, built on {cores} cores. Making a span costs {:.2} µs; that is taken off.\n",
+        "{}, {}, built on {cores} cores. Making a span costs {:.2} µs; that is taken off. Runs of one row \
+         lie {:.0} % apart at most.\n",
         cpu.map_or("an unknown CPU", |(_, name)| name),
         String::from_utf8_lossy(&rustc).trim(),
         median(measured[0].floor.iter().copied()),
+        measured
+            .iter()
+            .flat_map(|row| [spread(&row.export), spread(&row.provider)])
+            .fold(0.0, f64::max),
     );
+}
+
+/// Returns how much more the dearest run cost than the cheapest, in percent.
+fn spread(runs: &[Run]) -> f64 {
+    let costs = || runs.iter().map(|run| run.cpu_us);
+    let cheapest = costs().fold(f64::INFINITY, f64::min);
+    costs().fold(0.0, |most: f64, cost| most.max(100.0 * (cost / cheapest - 1.0)))
 }
 
 fn median(values: impl Iterator<Item = f64>) -> f64 {
