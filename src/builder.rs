@@ -38,7 +38,9 @@ pub struct DatadogExporterBuilder {
 impl DatadogExporterBuilder {
     /// Sets where the Agent is: `http://host:port`, or `unix:///path` for its socket.
     ///
-    /// A path after an `http` address is kept as a prefix. `localhost` tries every address it has.
+    /// A path after an `http` address is kept as a prefix, a query is not; without a port it is 80.
+    /// `localhost` tries every address it has. `https://` needs the feature `rustls`, and
+    /// `windows:\\.\pipe\name` is a named pipe on Windows.
     /// Otherwise `DD_TRACE_AGENT_URL`, `DD_AGENT_HOST` with `DD_TRACE_AGENT_PORT`, the socket
     /// `/var/run/datadog/apm.socket` if there is one, or `http://localhost:8126`.
     pub fn with_agent_url(mut self, url: impl Into<String>) -> Self {
@@ -130,7 +132,8 @@ impl DatadogExporterBuilder {
     ///
     /// It sees the span and the names the mapping chose, and has the last word: over attributes too.
     /// It runs for each span on the thread that exports, so it should be quick; it may borrow from the
-    /// span. If it panics, the span keeps the names of the mapping.
+    /// span. It may run twice for a span, where a trace has to be cut. If it panics, the span keeps the
+    /// names of the mapping.
     ///
     /// # Examples
     ///
@@ -160,7 +163,8 @@ impl DatadogExporterBuilder {
     ///
     /// # Errors
     ///
-    /// Fails if a setting in code cannot be used, or if the operating system gives no thread.
+    /// Fails if a setting in code cannot be used, or if the thread, its runtime or the HTTP client
+    /// cannot be started.
     pub fn build(self) -> Result<DatadogExporter, BuildError> {
         let settings = Settings::of_process(self)?;
         for warning in &settings.warnings {

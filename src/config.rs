@@ -28,7 +28,7 @@ const MAX_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Memory that waiting spans may take: a minute without an Agent at 5,000 spans/s, with room to spare.
 const DEFAULT_BUFFER_BYTES: usize = 64 * MIB;
-/// The smallest buffer: below this not even one request of the default size could wait.
+/// The smallest buffer: below this hardly a batch could wait.
 const MIN_BUFFER_BYTES: usize = MIB;
 /// Size of a request's body: large enough to amount to few requests, far below the Agent's limit.
 const DEFAULT_PAYLOAD_BYTES: usize = 4 * MIB;
@@ -187,7 +187,7 @@ impl<F: Fn(&str) -> Option<String>> Variables<F> {
         );
         let value = (self.variable)(name)?;
         if value.contains(char::REPLACEMENT_CHARACTER) {
-            self.warn(name, &value, "UTF-8");
+            self.warn(name, &without_credentials(&value), "UTF-8");
             return None;
         }
         Some(value.trim().to_owned()).filter(|value| !value.is_empty())

@@ -18,12 +18,14 @@ use crate::encoding::{Encoding, Json, MessagePack, Payload, Payloads, Prepared, 
 use crate::mapping::{self, Options, Place, ResourceFacts, Scratch};
 use crate::traces::{self, Grouping};
 
-/// How long a flush by the processor may take.
+/// How long a flush through the SDK's interface may take.
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long dropping an exporter that was not shut down may take.
 const DROP_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Sends finished spans to the Datadog Agent. Goes into any tracer provider.
+///
+/// Dropping it without a shutdown drains what waits for up to 2 s, and blocks the thread meanwhile.
 ///
 /// # Examples
 ///
@@ -91,7 +93,8 @@ impl DatadogExporter {
         })
     }
 
-    /// Returns a handle that flushes this exporter and tells its counters, wherever the exporter goes.
+    /// Returns a handle that flushes this exporter and tells its counters, wherever the exporter goes. If
+    /// the exporter is switched off, there is nothing to flush and all counters are zero.
     pub fn handle(&self) -> ExporterHandle {
         self.delivery.as_ref().map_or_else(ExporterHandle::of_nothing, Delivery::handle)
     }
@@ -127,8 +130,11 @@ impl DatadogExporter {
                 scratch.has_priority
             });
         }
-        self.notices.of_batch(batch, std::mem::take(&mut scratch.hook_panicked));
-        payloads.finish()
+        let hook_panicked = std::mem::take(&mut scratch.hook_panicked);
+        let payloads = payloads.finish();
+        drop(encoder);
+        self.notices.of_batch(batch, hook_panicked);
+        payloads
     }
 }
 

@@ -31,7 +31,8 @@
 //!
 //! # When the Agent is away
 //!
-//! `export` never waits for a slow Agent. What the Agent does not take waits in a buffer bounded in
+//! `export` waits for an answer 100 ms at most, and only if nothing else is outstanding: behind a slow
+//! or dead Agent it does not wait. What the Agent does not take waits in a buffer bounded in
 //! real memory, compressed, and is sent in order when it is back; each answer has a row in the table of
 //! `delivery/retry.rs` that says whether its payload is delivered, kept, halved or given up.
 //! [`DatadogExporter::handle`] gives an [`ExporterHandle`]: `flush` waits until all is delivered, `stats`
@@ -43,7 +44,7 @@
 //! |---|---|
 //! | `internal-logs` (default) | warnings and debug lines through `tracing` |
 //! | `testing` | [`testing::TestAgent`](https://docs.rs/opentelemetry-datadog-agent/latest/opentelemetry_datadog_agent/testing/struct.TestAgent.html), an embedded Agent |
-//! | `metrics` | the counters as `otel.sdk.exporter.span.exported` and `.inflight` on the global meter |
+//! | `metrics` | the counters as `otel.sdk.exporter.span.exported` and `.inflight` on the global meter; set its provider before `build` |
 //! | `rustls` | an `https` Agent URL, for an Agent behind a proxy |
 //!
 //! # The path of a span

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use reqwest::Url;
 
 /// Where the Agent is.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub(crate) enum AgentAddress {
     /// An HTTP server. The path is a prefix and ends with a slash.
     Http(Url),
@@ -70,6 +70,13 @@ impl AgentAddress {
         let prefix = format!("{}/", url.path().trim_end_matches('/'));
         url.set_path(&prefix);
         Some(Self::Http(url))
+    }
+}
+
+/// As [`fmt::Display`], so that nothing shows credentials.
+impl fmt::Debug for AgentAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 

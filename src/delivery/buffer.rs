@@ -1,8 +1,9 @@
 //! The outage buffer: payloads in the order they came, bounded in bytes of real memory.
 //!
 //! What waits is joined and compressed, oldest first, as soon as more waits than one request can
-//! carry: spans shrink about tenfold, so a minute without an Agent fits. When the bound is reached
-//! the oldest goes first. The buffer is plain data: no thread, no clock, no socket.
+//! carry: spans shrink about tenfold, so a minute without an Agent fits. The worker does it, outside
+//! the lock; only a buffer that would overflow otherwise does it at once. When the bound is reached the
+//! oldest goes first. The buffer is plain data: no thread, no clock, no socket.
 
 use std::collections::VecDeque;
 
@@ -15,6 +16,12 @@ const PACK_BYTES: usize = 256 * 1024;
 
 /// The fastest level: 10:1 on spans at 600 MB/s, where the next one gives 10.3:1 at 300 MB/s.
 const PACK_LEVEL: u8 = 1;
+
+/// How many payloads of other origins are looked past for one to join.
+const MAX_SKIPPED: usize = 64;
+
+/// The memory of a delivered payload is kept for the next one if it is at most this part of the bound.
+const SPARE_SHARE: usize = 8;
 
 /// Deliveries after which a limit that a 413 taught is doubted: one refusal in so many costs little, and
 /// a limit that was lifted is found out.
@@ -39,6 +46,10 @@ struct Packed {
 }
 
 impl Waiting {
+    fn facts(&self) -> HeldFacts {
+        HeldFacts { spans: self.spans(), memory: self.memory(), ticket: self.ticket }
+    }
+
     fn new(payload: Payload, ticket: u64) -> Self {
         Self { payload, packed: None, ticket, doubts: 0 }
     }
@@ -67,8 +78,10 @@ impl Waiting {
         self.ticket = self.ticket.min(other.ticket);
     }
 
-    fn pack(&mut self) {
+    /// Compresses the document. It stays as it is if it is compressed already.
+    pub(super) fn pack(&mut self) {
         if self.packed.is_none() {
+            self.payload.shrink_marks();
             let raw = self.payload.take_bytes();
             let bytes = miniz_oxide::deflate::compress_to_vec(&raw, PACK_LEVEL).into();
             self.packed = Some(Packed { bytes, raw_len: raw.len() });
@@ -108,9 +121,10 @@ impl Flight {
     }
 }
 
-/// What the accounting remembers of the payload on its way.
+/// What the accounting remembers of a payload that the worker holds.
 #[derive(Clone, Copy, Debug)]
-struct FlightFacts {
+struct HeldFacts {
+    spans: u64,
     memory: usize,
     ticket: u64,
 }
@@ -119,7 +133,10 @@ struct FlightFacts {
 #[derive(Debug)]
 pub(super) struct Buffer {
     queue: VecDeque<Waiting>,
-    flight: Option<FlightFacts>,
+    /// The payload on its way.
+    flight: Option<HeldFacts>,
+    /// The payload that is being compressed.
+    packing: Option<HeldFacts>,
     /// Memory of the queue, in bytes.
     memory: usize,
     /// Bytes of documents in the queue that are not compressed.
@@ -149,6 +166,7 @@ impl Buffer {
         Self {
             queue: VecDeque::new(),
             flight: None,
+            packing: None,
             memory: 0,
             raw: 0,
             limit,
@@ -175,6 +193,11 @@ impl Buffer {
         ExporterStats { bytes_buffered, ..self.stats.clone() }
     }
 
+    /// Spans that were taken in and given up.
+    pub(super) fn given_up(&self) -> u64 {
+        self.stats.spans_dropped.total() - self.stats.spans_dropped.invalid
+    }
+
     /// The counters that only the worker knows how to set.
     pub(super) fn stats_mut(&mut self) -> &mut ExporterStats {
         &mut self.stats
@@ -196,7 +219,7 @@ impl Buffer {
             self.stats.spans_buffered += waiting.spans();
             self.add_back(waiting);
         }
-        self.pack_excess();
+        while self.total_memory() > self.limit && self.pack_oldest() {}
         self.make_room();
         ticket
     }
@@ -208,9 +231,10 @@ impl Buffer {
 
     /// Whether everything up to a ticket is delivered or dropped.
     pub(super) fn is_settled(&self, ticket: u64) -> bool {
+        let is_later = |held: Option<HeldFacts>| held.is_none_or(|held| held.ticket > ticket);
         // The queue is in order of tickets.
-        let flying = self.flight.is_none_or(|flight| flight.ticket > ticket);
-        flying && self.queue.front().is_none_or(|waiting| waiting.ticket > ticket)
+        let queued = self.queue.front().is_none_or(|waiting| waiting.ticket > ticket);
+        queued && is_later(self.flight) && is_later(self.packing)
     }
 
     /// Takes the oldest payload, joined with the next ones as far as they fit into one request, and
@@ -218,17 +242,47 @@ impl Buffer {
     pub(super) fn take(&mut self) -> Option<Flight> {
         let mut first = self.remove_front()?;
         first.unpack();
-        while let Some(next) = self.queue.front() {
+        let mut at = 0;
+        while let Some(next) = self.queue.get(at).filter(|_| !self.is_failing && at < MAX_SKIPPED) {
             let raw = first.raw_len() + next.raw_len();
-            let fits = raw <= self.request_limit && raw + self.memory <= self.limit;
-            if self.is_failing || !fits || !first.can_join(next) {
+            if !first.can_join(next) {
+                // Of another origin: it keeps its place, and order matters within an origin only.
+                at += 1;
+            } else if raw <= self.request_limit && raw + self.memory <= self.limit {
+                let next = self.remove(at).expect("it was just seen");
+                first.join(next);
+            } else {
                 break;
             }
-            let next = self.remove_front().expect("there is a front");
-            first.join(next);
         }
-        self.flight = Some(FlightFacts { memory: first.memory(), ticket: first.ticket });
+        // Joining leaves room behind; a small buffer cannot afford it.
+        if first.memory() + self.memory > self.limit {
+            first.payload.shrink(0);
+        }
+        self.flight = Some(first.facts());
         Some(Flight { waiting: first })
+    }
+
+    /// Takes out the oldest payloads that should be compressed, joined; [`Self::put_packed`] takes them
+    /// back. Nothing if what waits is not worth it.
+    pub(super) fn take_excess(&mut self) -> Option<Waiting> {
+        if self.raw <= self.raw_limit {
+            return None;
+        }
+        let at = self.first_raw()?;
+        let waiting = self.take_joined(at);
+        self.packing = Some(waiting.facts());
+        Some(waiting)
+    }
+
+    /// Puts back, in its place, what is compressed now, unless it had to make room meanwhile.
+    pub(super) fn put_packed(&mut self, waiting: Waiting) {
+        if self.packing.take().is_none() {
+            return;
+        }
+        let at = self.first_raw().unwrap_or(self.queue.len());
+        self.memory += waiting.memory();
+        self.queue.insert(at, waiting);
     }
 
     /// Returns the memory of a payload that is delivered, if there is any.
@@ -252,7 +306,8 @@ impl Buffer {
         self.usual = bytes.max(self.usual - self.usual / 8);
         let mut payload = flight.waiting.payload;
         payload.shrink(self.usual);
-        self.spare = Some(payload);
+        // What the next batch is written into counts as soon as it waits.
+        self.spare = Some(payload).filter(|payload| payload.memory() <= self.limit / SPARE_SHARE);
     }
 
     /// It goes back to where it was: the front.
@@ -261,10 +316,8 @@ impl Buffer {
         self.is_failing = true;
         self.stats.retries += 1;
         self.add_front(flight.waiting);
-        if self.total_memory() > self.limit {
-            // It was decompressed for the try, and must not be lost by it.
-            self.pack_at(0);
-        }
+        // It was decompressed for the try, and must not be lost by it.
+        while self.total_memory() > self.limit && self.pack_oldest() {}
         self.make_room();
     }
 
@@ -285,6 +338,8 @@ impl Buffer {
         for half in [second, first] {
             self.add_front(Waiting { payload: half, packed: None, ticket, doubts });
         }
+        while self.total_memory() > self.limit && self.pack_oldest() {}
+        self.make_room();
         true
     }
 
@@ -302,7 +357,8 @@ impl Buffer {
             (self.queue.len() + usize::from(self.flight.is_some())) as u64;
         *self.stats.spans_dropped.of(Reason::Shutdown) += spans;
         self.queue.clear();
-        (self.flight, self.memory, self.raw) = (None, 0, 0);
+        self.spare = None;
+        (self.flight, self.packing, self.memory, self.raw) = (None, None, 0, 0);
         spans
     }
 
@@ -317,47 +373,52 @@ impl Buffer {
     }
 
     fn total_memory(&self) -> usize {
-        self.memory + self.flight.map_or(0, |flight| flight.memory)
+        let held = |held: Option<HeldFacts>| held.map_or(0, |held| held.memory);
+        self.memory + held(self.flight) + held(self.packing)
     }
 
     /// Drops the oldest while the memory is above the limit.
     fn make_room(&mut self) {
         while self.total_memory() > self.limit {
-            let Some(oldest) = self.remove_front() else { break };
-            self.stats.spans_buffered -= oldest.spans();
-            self.count_dropped(oldest.spans(), Reason::BufferFull);
+            let front = self.queue.front().map(|waiting| waiting.ticket);
+            let is_oldest = |held: &HeldFacts| front.is_none_or(|front| held.ticket < front);
+            let packing = self.packing.take_if(|held| is_oldest(held));
+            let oldest = packing.or_else(|| Some(self.remove_front()?.facts()));
+            let Some(oldest) = oldest else { break };
+            self.stats.spans_buffered -= oldest.spans;
+            self.count_dropped(oldest.spans, Reason::BufferFull);
         }
     }
 
-    /// Compresses, oldest first, what is more than the next request may carry.
-    fn pack_excess(&mut self) {
-        while self.raw > self.raw_limit {
-            let Some(first) = self.queue.iter().position(|waiting| waiting.packed.is_none()) else {
-                return;
-            };
-            self.pack_at(first);
-        }
+    /// Compresses the oldest payloads that are not compressed yet; false if there are none.
+    fn pack_oldest(&mut self) -> bool {
+        let Some(at) = self.first_raw() else { return false };
+        let mut waiting = self.take_joined(at);
+        waiting.pack();
+        self.memory += waiting.memory();
+        self.queue.insert(at, waiting);
+        true
     }
 
-    /// Compresses the payload at `at`, joined with the ones behind it until there is enough.
-    fn pack_at(&mut self, at: usize) {
+    /// Takes out the payload at `at`, joined with those behind it until there is enough to compress.
+    fn take_joined(&mut self, at: usize) -> Waiting {
         let mut waiting = self.remove(at).expect("the caller saw it");
-        while waiting.raw_len() < PACK_BYTES {
-            match self.queue.get(at) {
-                Some(next)
-                    if next.packed.is_none()
-                        && waiting.can_join(next)
-                        && waiting.raw_len() + next.raw_len() <= self.request_limit =>
-                {
-                    let next = self.remove(at).expect("it was just seen");
-                    waiting.join(next);
+        let mut next = at;
+        while waiting.raw_len() < PACK_BYTES && next < at + MAX_SKIPPED {
+            match self.queue.get(next) {
+                Some(other) if other.packed.is_some() || !waiting.can_join(other) => next += 1,
+                Some(other) if waiting.raw_len() + other.raw_len() <= self.request_limit => {
+                    let other = self.remove(next).expect("it was just seen");
+                    waiting.join(other);
                 }
                 _ => break,
             }
         }
-        waiting.pack();
-        self.memory += waiting.memory();
-        self.queue.insert(at, waiting);
+        waiting
+    }
+
+    fn first_raw(&self) -> Option<usize> {
+        self.queue.iter().position(|waiting| waiting.packed.is_none())
     }
 
     fn add_back(&mut self, waiting: Waiting) {

@@ -20,6 +20,9 @@ const IDLE_TIMEOUT: Duration = Duration::from_secs(4);
 /// known as such: nothing was sent then.
 const CONNECT_SHARE: f64 = 0.8;
 
+/// How long the rest of an answer may take once its status is known.
+const BODY_TIMEOUT: Duration = Duration::from_millis(250);
+
 /// Most of an answer that is read, in bytes. The Agent's own answers are far below.
 const MAX_ANSWER: usize = 256 * 1024;
 
@@ -66,14 +69,17 @@ impl Transport for HttpTransport {
         let mut response = message.send().await.map_err(failed)?;
         let status = response.status().as_u16();
         // Read to the end, so that the connection can be used again. The status decides: an answer that
-        // breaks off is an answer.
+        // breaks off or does not end is an answer.
         let mut body = BytesMut::new();
-        while let Ok(Some(part)) = response.chunk().await {
-            body.extend_from_slice(&part);
-            if body.len() > MAX_ANSWER {
-                break;
+        let read = async {
+            while let Ok(Some(part)) = response.chunk().await {
+                body.extend_from_slice(&part);
+                if body.len() > MAX_ANSWER {
+                    break;
+                }
             }
-        }
+        };
+        let _ = tokio::time::timeout(BODY_TIMEOUT, read).await;
         Ok(TransportResponse::new(status).with_body(Bytes::from(body)))
     }
 }

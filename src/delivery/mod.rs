@@ -105,7 +105,7 @@ impl Delivery {
     /// long; what is kept for a later try is no error.
     pub(crate) async fn export(&self, payloads: Vec<Payload>) -> OTelSdkResult {
         match self.shared.push(payloads, EXPORT_WAIT)? {
-            // A worker that ended has dropped the sender, and counted the spans.
+            // The worker always answers; the spans are counted anyway.
             Some(answer) => answer.await.unwrap_or(Err(OTelSdkError::AlreadyShutdown)),
             None => Ok(()),
         }
@@ -115,16 +115,16 @@ impl Delivery {
     pub(crate) fn shutdown(&self, timeout: Duration) -> OTelSdkResult {
         let deadline = deadline_in(timeout);
         let margin = SHUTDOWN_MARGIN.min(timeout / 2);
-        if !self.shared.close(deadline_in(timeout.saturating_sub(margin))) {
+        let Some(before) = self.shared.close(deadline_in(timeout.saturating_sub(margin))) else {
             return Err(OTelSdkError::AlreadyShutdown);
-        }
-        let Some(lost) = self.shared.wait_for_end(deadline) else {
+        };
+        let Some(after) = self.shared.wait_for_end(deadline) else {
             return Err(OTelSdkError::Timeout(timeout));
         };
         let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
         // Its last act was to say that it ends.
         let joined = thread.map_or(Ok(()), JoinHandle::join);
-        match (lost, joined) {
+        match (after - before, joined) {
             (0, Ok(())) => Ok(()),
             (0, Err(_)) => {
                 Err(OTelSdkError::InternalFailure("the exporter's thread panicked".to_owned()))

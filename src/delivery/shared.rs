@@ -90,6 +90,14 @@ impl Shared {
         }
         let was_idle = state.buffer.is_idle();
         let ticket = state.buffer.push(payloads);
+        if was_idle && state.buffer.is_settled(ticket) {
+            // It alone is more than the buffer holds: nothing of it waits.
+            return Err(OTelSdkError::InternalFailure(
+                "the batch is larger than the buffer".to_owned(),
+            ));
+        }
+        // Whoever waits for what had to make room is told.
+        self.announce(&mut state);
         let receiver = was_idle.then(|| {
             let (answer, receiver) = oneshot::channel();
             state.waiter =
@@ -100,24 +108,25 @@ impl Shared {
         Ok(receiver)
     }
 
-    /// Lets nothing more in; false if that was so already.
-    pub(super) fn close(&self, deadline: Instant) -> bool {
+    /// Lets nothing more in, and returns how many spans were given up so far; nothing if it was closed
+    /// already.
+    pub(super) fn close(&self, deadline: Instant) -> Option<u64> {
         let mut state = self.lock();
         if state.phase != Phase::Open {
-            return false;
+            return None;
         }
         state.phase = Phase::Closing(deadline);
         state.is_urgent = true;
         self.poke(&mut state);
-        true
+        Some(state.buffer.given_up())
     }
 
-    /// Waits until the worker has ended, and returns how many spans it gave up.
+    /// Waits until the worker has ended, and returns how many spans were given up in all.
     pub(super) fn wait_for_end(&self, deadline: Instant) -> Option<u64> {
         let mut state = self.lock();
         loop {
-            if let Phase::Ended(lost) = state.phase {
-                return Some(lost);
+            if matches!(state.phase, Phase::Ended(_)) {
+                return Some(state.buffer.given_up());
             }
             state = self.wait(state, deadline)?;
         }
@@ -128,7 +137,10 @@ impl Shared {
         let deadline = deadline_in(timeout);
         let mut state = self.lock();
         let Some(ticket) = state.buffer.last_ticket() else { return Ok(()) };
-        let dropped = |state: &State| state.buffer.stats().spans_dropped.total();
+        if matches!(state.phase, Phase::Ended(lost) if lost > 0) {
+            return Err(OTelSdkError::AlreadyShutdown);
+        }
+        let dropped = |state: &State| state.buffer.given_up();
         let before = dropped(&state);
         if !state.buffer.is_settled(ticket) {
             state.is_urgent = true;
@@ -153,7 +165,7 @@ impl Shared {
     }
 
     /// The worker has read its poke.
-    pub(super) fn is_read(&self) {
+    pub(super) fn poke_was_read(&self) {
         self.lock().is_poked = false;
     }
 
@@ -169,6 +181,9 @@ impl Shared {
     pub(super) fn end(&self) {
         let mut state = self.lock();
         let lost = state.buffer.drop_all();
+        if let Some(waiter) = state.waiter.as_mut().filter(|_| lost > 0) {
+            waiter.result = Err(OTelSdkError::AlreadyShutdown);
+        }
         state.phase = Phase::Ended(lost);
         self.announce(&mut state);
     }

@@ -6,7 +6,7 @@
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ExporterStats {
-    /// Spans that the processor handed over.
+    /// Spans that the processor handed over before the shutdown.
     pub spans_received: u64,
     /// Spans that the Agent took.
     pub spans_exported: u64,
@@ -20,7 +20,7 @@ pub struct ExporterStats {
     pub bytes_sent: u64,
     /// Payloads given up, by whatever reason.
     pub payloads_dropped: u64,
-    /// Requests that were repeated, whole or in halves.
+    /// Payloads that were put back to be sent again, whole or in halves.
     pub retries: u64,
     /// Memory that waiting payloads take, in bytes.
     pub bytes_buffered: u64,

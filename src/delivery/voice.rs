@@ -1,6 +1,7 @@
 //! What is said aloud: one line when the Agent is lost, one when it is back, repeats damped.
 //!
-//! Nothing is said per batch. No line holds a tag value or credentials.
+//! Nothing is said per batch. No line holds a tag value or credentials of ours; the start of the Agent's
+//! answer is quoted.
 
 use std::time::{Duration, Instant};
 
@@ -13,12 +14,28 @@ const FIRST_PAUSE: Duration = Duration::from_secs(60);
 /// The longest time between two equal complaints.
 const MAX_PAUSE: Duration = Duration::from_secs(60 * 60);
 
+/// What a request that ended tells.
+#[derive(Debug)]
+pub(super) enum News {
+    /// Nothing that anybody has to know.
+    Nothing,
+    /// The Agent took something.
+    Delivered,
+    /// The Agent does not take what it may take later, for this cause.
+    Lost(String),
+    /// Spans were given up, for this cause.
+    Refused(String),
+}
+
 /// Speaks for one exporter.
 #[derive(Debug)]
 pub(super) struct Voice {
     agent: String,
     lost: Damped,
     refused: Damped,
+    full: Damped,
+    /// Spans that a full buffer had cost when that was last said.
+    overflowed: u64,
     /// The counters when the Agent was lost, if that was said.
     at_loss: Option<ExporterStats>,
 }
@@ -50,11 +67,29 @@ impl Damped {
 
 impl Voice {
     pub(super) fn new(agent: String) -> Self {
-        Self { agent, lost: Damped::default(), refused: Damped::default(), at_loss: None }
+        Self {
+            agent,
+            lost: Damped::default(),
+            refused: Damped::default(),
+            full: Damped::default(),
+            overflowed: 0,
+            at_loss: None,
+        }
+    }
+
+    /// Says what is worth saying about a request that ended.
+    pub(super) fn speak(&mut self, now: Instant, news: &News, stats: &ExporterStats) {
+        match news {
+            News::Nothing => {}
+            News::Delivered => self.delivered(now, stats),
+            News::Lost(cause) => self.lost(now, cause, stats),
+            News::Refused(cause) => self.refused(now, cause, stats),
+        }
+        self.overflow(now, stats);
     }
 
     /// The Agent does not take what it may take later.
-    pub(super) fn lost(&mut self, now: Instant, cause: &str, stats: ExporterStats) {
+    fn lost(&mut self, now: Instant, cause: &str, stats: &ExporterStats) {
         if self.lost.may_speak(now) {
             otel_warn!(
                 name: "DatadogExporter.AgentLost",
@@ -65,12 +100,12 @@ impl Voice {
                 spans_dropped = stats.spans_dropped.total(),
                 message = "the Agent takes no spans; they wait, and are sent when it is back"
             );
-            self.at_loss.get_or_insert(stats);
+            self.at_loss.get_or_insert_with(|| stats.clone());
         }
     }
 
     /// The Agent took something.
-    pub(super) fn delivered(&mut self, now: Instant, stats: &ExporterStats) {
+    fn delivered(&mut self, now: Instant, stats: &ExporterStats) {
         self.lost.calm_down(now);
         let Some(then) = self.at_loss.take() else { return };
         otel_info!(
@@ -83,7 +118,7 @@ impl Voice {
     }
 
     /// The Agent refuses something for good.
-    pub(super) fn refused(&mut self, now: Instant, cause: &str, stats: &ExporterStats) {
+    fn refused(&mut self, now: Instant, cause: &str, stats: &ExporterStats) {
         if self.refused.may_speak(now) {
             otel_warn!(
                 name: "DatadogExporter.SpansRefused",
@@ -91,6 +126,21 @@ impl Voice {
                 cause = cause,
                 spans_dropped = stats.spans_dropped.total(),
                 message = "spans are given up; the counters of the exporter say how many"
+            );
+        }
+    }
+
+    /// The buffer is too small for what comes, whether the Agent is away or only slow.
+    fn overflow(&mut self, now: Instant, stats: &ExporterStats) {
+        let dropped = stats.spans_dropped.buffer_full;
+        if dropped > self.overflowed && self.full.may_speak(now) {
+            self.overflowed = dropped;
+            otel_warn!(
+                name: "DatadogExporter.BufferFull",
+                agent = self.agent.as_str(),
+                spans_dropped = dropped,
+                bytes_buffered = stats.bytes_buffered,
+                message = "the oldest spans are given up: more waits than the buffer holds"
             );
         }
     }

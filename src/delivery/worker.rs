@@ -16,13 +16,13 @@ use tokio::runtime::Runtime;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::time::{timeout, timeout_at};
 
-use super::buffer::Flight;
+use super::buffer::{Flight, Waiting};
 use super::http::HttpTransport;
 use super::retry::{Backoff, MAX_DOUBTFUL_RETRIES, Verdict, judge};
 use super::shared::{Phase, Shared, State};
 use super::stats::Reason;
 use super::transport::{Transport, TransportError, TransportRequest, TransportResponse};
-use super::voice::Voice;
+use super::voice::{News, Voice};
 use super::{DeliverySettings, identity};
 use crate::BuildError;
 
@@ -47,7 +47,7 @@ pub(super) enum Event {
 /// What came of a request.
 type Answer = Result<TransportResponse, TransportError>;
 
-/// Runs the worker until the exporter is closed or gone. `started` is told once whether it can start.
+/// Runs the worker until the exporter is closed. `started` is told once whether it can start.
 pub(super) fn run(
     settings: DeliverySettings,
     shared: &Arc<Shared>,
@@ -69,7 +69,7 @@ pub(super) fn run(
     }
 }
 
-/// Says that the worker ended, also if a transport of the user's panicked.
+/// Says that the worker ended, whatever the reason.
 struct EndOnDrop<'a>(&'a Arc<Shared>);
 
 impl Drop for EndOnDrop<'_> {
@@ -90,7 +90,7 @@ struct Worker<'a> {
     next_try: Instant,
     /// Whether the Agent ever answered.
     was_reached: bool,
-    /// Whether a try was made since the exporter began to close.
+    /// Whether a try has ended since the exporter began to close.
     tried_to_close: bool,
     voice: Voice,
 }
@@ -198,7 +198,7 @@ impl<'a> Worker<'a> {
         while !self.is_over(Instant::now()) {
             let until = self.release_in_time(Instant::now());
             if let Some(Event::Answered(answer)) = self.next_event(until).await {
-                // The last copy of the body is ours again, so this moves no bytes.
+                // Mostly the last copy of the body is ours again, and this moves no bytes.
                 flight.payload().put_bytes(body.into());
                 return self.land(flight, &answer);
             }
@@ -233,69 +233,87 @@ impl<'a> Worker<'a> {
     }
 
     /// Deals with what came of a request.
-    fn land(&mut self, mut flight: Flight, answer: &Answer) {
+    fn land(&mut self, flight: Flight, answer: &Answer) {
         let now = Instant::now();
-        let verdict = judge(answer);
-        let cause = describe(answer);
         self.was_reached |= answer.is_ok();
-
         let mut state = self.shared.lock();
+        let news = self.settle(&mut state, flight, answer, now);
+        self.shared.announce(&mut state);
+        let counters = state.buffer.stats();
+        drop(state);
+        // Outside the lock: whoever listens may ask for the counters.
+        self.voice.speak(now, &news, &counters);
+    }
+
+    /// Does what the table says, and returns what there is to say.
+    fn settle(
+        &mut self,
+        state: &mut State,
+        mut flight: Flight,
+        answer: &Answer,
+        now: Instant,
+    ) -> News {
+        let verdict = judge(answer);
         self.tried_to_close |= matches!(state.phase, Phase::Closing(_));
         let counters = state.buffer.stats_mut();
         counters.is_reachable = Some(answer.is_ok());
-        if verdict != Verdict::Delivered {
-            counters.last_error = Some(cause.clone());
+        if verdict == Verdict::Delivered {
+            state.buffer.delivered(flight);
+            self.backoff.reset();
+            self.next_try = now;
+            return News::Delivered;
         }
-        match verdict {
-            Verdict::Delivered => {
-                state.buffer.delivered(flight);
-                self.backoff.reset();
-                self.next_try = now;
-                self.voice.delivered(now, &state.buffer.stats());
-            }
-            Verdict::Keep => self.keep(&mut state, flight, verdict, &cause),
-            Verdict::Doubtful if flight.doubt() <= MAX_DOUBTFUL_RETRIES => {
-                self.keep(&mut state, flight, verdict, &cause);
-            }
-            Verdict::Doubtful => {
-                state.buffer.drop_flight(&flight, Reason::Unacknowledged);
-                self.gave_up(&mut state, &cause);
-            }
+        let cause = describe(answer);
+        counters.last_error = Some(cause.clone());
+        let is_given_up = match verdict {
+            Verdict::Keep => false,
+            Verdict::Doubtful => flight.doubt() > MAX_DOUBTFUL_RETRIES,
             Verdict::Halve => {
-                if !state.buffer.halve(flight) {
-                    self.gave_up(&mut state, &cause);
-                }
+                return if state.buffer.halve(flight) {
+                    News::Nothing
+                } else {
+                    gave_up(state, cause)
+                };
             }
-            Verdict::Refused => {
-                state.buffer.drop_flight(&flight, Reason::Rejected);
-                self.gave_up(&mut state, &cause);
-            }
+            Verdict::Refused | Verdict::Delivered => true,
+        };
+        if is_given_up {
+            let reason = if verdict == Verdict::Doubtful {
+                Reason::Unacknowledged
+            } else {
+                Reason::Rejected
+            };
+            state.buffer.drop_flight(&flight, reason);
+            return gave_up(state, cause);
         }
-        self.shared.announce(&mut state);
-    }
-
-    /// Puts the payload back and waits before the next try. The export that waits for it need not.
-    fn keep(&mut self, state: &mut State, flight: Flight, verdict: Verdict, cause: &str) {
-        let now = Instant::now();
         let delay = self.backoff.after_failure(verdict, self.random.hash_one(now));
         self.next_try = now + delay;
         state.buffer.keep(flight);
-        if !delay.is_zero() {
-            state.release_waiter();
-            self.voice.lost(now, cause, state.buffer.stats());
+        if delay.is_zero() {
+            // The try that counts is the one that follows at once.
+            self.tried_to_close = false;
+            return News::Nothing;
+        }
+        // The export that waits for it need not.
+        state.release_waiter();
+        News::Lost(cause)
+    }
+
+    /// Compresses what waits for longer, without holding anybody up.
+    fn pack(&self) {
+        while let Some(mut waiting) = self.take_excess() {
+            waiting.pack();
+            self.shared.lock().buffer.put_packed(waiting);
         }
     }
 
-    fn gave_up(&mut self, state: &mut State, cause: &str) {
-        if let Some(waiter) = &mut state.waiter {
-            waiter.result = Err(OTelSdkError::InternalFailure(format!("spans given up: {cause}")));
-        }
-        self.voice.refused(Instant::now(), cause, &state.buffer.stats());
+    fn take_excess(&self) -> Option<Waiting> {
+        self.shared.lock().buffer.take_excess()
     }
 
     /// Waits for a change, until then at the latest.
     async fn wait(&mut self, until: Option<Instant>) {
-        // An answer that comes now is of a request that was given up.
+        // Nothing is on its way, so it is a poke or the time: the caller looks at the state anew.
         let _ = self.next_event(until).await;
     }
 
@@ -305,10 +323,19 @@ impl<'a> Worker<'a> {
             None => self.events.recv().await,
         };
         if matches!(event, Some(Event::Poked)) {
-            self.shared.is_read();
+            self.shared.poke_was_read();
+            self.pack();
         }
         event
     }
+}
+
+/// Tells the export that waits, if one does.
+fn gave_up(state: &mut State, cause: String) -> News {
+    if let Some(waiter) = &mut state.waiter {
+        waiter.result = Err(OTelSdkError::InternalFailure(format!("spans given up: {cause}")));
+    }
+    News::Refused(cause)
 }
 
 /// Sends a request within the time-out. Whether it was sent is unknown once the time is over.

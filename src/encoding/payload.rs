@@ -120,9 +120,14 @@ impl Payload {
     pub(crate) fn shrink(&mut self, usual: usize) {
         if self.bytes.capacity() > IDLE_FACTOR * usual {
             self.bytes.shrink_to(usual);
-            self.spans.shrink_to(self.spans.len());
-            self.chunks.shrink_to(self.chunks.len());
+            self.shrink_marks();
         }
+    }
+
+    /// Gives memory back that the marks do not need.
+    pub(crate) fn shrink_marks(&mut self) {
+        self.spans.shrink_to_fit();
+        self.chunks.shrink_to_fit();
     }
 
     /// An empty one of the same form and origin.

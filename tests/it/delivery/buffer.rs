@@ -5,11 +5,12 @@ use std::thread;
 use std::time::Duration;
 
 use opentelemetry_datadog_agent::ExporterHandle;
+use opentelemetry_datadog_agent::testing::Reply;
 
 use super::{
     arrivals, assert_adds_up, assert_no_violations, batch, builder, each, export, until, with_noise,
 };
-use crate::support::{SOON, agent};
+use crate::support::{SOON, agent, within};
 
 const MIB: u64 = 1024 * 1024;
 
@@ -144,4 +145,53 @@ fn a_batch_larger_than_the_buffer_does_not_hold_up_the_next() {
     let arrived = arrivals(&agent);
     assert_eq!(arrived.range(205..).count(), 5, "{arrived:?}");
     assert_adds_up(&handle.stats(), "back");
+}
+
+#[test]
+fn a_batch_larger_than_the_buffer_is_an_error_and_no_hang() {
+    let agent = agent();
+    let exporter = builder(&agent).with_buffer_bytes(1 << 20).build().unwrap();
+    let handle = exporter.handle();
+    let outcome =
+        within(SOON, move || (export(&exporter, with_noise(batch(1..201, 1), 20_000)), exporter));
+    let (sent, exporter) = outcome;
+    assert!(sent.unwrap_err().to_string().contains("larger than the buffer"));
+    assert_eq!(handle.stats().spans_dropped.buffer_full, 200);
+    export(&exporter, batch(201..211, 2)).unwrap();
+    assert_eq!(agent.spans().len(), 10);
+    assert_adds_up(&handle.stats(), "after");
+}
+
+#[test]
+fn a_small_buffer_keeps_no_memory_that_the_next_batch_would_be_charged_for() {
+    let agent = agent();
+    let exporter = builder(&agent).with_buffer_bytes(1 << 20).build().unwrap();
+    for n in 0..20 {
+        // Large and small in turn: what a large one leaves behind must not push out a small one.
+        let noise = if n % 2 == 0 { 40_000 } else { 10 };
+        export(&exporter, with_noise(batch(1 + n * 20..21 + n * 20, 2), noise)).unwrap();
+    }
+    exporter.handle().flush(SOON).unwrap();
+    assert_eq!(agent.spans().len(), 400);
+    assert_adds_up(&exporter.handle().stats(), "delivered");
+}
+
+#[test]
+fn payloads_of_two_origins_in_turn_are_joined_by_origin() {
+    let agent = agent();
+    agent.set_default_reply(Reply::Status(503));
+    let exporter = builder(&agent).build().unwrap();
+    for n in 0..20 {
+        let mut spans = batch(1 + n * 4..5 + n * 4, 4);
+        for span in spans.iter_mut().take(2) {
+            span.attributes.push(opentelemetry::KeyValue::new("version", "2"));
+        }
+        export(&exporter, spans).unwrap();
+    }
+    agent.set_default_reply(Reply::Accept);
+    let tried = agent.requests().len();
+    exporter.handle().flush(SOON).unwrap();
+    assert_eq!(agent.spans().len(), 80);
+    let requests = agent.requests().len() - tried;
+    assert!(requests <= 8, "{requests} requests for two origins");
 }

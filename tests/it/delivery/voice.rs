@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use opentelemetry::KeyValue;
-use opentelemetry_datadog_agent::DatadogExporter;
 use opentelemetry_datadog_agent::testing::{Reply, TestAgent};
+use opentelemetry_datadog_agent::{DatadogExporter, ExporterHandle};
 use opentelemetry_sdk::trace::SpanData;
 use tracing::field::{Field, Visit};
 use tracing::{Event, Level, Subscriber};
@@ -14,7 +14,7 @@ use tracing_subscriber::layer::{Context, Layer, SubscriberExt as _};
 use tracing_subscriber::registry::Registry;
 
 use super::{batch, export, in_child, until};
-use crate::support::{SOON, agent};
+use crate::support::{SOON, agent, within};
 
 const TARGET: &str = "opentelemetry-datadog-agent";
 
@@ -160,5 +160,35 @@ fn spans_that_are_refused_are_worth_one_line() {
         let said = lines.take();
         let parts = ["400", "no  such  [31mthing", "spans_dropped=5"];
         assert_said(&said, Level::WARN, "DatadogExporter.SpansRefused", &parts);
+    });
+}
+
+/// A listener that asks the exporter for its counters whenever a line comes.
+struct Curious(Arc<Mutex<Option<ExporterHandle>>>);
+
+impl<S: Subscriber> Layer<S> for Curious {
+    fn on_event(&self, _: &Event<'_>, _: Context<'_, S>) {
+        if let Some(handle) = &*self.0.lock().unwrap() {
+            let _ = handle.stats();
+        }
+    }
+}
+
+#[test]
+fn who_listens_may_ask_for_the_counters() {
+    in_child("delivery::voice::who_listens_may_ask_for_the_counters", &[], || {
+        let asked = Arc::new(Mutex::new(None));
+        let curious = Curious(Arc::clone(&asked));
+        tracing::subscriber::set_global_default(Registry::default().with(curious)).unwrap();
+        let agent = agent();
+        let exporter = exporter(&agent);
+        *asked.lock().unwrap() = Some(exporter.handle());
+        agent.reply_with([Reply::Status(503)]);
+        let handle = within(SOON, move || {
+            export(&exporter, secret_batch(1)).unwrap();
+            exporter.handle().flush(SOON).unwrap();
+            exporter.handle()
+        });
+        assert_eq!(handle.stats().spans_exported, 5);
     });
 }
