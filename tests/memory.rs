@@ -103,5 +103,6 @@ fn a_million_spans_without_an_agent_stay_within_the_bound() {
     assert_eq!(stats.spans_buffered + stats.spans_dropped.buffer_full, sent);
     // The bound is real, and what it holds is worth it.
     assert!(stats.spans_dropped.buffer_full > 0, "{stats:?}");
-    assert!(stats.spans_buffered > 50_000, "{stats:?}");
+    // A quarter of the default buffer holds a quarter of a minute at 5,000 spans/s.
+    assert!(stats.spans_buffered > 75_000, "{stats:?}");
 }
