@@ -99,41 +99,12 @@ impl Settings {
             None => variables.address(is_socket),
         };
         let timeout = match builder.timeout {
-            Some(timeout) if timeout.is_zero() || timeout > MAX_TIMEOUT => {
-                return Err(BuildError::setting(
-                    "with_timeout",
-                    format!("{timeout:?}"),
-                    TIMEOUT_FORM,
-                ));
-            }
-            Some(timeout) => timeout,
+            Some(timeout) => checked_timeout(timeout)?,
             None => variables.timeout(),
         };
-        let buffer_bytes = builder.buffer_bytes.unwrap_or(DEFAULT_BUFFER_BYTES);
-        if buffer_bytes < MIN_BUFFER_BYTES {
-            return Err(BuildError::setting(
-                "with_buffer_bytes",
-                buffer_bytes.to_string(),
-                "at least 1048576",
-            ));
-        }
-        let payload_bytes = builder.payload_bytes.unwrap_or(DEFAULT_PAYLOAD_BYTES);
-        if !PAYLOAD_BYTES.contains(&payload_bytes) {
-            return Err(BuildError::setting(
-                "with_payload_bytes",
-                payload_bytes.to_string(),
-                "16384 to 25165824",
-            ));
-        }
-        let mut tags: Vec<_> = builder.tags;
-        tags.reverse();
-        if let Some((_, value)) = tags.iter().find(|(key, _)| key.is_empty()) {
-            return Err(BuildError::setting(
-                "with_tag",
-                format!(":{value}"),
-                "a key that is not empty",
-            ));
-        }
+        let (buffer_bytes, payload_bytes) =
+            checked_sizes(builder.buffer_bytes, builder.payload_bytes)?;
+        let mut tags = checked_tags(builder.tags)?;
         let (unified, from_variable) = variables.tags();
         tags.extend(from_variable);
         let [tag_service, tag_env, tag_version] = unified;
@@ -284,6 +255,51 @@ impl<F: Fn(&str) -> Option<String>> Variables<F> {
         tags.reverse();
         (unified, tags)
     }
+}
+
+/// Returns a time-out given in code, if it is possible.
+fn checked_timeout(timeout: Duration) -> Result<Duration, BuildError> {
+    if timeout.is_zero() || timeout > MAX_TIMEOUT {
+        return Err(BuildError::setting("with_timeout", format!("{timeout:?}"), TIMEOUT_FORM));
+    }
+    Ok(timeout)
+}
+
+/// Returns the sizes of the buffer and of a request, if they are possible.
+fn checked_sizes(
+    buffer: Option<usize>,
+    payload: Option<usize>,
+) -> Result<(usize, usize), BuildError> {
+    let buffer = buffer.unwrap_or(DEFAULT_BUFFER_BYTES);
+    if buffer < MIN_BUFFER_BYTES {
+        return Err(BuildError::setting(
+            "with_buffer_bytes",
+            buffer.to_string(),
+            "at least 1048576",
+        ));
+    }
+    let payload = payload.unwrap_or(DEFAULT_PAYLOAD_BYTES);
+    if !PAYLOAD_BYTES.contains(&payload) {
+        return Err(BuildError::setting(
+            "with_payload_bytes",
+            payload.to_string(),
+            "16384 to 25165824",
+        ));
+    }
+    Ok((buffer, payload))
+}
+
+/// Returns the tags given in code, the one set last first.
+fn checked_tags(mut tags: Vec<(String, String)>) -> Result<Vec<(String, String)>, BuildError> {
+    if let Some((_, value)) = tags.iter().find(|(key, _)| key.is_empty()) {
+        return Err(BuildError::setting(
+            "with_tag",
+            format!(":{value}"),
+            "a key that is not empty",
+        ));
+    }
+    tags.reverse();
+    Ok(tags)
 }
 
 /// Returns a value given in code, unless it is empty.

@@ -29,10 +29,9 @@ use std::sync::Arc;
 use opentelemetry_sdk::trace::SpanData;
 
 use crate::encoding::{Fields, Head, Sink};
-use hash::KeySet;
 use naming::NameBuffers;
 use normalize::{MAX_NAME, MAX_RESOURCE, cut};
-use pass::{Pass, PassBuffers, ScopeTags};
+use pass::{Pass, PassBuffers};
 
 pub(crate) use ids::{equal_ids, is_root, sendable};
 pub use naming::SpanNames;
@@ -110,13 +109,9 @@ pub(crate) enum Place {
 }
 
 /// Buffers that all spans reuse.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Scratch<P> {
-    keys: KeySet,
-    scope_keys: KeySet,
-    nested_keys: KeySet,
-    scope: ScopeTags<P>,
-    text: String,
+    pass: PassBuffers<P>,
     names: NameBuffers,
     /// `env` of the span mapped last; empty without one.
     pub(crate) env: String,
@@ -130,24 +125,6 @@ pub(crate) struct Scratch<P> {
     pub(crate) hook_panicked: bool,
 }
 
-impl<P> Default for Scratch<P> {
-    fn default() -> Self {
-        Self {
-            keys: KeySet::default(),
-            scope_keys: KeySet::default(),
-            nested_keys: KeySet::default(),
-            scope: ScopeTags::default(),
-            text: String::new(),
-            names: NameBuffers::default(),
-            env: String::new(),
-            version: String::new(),
-            head: Head::default(),
-            has_priority: false,
-            hook_panicked: false,
-        }
-    }
-}
-
 /// Maps one span into `sink`.
 pub(crate) fn map<S: Sink>(
     span: &SpanData,
@@ -157,26 +134,8 @@ pub(crate) fn map<S: Sink>(
     scratch: &mut Scratch<S::Prepared>,
     sink: S,
 ) {
-    let Scratch {
-        keys,
-        scope_keys,
-        nested_keys,
-        scope,
-        text,
-        names,
-        env,
-        version,
-        head,
-        has_priority,
-        hook_panicked,
-    } = scratch;
-    let mut pass = Pass::new(
-        span,
-        facts,
-        options.types,
-        PassBuffers { keys, scope_keys, nested_keys, scope, text },
-        sink,
-    );
+    let Scratch { pass, names, env, version, head, has_priority, hook_panicked } = scratch;
+    let mut pass = Pass::new(span, facts, options.types, pass, sink);
     pass.scope_attributes();
     pass.span_attributes();
 

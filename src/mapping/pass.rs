@@ -45,27 +45,22 @@ pub(super) struct Pass<'p, 'a, S: Sink> {
     pub(super) sink: S,
 }
 
-/// What the pass borrows from one span to the next.
-pub(super) struct PassBuffers<'p, P> {
-    pub(super) keys: &'p mut KeySet,
-    pub(super) scope_keys: &'p mut KeySet,
-    pub(super) nested_keys: &'p mut KeySet,
-    pub(super) scope: &'p mut ScopeTags<P>,
-    pub(super) text: &'p mut String,
+/// What one span after the other uses.
+#[derive(Debug, Default)]
+pub(super) struct PassBuffers<P> {
+    keys: KeySet,
+    scope_keys: KeySet,
+    nested_keys: KeySet,
+    scope: ScopeTags<P>,
+    text: String,
 }
 
 /// The tags of the scope that was seen last: most spans in a row come from one.
-#[derive(Debug)]
-pub(super) struct ScopeTags<P> {
+#[derive(Debug, Default)]
+struct ScopeTags<P> {
     name: String,
     version: String,
     tags: Option<P>,
-}
-
-impl<P> Default for ScopeTags<P> {
-    fn default() -> Self {
-        Self { name: String::new(), version: String::new(), tags: None }
-    }
 }
 
 impl<'p, 'a, S: Sink> Pass<'p, 'a, S> {
@@ -73,7 +68,7 @@ impl<'p, 'a, S: Sink> Pass<'p, 'a, S> {
         span: &'a SpanData,
         facts: &'a ResourceFacts<S::Prepared>,
         types: SpanTypes,
-        buffers: PassBuffers<'p, S::Prepared>,
+        buffers: &'p mut PassBuffers<S::Prepared>,
         sink: S,
     ) -> Self {
         let PassBuffers { keys, scope_keys, nested_keys, scope, text } = buffers;
