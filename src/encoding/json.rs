@@ -63,7 +63,8 @@ impl Wire for Json {
     #[inline]
     fn tag(out: &mut Vec<u8>, index: u32, key: &'static str, value: &str) {
         out.reserve(key.len() + value.len() + r#","":"""#.len());
-        out.extend_from_slice(if index > 0 { b",\"" } else { b"\"" });
+        Self::item(out, index);
+        out.push(b'"');
         out.extend_from_slice(key.as_bytes());
         out.extend_from_slice(b"\":\"");
         escaped(out, value);
