@@ -10,56 +10,19 @@ use opentelemetry_datadog_agent::testing::{Reply, TestAgent};
 use opentelemetry_sdk::error::OTelSdkError;
 use opentelemetry_sdk::trace::{SdkTracerProvider, SpanExporter as _};
 
-use crate::support::{SOON, agent, block_on, context, in_parallel, span, within};
+use crate::support::{
+    CALLERS, Caller, PROCESSORS, Processor, SOON, agent, block_on, context, in_parallel, span,
+    within,
+};
 
 /// Longer than anything here may take: the exporter's own limits end all of it much earlier.
 const HANG: Duration = Duration::from_secs(20);
-
-/// Who calls the exporter.
-#[derive(Clone, Copy, Debug)]
-enum Caller {
-    Plain,
-    CurrentThread,
-    MultiThread,
-}
-
-#[derive(Clone, Copy, Debug)]
-enum Processor {
-    Batch,
-    Simple,
-}
 
 /// How the provider ends.
 #[derive(Clone, Copy, Debug)]
 enum End {
     Shutdown,
     Drop,
-}
-
-const CALLERS: [Caller; 3] = [Caller::Plain, Caller::CurrentThread, Caller::MultiThread];
-const PROCESSORS: [Processor; 2] = [Processor::Batch, Processor::Simple];
-
-impl Caller {
-    /// Runs `work` as this caller would, inside a task if there is a runtime.
-    fn run<T: Send + 'static>(self, work: impl FnOnce() -> T + Send + 'static) -> T {
-        let mut builder = match self {
-            Self::Plain => return work(),
-            Self::CurrentThread => tokio::runtime::Builder::new_current_thread(),
-            Self::MultiThread => tokio::runtime::Builder::new_multi_thread(),
-        };
-        let runtime = builder.enable_all().build().unwrap();
-        runtime.block_on(async { tokio::spawn(async { work() }).await.unwrap() })
-    }
-}
-
-impl Processor {
-    fn provider(self, exporter: DatadogExporter) -> SdkTracerProvider {
-        let builder = SdkTracerProvider::builder();
-        match self {
-            Self::Batch => builder.with_batch_exporter(exporter).build(),
-            Self::Simple => builder.with_simple_exporter(exporter).build(),
-        }
-    }
 }
 
 fn exporter(agent: &TestAgent) -> DatadogExporter {

@@ -7,9 +7,9 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use opentelemetry::trace::{SpanContext, SpanKind, Status, TraceFlags, TraceState};
 use opentelemetry::{InstrumentationScope, SpanId, TraceId};
-use opentelemetry_datadog_agent::Encoding;
 use opentelemetry_datadog_agent::testing::TestAgent;
-use opentelemetry_sdk::trace::{SpanData, SpanEvents, SpanLinks};
+use opentelemetry_datadog_agent::{DatadogExporter, Encoding};
+use opentelemetry_sdk::trace::{SdkTracerProvider, SpanData, SpanEvents, SpanLinks};
 
 /// Longest wait for something that should come at once.
 pub(crate) const SOON: Duration = Duration::from_secs(10);
@@ -56,6 +56,50 @@ pub(crate) fn in_parallel<T: Send>(threads: usize, cells: Vec<T>, work: impl Fn(
 /// Polls a future to its end on this thread, as the processors of the SDK do.
 pub(crate) fn block_on<T>(future: impl Future<Output = T>) -> T {
     futures_executor::block_on(future)
+}
+
+/// Who calls the exporter.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Caller {
+    Plain,
+    CurrentThread,
+    MultiThread,
+}
+
+/// What stands between the tracer and the exporter.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Processor {
+    Batch,
+    Simple,
+}
+
+/// Every caller.
+pub(crate) const CALLERS: [Caller; 3] = [Caller::Plain, Caller::CurrentThread, Caller::MultiThread];
+/// Every processor.
+pub(crate) const PROCESSORS: [Processor; 2] = [Processor::Batch, Processor::Simple];
+
+impl Caller {
+    /// Runs `work` as this caller would, inside a task if there is a runtime.
+    pub(crate) fn run<T: Send + 'static>(self, work: impl FnOnce() -> T + Send + 'static) -> T {
+        let mut builder = match self {
+            Self::Plain => return work(),
+            Self::CurrentThread => tokio::runtime::Builder::new_current_thread(),
+            Self::MultiThread => tokio::runtime::Builder::new_multi_thread(),
+        };
+        let runtime = builder.worker_threads(2).enable_all().build().unwrap();
+        runtime.block_on(async { tokio::spawn(async { work() }).await.unwrap() })
+    }
+}
+
+impl Processor {
+    /// A provider that exports through this processor.
+    pub(crate) fn provider(self, exporter: DatadogExporter) -> SdkTracerProvider {
+        let builder = SdkTracerProvider::builder();
+        match self {
+            Self::Batch => builder.with_batch_exporter(exporter).build(),
+            Self::Simple => builder.with_simple_exporter(exporter).build(),
+        }
+    }
 }
 
 /// A plain root span of some milliseconds.

@@ -5,7 +5,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use opentelemetry_datadog_agent::testing::{Reply, TestAgent};
-use opentelemetry_datadog_agent::{DatadogExporter, ExporterStats};
+use opentelemetry_datadog_agent::{DatadogExporter, ExporterHandle, ExporterStats};
 use opentelemetry_sdk::error::OTelSdkError;
 use opentelemetry_sdk::trace::SpanExporter as _;
 
@@ -71,14 +71,20 @@ fn assert_lost(stats: &ExporterStats, spans: u64) {
     assert_eq!(stats.bytes_buffered, 0);
 }
 
-#[test]
-fn an_agent_that_was_there_is_waited_for_until_the_time_is_over() {
+/// An Agent that took two spans and is gone, so that five more wait.
+fn lost_agent() -> (TestAgent, DatadogExporter, ExporterHandle) {
     let agent = agent();
     let exporter = builder(&agent).build().unwrap();
     let handle = exporter.handle();
     export(&exporter, batch(1..3, 1)).unwrap();
     agent.pause();
     export(&exporter, batch(3..8, 2)).unwrap();
+    (agent, exporter, handle)
+}
+
+#[test]
+fn an_agent_that_was_there_is_waited_for_until_the_time_is_over() {
+    let (_agent, exporter, handle) = lost_agent();
     let time = Duration::from_millis(900);
     let begin = Instant::now();
     let error = exporter.shutdown_with_timeout(time).unwrap_err().to_string();
@@ -92,12 +98,7 @@ fn an_agent_that_was_there_is_waited_for_until_the_time_is_over() {
 
 #[test]
 fn an_agent_that_comes_back_during_a_shutdown_gets_everything() {
-    let agent = agent();
-    let exporter = builder(&agent).build().unwrap();
-    let handle = exporter.handle();
-    export(&exporter, batch(1..3, 1)).unwrap();
-    agent.pause();
-    export(&exporter, batch(3..8, 2)).unwrap();
+    let (agent, exporter, handle) = lost_agent();
     let retries = handle.stats().retries;
     thread::scope(|scope| {
         scope.spawn(|| {
@@ -133,12 +134,7 @@ fn any_time_for_a_shutdown_will_do() {
 
 #[test]
 fn a_flush_that_waits_learns_of_the_shutdown() {
-    let agent = agent();
-    let exporter = builder(&agent).build().unwrap();
-    let handle = exporter.handle();
-    export(&exporter, batch(1..3, 1)).unwrap();
-    agent.pause();
-    export(&exporter, batch(3..8, 2)).unwrap();
+    let (_agent, exporter, handle) = lost_agent();
     thread::scope(|scope| {
         let flushing = scope.spawn(|| handle.flush(SOON * 2));
         let retries = handle.stats().retries;

@@ -4,12 +4,12 @@
 use std::time::{Duration, Instant};
 
 use opentelemetry::trace::{Tracer as _, TracerProvider as _};
+use opentelemetry_datadog_agent::ExporterHandle;
 use opentelemetry_datadog_agent::testing::{Reply, TestAgent};
-use opentelemetry_datadog_agent::{DatadogExporter, ExporterHandle};
 use opentelemetry_sdk::trace::SdkTracerProvider;
 
 use super::{EXPORT_BOUND, assert_adds_up, assert_no_violations, builder, in_child};
-use crate::support::{SOON, agent, in_parallel, within};
+use crate::support::{CALLERS, Caller, PROCESSORS, Processor, SOON, agent, in_parallel, within};
 
 /// Cells at a time: most of their time they wait.
 const THREADS: usize = 12;
@@ -23,19 +23,6 @@ const TIMEOUT: Duration = Duration::from_millis(1_500);
 
 /// Spans before the fault, under it, and after it.
 const SPANS: [usize; 3] = [2, 3, 3];
-
-#[derive(Clone, Copy, Debug)]
-enum Caller {
-    Plain,
-    CurrentThread,
-    MultiThread,
-}
-
-#[derive(Clone, Copy, Debug)]
-enum Processor {
-    Batch,
-    Simple,
-}
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Fault {
@@ -59,8 +46,6 @@ enum End {
     Drop,
 }
 
-const CALLERS: [Caller; 3] = [Caller::Plain, Caller::CurrentThread, Caller::MultiThread];
-const PROCESSORS: [Processor; 2] = [Processor::Batch, Processor::Simple];
 const ENDS: [End; 3] = [End::Flush, End::Shutdown, End::Drop];
 const FAULTS: [Fault; 11] = [
     Fault::HangsOnce,
@@ -88,29 +73,6 @@ fn cells(faults: &[Fault]) -> Vec<Cell> {
         }
     }
     cells
-}
-
-impl Caller {
-    /// Runs `work` as this caller would, inside a task if there is a runtime.
-    fn run<T: Send + 'static>(self, work: impl FnOnce() -> T + Send + 'static) -> T {
-        let mut builder = match self {
-            Self::Plain => return work(),
-            Self::CurrentThread => tokio::runtime::Builder::new_current_thread(),
-            Self::MultiThread => tokio::runtime::Builder::new_multi_thread(),
-        };
-        let runtime = builder.worker_threads(2).enable_all().build().unwrap();
-        runtime.block_on(async { tokio::spawn(async { work() }).await.unwrap() })
-    }
-}
-
-impl Processor {
-    fn provider(self, exporter: DatadogExporter) -> SdkTracerProvider {
-        let builder = SdkTracerProvider::builder();
-        match self {
-            Self::Batch => builder.with_batch_exporter(exporter).build(),
-            Self::Simple => builder.with_simple_exporter(exporter).build(),
-        }
-    }
 }
 
 impl Fault {
