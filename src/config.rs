@@ -45,21 +45,20 @@ const ADDRESS_FORM: &str = if cfg!(feature = "rustls") {
 /// What a time-out looks like, for messages.
 const TIMEOUT_FORM: &str = "more than 0 and at most 5 seconds";
 
-/// Every variable that is read, with what it sets. The README's table says the same.
-#[rustfmt::skip]
-pub(crate) const VARIABLES: &[(&str, &str)] = &[
-    ("DD_SERVICE",                     "service"),
-    ("DD_ENV",                         "env"),
-    ("DD_VERSION",                     "version"),
-    ("DD_TAGS",                        "tags"),
-    ("DD_TRACE_AGENT_URL",             "agent"),
-    ("DD_AGENT_HOST",                  "agent"),
-    ("DD_TRACE_AGENT_PORT",            "agent"),
-    ("DD_TRACE_AGENT_TIMEOUT_SECONDS", "timeout"),
-    ("DD_TRACE_ENABLED",               "on/off"),
-    ("DD_TRACE_REPORT_HOSTNAME",       "hostname tag"),
-    ("DD_HOSTNAME",                    "hostname tag"),
-    ("DD_EXTERNAL_ENV",                "container"),
+/// Every variable that is read. The README's table has the same.
+pub(crate) const VARIABLES: &[&str] = &[
+    "DD_SERVICE",
+    "DD_ENV",
+    "DD_VERSION",
+    "DD_TAGS",
+    "DD_TRACE_AGENT_URL",
+    "DD_AGENT_HOST",
+    "DD_TRACE_AGENT_PORT",
+    "DD_TRACE_AGENT_TIMEOUT_SECONDS",
+    "DD_TRACE_ENABLED",
+    "DD_TRACE_REPORT_HOSTNAME",
+    "DD_HOSTNAME",
+    "DD_EXTERNAL_ENV",
 ];
 
 /// Everything that is decided before the first span.
@@ -152,10 +151,7 @@ struct Variables<F> {
 impl<F: Fn(&str) -> Option<String>> Variables<F> {
     /// Returns a variable that is not empty.
     fn text(&mut self, name: &'static str) -> Option<String> {
-        debug_assert!(
-            VARIABLES.iter().any(|(known, _)| *known == name),
-            "{name} is not in the table"
-        );
+        debug_assert!(VARIABLES.contains(&name), "{name} is not in the table");
         let value = (self.variable)(name)?;
         if value.contains(char::REPLACEMENT_CHARACTER) {
             self.warn(name, &without_credentials(&value), "UTF-8");

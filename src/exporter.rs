@@ -99,15 +99,15 @@ impl DatadogExporter {
         self.delivery.as_ref().map_or_else(ExporterHandle::of_nothing, Delivery::handle)
     }
 
-    /// Turns a batch into payloads.
-    fn encode(&self, batch: &[SpanData], delivery: &Delivery) -> Vec<Payload> {
+    /// Turns a batch into payloads. Says too whether the hook panicked.
+    fn encode(&self, batch: &[SpanData], delivery: &Delivery) -> (Vec<Payload>, bool) {
         match self.encoding {
             Encoding::Json => self.encode_as::<Json>(batch, delivery),
             Encoding::MessagePack => self.encode_as::<MessagePack>(batch, delivery),
         }
     }
 
-    fn encode_as<W: Wire>(&self, batch: &[SpanData], delivery: &Delivery) -> Vec<Payload> {
+    fn encode_as<W: Wire>(&self, batch: &[SpanData], delivery: &Delivery) -> (Vec<Payload>, bool) {
         let mut encoder = self.encoder.lock().unwrap_or_else(PoisonError::into_inner);
         let Encoder { grouping, scratch, payloads } = &mut *encoder;
         payloads.start(delivery.spare());
@@ -130,11 +130,7 @@ impl DatadogExporter {
                 scratch.has_priority
             });
         }
-        let hook_panicked = std::mem::take(&mut scratch.hook_panicked);
-        let payloads = payloads.finish();
-        drop(encoder);
-        self.notices.of_batch(batch, hook_panicked);
-        payloads
+        (payloads.finish(), std::mem::take(&mut scratch.hook_panicked))
     }
 }
 
@@ -154,9 +150,11 @@ impl SpanExporter for DatadogExporter {
             return Err(OTelSdkError::AlreadyShutdown);
         }
         let Some(delivery) = &self.delivery else { return Ok(()) };
-        let payloads = self.encode(&batch, delivery);
+        let (payloads, hook_panicked) = self.encode(&batch, delivery);
         let sent: u64 = payloads.iter().map(|payload| u64::from(payload.span_count())).sum();
-        delivery.refuse(batch.len() as u64 - sent, Reason::Invalid);
+        let skipped = batch.len() as u64 - sent;
+        delivery.refuse(skipped, Reason::Invalid);
+        self.notices.of_batch(&batch, skipped, hook_panicked);
         drop(batch);
         delivery.export(payloads).await
     }
@@ -197,8 +195,7 @@ impl Drop for DatadogExporter {
 
 impl Notices {
     /// Says once what is odd about the spans.
-    fn of_batch(&self, batch: &[SpanData], hook_panicked: bool) {
-        let skipped = batch.iter().filter(|span| !traces::is_sendable(span)).count() as u64;
+    fn of_batch(&self, batch: &[SpanData], skipped: u64, hook_panicked: bool) {
         if skipped > 0 && !self.skipped.swap(true, Ordering::Relaxed) {
             otel_warn!(
                 name: "DatadogExporter.SpansSkipped",

@@ -53,7 +53,7 @@ pub(crate) struct Trace<'g> {
 }
 
 /// Whether the Agent can take a span.
-pub(crate) fn is_sendable(span: &SpanData) -> bool {
+fn is_sendable(span: &SpanData) -> bool {
     sendable(span.span_context.trace_id(), span.span_context.span_id())
 }
 

@@ -208,6 +208,16 @@ impl Shared {
 }
 
 impl State {
+    /// Returns this moment, or that at which the exporter has to end, whichever is first.
+    pub(super) fn or_end(&self, moment: Option<Instant>) -> Option<Instant> {
+        match self.phase {
+            Phase::Closing(deadline) => {
+                Some(moment.map_or(deadline, |moment| moment.min(deadline)))
+            }
+            _ => moment,
+        }
+    }
+
     /// Lets the waiting export go, with what is known by now.
     pub(super) fn release_waiter(&mut self) {
         if let Some(waiter) = self.waiter.take() {

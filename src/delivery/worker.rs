@@ -170,12 +170,7 @@ impl<'a> Worker<'a> {
         // What came while there was nothing else need not wait for the next try.
         state.release_waiter();
         let until = if state.buffer.is_idle() { None } else { Some(self.next_try) };
-        match state.phase {
-            Phase::Closing(deadline) => {
-                Step::Wait(Some(until.map_or(deadline, |until| until.min(deadline))))
-            }
-            _ => Step::Wait(until),
-        }
+        Step::Wait(state.or_end(until))
     }
 
     /// Sends one request and deals with its outcome.
@@ -223,13 +218,7 @@ impl<'a> Worker<'a> {
         if state.waiter.as_ref().is_some_and(|waiter| waiter.deadline <= now) {
             state.release_waiter();
         }
-        let waiter = state.waiter.as_ref().map(|waiter| waiter.deadline);
-        match state.phase {
-            Phase::Closing(deadline) => {
-                Some(waiter.map_or(deadline, |waiter| waiter.min(deadline)))
-            }
-            _ => waiter,
-        }
+        state.or_end(state.waiter.as_ref().map(|waiter| waiter.deadline))
     }
 
     /// Deals with what came of a request.

@@ -128,8 +128,9 @@ fn quoted(out: &mut Vec<u8>, text: &'static str) {
     out.push(b'"');
 }
 
-/// Writes the inside of a JSON string. What JSON takes as it is gets copied, and nearly all text is so:
-/// that takes a quarter of the instructions of `serde_json`, which escapes the rest.
+/// Writes the inside of a JSON string. What JSON takes as it is gets copied, and nearly all text is so;
+/// `serde_json` says how the rest is escaped. Its own writer looks at each byte, some seven instructions
+/// for each (callgrind), where this looks at eight at once.
 #[inline]
 fn escaped(out: &mut Vec<u8>, text: &str) {
     let plain = plain_length(text.as_bytes());

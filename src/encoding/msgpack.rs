@@ -1,4 +1,4 @@
-//! [`Wire`] for MessagePack: the same document as JSON, in about two thirds of the bytes.
+//! [`Wire`] for MessagePack: the same document as JSON, in some 14 % fewer bytes.
 //!
 //! Lists, maps and formatted texts get the 32-bit header form, whose count is patched in at the end: a
 //! few bytes more, and no pass to count first. Source of the forms: the MessagePack specification; what
@@ -92,7 +92,7 @@ impl Wire for MessagePack {
     fn text(out: &mut Vec<u8>, value: Text<'_>) {
         match value {
             Text::Str(text) | Text::Plain(text) => {
-                // Room for header and text at once: two checks of the capacity less.
+                // Room for header and text at once: the body grows once, not twice.
                 out.reserve(text.len() + HEADER);
                 str_header(out, text.len());
                 out.extend_from_slice(text.as_bytes());

@@ -26,8 +26,7 @@ pub(crate) trait Wire: Send + 'static {
     fn is_map_end(rest: &[u8]) -> bool;
     /// Goes before item or entry number `index`.
     fn item(out: &mut Vec<u8>, index: u32);
-    /// Writes entry number `index`, whose key is [`Text::Plain`]. One call with one look at the capacity
-    /// takes a third fewer instructions than three.
+    /// Writes entry number `index`, whose key is [`Text::Plain`], with room made once for all of it.
     fn tag(out: &mut Vec<u8>, index: u32, key: &'static str, value: &str);
     /// Writes the key of an entry; its value follows.
     fn key(out: &mut Vec<u8>, key: Text<'_>);

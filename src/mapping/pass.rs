@@ -138,7 +138,7 @@ impl<'p, 'a, S: Sink> Pass<'p, 'a, S> {
             return;
         }
         match &attribute.value {
-            Value::String(text) if text.as_str().is_empty() => self.any_empty = true,
+            value if is_empty(value) => self.any_empty = true,
             value => match lookup::number(value) {
                 Some(number) => match name.plain() {
                     Some(plain) => self.sink.metric(plain.into(), number),
@@ -156,10 +156,10 @@ impl<'p, 'a, S: Sink> Pass<'p, 'a, S> {
     /// Writes an attribute under its own name: a number as a metric, anything else as a text tag.
     #[inline]
     fn plain(&mut self, known: Known, value: &'a Value) {
-        match (lookup::number(value), value) {
-            (Some(number), _) => self.sink.metric(Text::Plain(known.key()), number),
-            (None, Value::String(text)) if text.as_str().is_empty() => self.any_empty = true,
-            (None, value) => self.put_value(known, value),
+        match lookup::number(value) {
+            Some(number) => self.sink.metric(Text::Plain(known.key()), number),
+            None if is_empty(value) => self.any_empty = true,
+            None => self.put_value(known, value),
         }
     }
 
@@ -173,7 +173,7 @@ impl<'p, 'a, S: Sink> Pass<'p, 'a, S> {
             }
         }
         let facts = self.facts;
-        // One copy for all tags of the resource; a loop over them costs ten times as much.
+        // One copy for all tags of the resource, where the span has none of their names.
         let block = if !self.clashes && self.written & facts.known == 0 {
             Some(&facts.block)
         } else {
@@ -260,16 +260,19 @@ impl<'p, 'a, S: Sink> Pass<'p, 'a, S> {
     /// Writes a text tag unless one of that name is written.
     #[inline]
     fn put(&mut self, known: Known, text: &str) {
-        if self.written & known.bit() != 0 {
-            return;
-        }
-        self.written |= known.bit();
         match clipped(text) {
-            (text, "") => self.sink.tag(known.key(), text),
-            (text, mark) => {
-                self.sink.meta(Text::Plain(known.key()), Text::Shown(format_args!("{text}{mark}")));
-            }
+            (text, "") if self.claim(known) => self.sink.tag(known.key(), text),
+            (_, "") => {}
+            (text, mark) => self.put_shown(known, format_args!("{text}{mark}")),
         }
+    }
+
+    /// Takes the name of a text tag; false if it is taken.
+    #[inline]
+    fn claim(&mut self, known: Known) -> bool {
+        let is_free = self.written & known.bit() == 0;
+        self.written |= known.bit();
+        is_free
     }
 
     fn put_shown(&mut self, known: Known, shown: std::fmt::Arguments<'_>) {
@@ -284,8 +287,7 @@ impl<'p, 'a, S: Sink> Pass<'p, 'a, S> {
 
     #[inline]
     fn put_text(&mut self, known: Known, text: Text<'_>) {
-        if self.written & known.bit() == 0 {
-            self.written |= known.bit();
+        if self.claim(known) {
             self.sink.meta(Text::Plain(known.key()), text);
         }
     }

@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 use opentelemetry::Value;
 use opentelemetry::trace::SpanKind;
 
-use super::Pass;
+use super::{Pass, is_empty};
 use crate::encoding::{Sink, Text};
 use crate::mapping::attributes::{self, Known};
 use crate::mapping::ids;
@@ -112,10 +112,7 @@ impl<S: Sink> Pass<'_, '_, S> {
                 continue;
             }
             self.late &= !target.bit();
-            let filled = |known: Known| {
-                self.slots[known as usize]
-                    .filter(|value| string(value).is_some() || !matches!(value, Value::String(_)))
-            };
+            let filled = |known: Known| self.slots[known as usize].filter(|value| !is_empty(value));
             match filled(new).or_else(|| filled(target)) {
                 Some(value) => self.plain(target, value),
                 None => self.any_empty = true,
@@ -331,8 +328,8 @@ impl<S: Sink> Pass<'_, '_, S> {
     }
 }
 
-/// Returns the digits of a status code of which the Agent keeps the tag, without the formatter: it would
-/// take a third of what all the other tags of a request take.
+/// Returns the digits of a status code of which the Agent keeps the tag. Without the formatter: that is
+/// 200 instructions less for each span that has one (callgrind).
 fn three_digits(code: i64) -> Option<[u8; 3]> {
     let code = u16::try_from(code).ok().filter(|code| HTTP_STATUSES.contains(&i64::from(*code)))?;
     let digit = |at: u16| b'0' + u8::try_from(code / at % 10).unwrap_or(0);
