@@ -12,7 +12,7 @@ mod wire;
 
 use std::fmt;
 
-pub(crate) use json::{Json, escape, plain_length};
+pub(crate) use json::{Json, escape};
 pub(crate) use msgpack::MessagePack;
 pub(crate) use payload::{Head, Payload, Payloads};
 pub(crate) use span::{Buffers, Prepared, SpanWriter};

@@ -162,7 +162,7 @@ impl Payload {
     }
 
     /// Bytes of memory that all but the document takes.
-    pub(crate) fn marks_memory(&self) -> usize {
+    fn marks_memory(&self) -> usize {
         size_of::<Self>()
             + self.chunks.capacity() * size_of::<Chunk>()
             + self.spans.capacity() * size_of::<SpanMark>()

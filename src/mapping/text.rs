@@ -9,7 +9,7 @@ use std::io;
 
 use opentelemetry::{Array, StringValue, Value};
 
-use crate::encoding::{escape, plain_length};
+use crate::encoding::escape;
 
 /// Doubles below this or from [`LARGE`] on are written with an exponent.
 const SMALL: f64 = 1e-6;
@@ -61,15 +61,8 @@ pub(crate) fn push_json_shown(out: &mut String, shown: fmt::Arguments<'_>) {
 /// Appends a JSON string.
 pub(crate) fn push_json_str(out: &mut String, text: &str) {
     out.push('"');
-    let (mut plain, mut rest) = text.split_at(plain_length(text.as_bytes()));
-    loop {
-        out.push_str(plain);
-        let Some(special) = rest.bytes().next() else {
-            return out.push('"');
-        };
-        out.push_str(escape(special));
-        (plain, rest) = rest[1..].split_at(plain_length(&rest.as_bytes()[1..]));
-    }
+    escape(text, |piece| out.push_str(piece));
+    out.push('"');
 }
 
 /// Appends an integer.
