@@ -36,7 +36,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     // Where no Agent is, these spans are lost, and this says so.
     let _ = provider.shutdown();
 
-    println!("{}", agent.waterfall());
+    println!("{}\n", agent.waterfall().to_string().trim_end());
     let failed = agent.spans().into_iter().find(|span| span.error == 1).ok_or("no span failed")?;
     println!("The failed span, as it was sent:\n{}\n", failed.to_json());
     println!("{}", if delivered { TAKEN } else { NOT_TAKEN });
