@@ -7,6 +7,7 @@ mod client;
 mod decoding;
 mod faults;
 mod http;
+mod probes;
 mod stored;
 mod violations;
 mod waterfall;
