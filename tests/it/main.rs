@@ -1,7 +1,9 @@
 //! One binary for all integration tests: they see the public API and the wire, nothing else.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on says where")]
 
+mod chunks;
 mod delivery;
+mod documented;
 mod golden;
 mod hostile;
 mod property;
