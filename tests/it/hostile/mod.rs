@@ -4,6 +4,7 @@
 mod hook;
 mod ids_and_times;
 mod keys;
+mod notices;
 mod numbers;
 mod texts;
 
