@@ -2,7 +2,7 @@
 
 use opentelemetry::trace::{Event, Link, SpanKind};
 use opentelemetry::{InstrumentationScope, KeyValue, StringValue, Value};
-use opentelemetry_datadog_agent::testing::Span;
+use opentelemetry_datadog_agent::testing::{Span, TestAgent};
 use opentelemetry_datadog_agent::{DatadogExporter, SpanTypes};
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::trace::{SpanData, SpanExporter as _};
@@ -85,8 +85,13 @@ fn tags(attributes: Tags) -> Vec<KeyValue> {
 }
 
 /// Exports one span and returns it as it arrived, with the body.
-fn export(types: SpanTypes, resource: &Resource, span: SpanData) -> (Span, String) {
-    let agent = agent();
+fn export(
+    agent: &TestAgent,
+    types: SpanTypes,
+    resource: &Resource,
+    span: SpanData,
+) -> (Span, String) {
+    agent.clear();
     let builder = DatadogExporter::builder().with_agent_url(agent.url()).with_span_types(types);
     let mut exporter = builder.build().unwrap();
     exporter.set_resource(resource);
@@ -95,17 +100,18 @@ fn export(types: SpanTypes, resource: &Resource, span: SpanData) -> (Span, Strin
     (agent.spans().remove(0), body)
 }
 
-fn exported(types: SpanTypes, span: SpanData) -> Span {
-    export(types, &Resource::builder_empty().build(), span).0
+fn exported(agent: &TestAgent, types: SpanTypes, span: SpanData) -> Span {
+    export(agent, types, &Resource::builder_empty().build(), span).0
 }
 
 #[test]
 fn both_columns_of_types_are_sent_as_they_stand() {
+    let agent = agent();
     for (kind, attributes, documented, agents) in TYPES {
         for (types, expected) in [(SpanTypes::Documented, documented), (SpanTypes::Agent, agents)] {
             let attributes = tags(attributes);
             let span = SpanData { span_kind: kind.clone(), attributes, ..span() };
-            let got = exported(types, span.clone());
+            let got = exported(&agent, types, span.clone());
             assert_eq!(got.span_type, **expected, "{types:?} {kind:?} {:?}", span.attributes);
         }
     }
@@ -113,26 +119,33 @@ fn both_columns_of_types_are_sent_as_they_stand() {
 
 #[test]
 fn every_system_that_speaks_sql_is_one_for_the_agent() {
+    let agent = agent();
     for system in SQL.split_whitespace() {
         let attributes = vec![KeyValue::new("db.system", system)];
         let span = SpanData { span_kind: Client, attributes, ..span() };
-        assert_eq!(exported(SpanTypes::Agent, span).span_type, "sql", "{system}");
+        assert_eq!(exported(&agent, SpanTypes::Agent, span).span_type, "sql", "{system}");
     }
 }
 
 #[test]
 fn a_database_span_is_named_after_operation_and_collection() {
+    let agent = agent();
     for (attributes, name, resource) in RESOURCES {
         let mut attributes = tags(attributes);
         attributes.push(KeyValue::new("db.system", "mysql"));
         attributes.push(KeyValue::new("db.statement", "SELECT 'secret'"));
         let span = SpanData { span_kind: Client, name: (*name).into(), attributes, ..span() };
-        assert_eq!(exported(SpanTypes::Documented, span.clone()).resource, *resource, "{span:?}");
+        assert_eq!(
+            exported(&agent, SpanTypes::Documented, span.clone()).resource,
+            *resource,
+            "{span:?}"
+        );
     }
 }
 
 #[test]
 fn no_statement_leaves_the_process_under_the_documented_types() {
+    let agent = agent();
     let secrets = |value: Value| {
         SECRET.iter().map(move |key| KeyValue::new(*key, value.clone())).collect::<Vec<_>>()
     };
@@ -149,9 +162,9 @@ fn no_statement_leaves_the_process_under_the_documented_types() {
         span.events.events = vec![Event::new("e", span.start_time, secrets(value.clone()), 0)];
         span.links.links = vec![Link::new(context(1, 2), secrets(value.clone()), 0)];
         let resource = Resource::builder_empty().with_attributes(secrets(value)).build();
-        let (_, body) = export(SpanTypes::Documented, &resource, span.clone());
+        let (_, body) = export(&agent, SpanTypes::Documented, &resource, span.clone());
         assert!(!body.contains("hunter2"), "{body}");
-        let (native, _) = export(SpanTypes::Agent, &resource, span);
+        let (native, _) = export(&agent, SpanTypes::Agent, &resource, span);
         for key in SECRET {
             assert!(native.meta[*key].contains("hunter2"), "the Agent would hide {key}");
         }
