@@ -7,7 +7,7 @@ use opentelemetry_datadog_agent::{DatadogExporter, DatadogExporterBuilder};
 use opentelemetry_sdk::trace::{SpanData, SpanExporter as _};
 
 use crate::delivery::in_child;
-use crate::support::{agent, block_on, context, span};
+use crate::support::{SOON, agent, block_on, context, span};
 
 /// A trace id with two halves.
 const TRACE: u128 = 0x17 << 64 | 0x5;
@@ -25,6 +25,7 @@ fn export(builder: DatadogExporterBuilder, batch: Vec<SpanData>) -> Vec<Span> {
     let agent = agent();
     let exporter = builder.with_agent_url(agent.url()).with_service("shop").build().unwrap();
     block_on(exporter.export(batch)).unwrap();
+    exporter.handle().flush(SOON).unwrap();
     for request in agent.requests() {
         assert_eq!(request.violations(), Vec::<String>::new());
     }

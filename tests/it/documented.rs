@@ -7,7 +7,7 @@ use opentelemetry_datadog_agent::{DatadogExporter, SpanTypes};
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::trace::{SpanData, SpanExporter as _};
 
-use crate::support::{agent, block_on, context, span};
+use crate::support::{SOON, agent, block_on, context, span};
 
 use SpanKind::{Client, Consumer, Internal, Producer, Server};
 
@@ -96,6 +96,7 @@ fn export(
     let mut exporter = builder.build().unwrap();
     exporter.set_resource(resource);
     block_on(exporter.export(vec![span])).unwrap();
+    exporter.handle().flush(SOON).unwrap();
     let body = String::from_utf8(agent.requests()[0].body.clone()).unwrap();
     (agent.spans().remove(0), body)
 }

@@ -7,7 +7,7 @@ use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::trace::{SpanData, SpanExporter as _};
 
 use crate::delivery::in_child;
-use crate::support::{agent, block_on, span};
+use crate::support::{SOON, agent, block_on, span};
 
 type Tags = &'static [(&'static str, &'static str)];
 
@@ -43,6 +43,7 @@ fn export(builder: DatadogExporterBuilder, resource: Tags, attributes: Tags) -> 
     let mut exporter = builder.with_agent_url(agent.url()).build().unwrap();
     exporter.set_resource(&Resource::builder_empty().with_attributes(tags(resource)).build());
     block_on(exporter.export(vec![SpanData { attributes: tags(attributes), ..span() }])).unwrap();
+    exporter.handle().flush(SOON).unwrap();
     agent.spans().remove(0)
 }
 

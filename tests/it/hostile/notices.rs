@@ -3,7 +3,7 @@
 use opentelemetry_datadog_agent::DatadogExporter;
 use opentelemetry_sdk::trace::{SpanData, SpanExporter as _};
 
-use crate::support::{agent, block_on, context, span};
+use crate::support::{SOON, agent, block_on, context, span};
 
 fn of(trace: u128, id: u64) -> SpanData {
     SpanData { span_context: context(trace, id), ..span() }
@@ -16,6 +16,7 @@ fn spans_that_cannot_be_sent_are_counted() {
     for _ in 0..2 {
         block_on(exporter.export(vec![of(0, 1), of(7, 1), of(7, 0), of(1 << 64, 1)])).unwrap();
     }
+    exporter.handle().flush(SOON).unwrap();
     let stats = exporter.handle().stats();
     assert_eq!((stats.spans_dropped.invalid, stats.spans_dropped.total()), (6, 6));
     assert_eq!((stats.spans_received, stats.spans_exported), (8, 2));
