@@ -90,7 +90,11 @@ fn place_order(tracer: &SdkTracer) {
                 context.span().set_attribute(KeyValue::new("http.response.status_code", 402));
                 context.span().set_status(Status::error("payment failed"));
             });
-            let queue = [("messaging.system", "kafka"), ("messaging.operation.type", "send")];
+            let queue = [
+                ("messaging.system", "kafka"),
+                ("messaging.operation.type", "send"),
+                ("messaging.destination.name", "mails"),
+            ];
             span("send mails", Producer, &queue, &|| wait(1));
             Context::current()
                 .span()

@@ -76,7 +76,8 @@ impl DatadogExporterBuilder {
 
     /// Adds a tag to every span. Of equal keys the one set last counts.
     ///
-    /// It beats `DD_TAGS` and the resource attribute of the same name; a span attribute beats it.
+    /// It beats `DD_TAGS` and the resource attribute of the same name; a span attribute beats it. `env` and
+    /// `version` beat `DD_ENV` and `DD_VERSION` too.
     pub fn with_tag(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
         self.tags.push((key.into(), value.into()));
         self

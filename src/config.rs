@@ -104,16 +104,23 @@ impl Settings {
         let (buffer_bytes, payload_bytes) =
             checked_sizes(builder.buffer_bytes, builder.payload_bytes)?;
         let mut tags = checked_tags(builder.tags)?;
+        // A tag in code is code, whatever it is about.
+        let in_code = ["env", "version"].map(|key| text_of(&tags, key));
         let (unified, from_variable) = variables.tags();
         tags.extend(from_variable);
         let [tag_service, tag_env, tag_version] = unified;
+        let [code_env, code_version] = in_code;
         let options = Options {
             service: checked("with_service", builder.service)?
                 .or_else(|| variables.text("DD_SERVICE"))
                 .or(tag_service),
             unknown_service: unknown_service(),
-            env: checked("with_env", builder.env)?.or_else(|| variables.text("DD_ENV")).or(tag_env),
+            env: checked("with_env", builder.env)?
+                .or(code_env)
+                .or_else(|| variables.text("DD_ENV"))
+                .or(tag_env),
             version: checked("with_version", builder.version)?
+                .or(code_version)
                 .or_else(|| variables.text("DD_VERSION"))
                 .or(tag_version),
             tags,
@@ -296,6 +303,12 @@ fn checked_tags(mut tags: Vec<(String, String)>) -> Result<Vec<(String, String)>
     }
     tags.reverse();
     Ok(tags)
+}
+
+/// Returns what a list of tags says for a key, unless it is empty.
+fn text_of(tags: &[(String, String)], key: &str) -> Option<String> {
+    let (_, text) = tags.iter().find(|(name, text)| name == key && !text.is_empty())?;
+    Some(text.clone())
 }
 
 /// Returns a value given in code, unless it is empty.

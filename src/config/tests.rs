@@ -41,6 +41,23 @@ fn code_beats_variables_and_variables_beat_dd_tags() {
 }
 
 #[test]
+fn a_tag_in_code_is_code_for_env_and_version_too() {
+    let code = || DatadogExporter::builder().with_tag("env", "c").with_tag("version", "c");
+    let variables = [("DD_TAGS", "env:t,version:t"), ("DD_ENV", "v"), ("DD_VERSION", "v")];
+    for variables in [&variables[..], &variables[..1], &[]] {
+        let options = resolve(code(), variables).unwrap().options;
+        let found = (options.env.as_deref(), options.version.as_deref());
+        assert_eq!(found, (Some("c"), Some("c")), "{variables:?}");
+    }
+    let both = code().with_env("setter").with_version("setter");
+    let options = resolve(both, &variables).unwrap().options;
+    assert_eq!(
+        (options.env.as_deref(), options.version.as_deref()),
+        (Some("setter"), Some("setter"))
+    );
+}
+
+#[test]
 fn values_keep_their_case_and_empty_variables_are_unset() {
     let options =
         settings(&[("DD_SERVICE", " Shop "), ("DD_ENV", ""), ("DD_VERSION", " ")]).options;

@@ -78,6 +78,7 @@ pub(super) fn operation_name(text: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::stored::NAME_MAX;
     use super::*;
 
     #[test]
@@ -113,6 +114,25 @@ mod tests {
         for (text, expected) in rows {
             assert_eq!(operation_name(text).as_deref(), expected, "{text}");
         }
+    }
+
+    #[test]
+    fn the_vectors_hold() {
+        let text = include_str!("../../tests/vectors/normalize.json");
+        let file: serde_json::Value = serde_json::from_str(text).unwrap();
+        let mut checked = 0;
+        for vector in file["vectors"].as_array().unwrap() {
+            let input = vector["input"].as_str().unwrap();
+            let output = match vector["fn"].as_str().unwrap() {
+                "name" => operation_name(cut(input, NAME_MAX))
+                    .unwrap_or_else(|| "unnamed_operation".to_owned()),
+                "tag_value" => tag_value(input),
+                _ => continue,
+            };
+            assert_eq!(output, vector["output"].as_str().unwrap(), "{}", vector["id"]);
+            checked += 1;
+        }
+        assert!(checked >= 12, "only {checked} vectors fit");
     }
 
     #[test]

@@ -1,9 +1,12 @@
 //! One binary for all integration tests: they see the public API and the wire, nothing else.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on says where")]
 
+mod chunks;
 mod delivery;
+mod documented;
 mod golden;
 mod hostile;
+mod precedence;
 mod property;
 mod runtimes;
 mod support;

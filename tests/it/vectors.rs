@@ -1,5 +1,5 @@
 //! Every default-mode vector of `tests/vectors`: the span goes through the public API and the wire, and
-//! what the embedded Agent decoded is compared.
+//! what the embedded Agent decoded is compared. `more.json` is ours: rules that the others do not reach.
 
 mod read;
 
@@ -15,7 +15,7 @@ use read::{resource, span_data, text, vectors};
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
 /// Vectors that must be found: fewer means that a file was lost.
-const AT_LEAST: usize = 195;
+const AT_LEAST: usize = 205;
 
 #[test]
 fn every_vector_arrives_as_expected() {

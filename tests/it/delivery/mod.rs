@@ -126,7 +126,7 @@ fn until(what: &str, mut is_so: impl FnMut() -> bool) {
 
 /// Does the work in a process of its own, with these variables: this test binary once more, with only
 /// the calling test, whose path below the crate is `test`.
-fn in_child(test: &str, variables: &[(&str, &str)], work: impl FnOnce()) {
+pub(crate) fn in_child(test: &str, variables: &[(&str, &str)], work: impl FnOnce()) {
     const CHILD: &str = "TEST_IN_CHILD";
     if env::var(CHILD).is_ok_and(|name| name == test) {
         return work();

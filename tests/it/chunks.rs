@@ -1,0 +1,119 @@
+//! What only some spans of a chunk carry: top level, priority, rate, and the facts of the process.
+
+use opentelemetry::trace::{SpanContext, SpanKind, TraceFlags};
+use opentelemetry::{KeyValue, SpanId};
+use opentelemetry_datadog_agent::testing::Span;
+use opentelemetry_datadog_agent::{DatadogExporter, DatadogExporterBuilder};
+use opentelemetry_sdk::trace::{SpanData, SpanExporter as _};
+
+use crate::delivery::in_child;
+use crate::support::{SOON, agent, block_on, context, span};
+
+/// A trace id with two halves.
+const TRACE: u128 = 0x17 << 64 | 0x5;
+
+/// Tags that the first span of a chunk carries for all of it.
+const OF_THE_FIRST: [&str; 3] = ["_dd.p.tid", "language", "runtime-id"];
+
+/// A span of the trace; without a parent if that is 0.
+fn part(id: u64, parent: u64) -> SpanData {
+    SpanData { span_context: context(TRACE, id), parent_span_id: SpanId::from(parent), ..span() }
+}
+
+/// Exports a batch and returns what arrived, in order.
+fn export(builder: DatadogExporterBuilder, batch: Vec<SpanData>) -> Vec<Span> {
+    let agent = agent();
+    let exporter = builder.with_agent_url(agent.url()).with_service("shop").build().unwrap();
+    block_on(exporter.export(batch)).unwrap();
+    exporter.handle().flush(SOON).unwrap();
+    for request in agent.requests() {
+        assert_eq!(request.violations(), Vec::<String>::new());
+    }
+    agent.spans()
+}
+
+/// The ids of the spans that have a metric.
+fn with(metric: &str, spans: &[Span]) -> Vec<u64> {
+    spans.iter().filter(|span| span.metrics.contains_key(metric)).map(|span| span.span_id).collect()
+}
+
+#[test]
+fn entry_spans_are_top_level_and_no_others() {
+    let mut batch = vec![part(1, 0)];
+    let kinds = [SpanKind::Server, SpanKind::Consumer];
+    let others = [SpanKind::Client, SpanKind::Producer, SpanKind::Internal];
+    for (id, span_kind) in (2..).zip(kinds.into_iter().chain(others)) {
+        batch.push(SpanData { span_kind, ..part(id, 1) });
+    }
+    batch.push(SpanData { parent_span_is_remote: true, ..part(7, 99) });
+    let service = |name: &'static str| vec![KeyValue::new("service.name", name)];
+    batch.push(SpanData { attributes: service("other"), ..part(8, 1) });
+    batch.push(SpanData { attributes: service("Shop"), ..part(9, 1) });
+    // Its parent was in another batch: no entry.
+    batch.push(part(10, 98));
+    let arrived = export(DatadogExporter::builder(), batch);
+    assert_eq!(with("_dd.top_level", &arrived), [1, 2, 3, 7, 8]);
+}
+
+#[test]
+fn a_service_of_the_hook_makes_an_entry_too() {
+    let hook = DatadogExporter::builder().with_names(|span, names| {
+        if span.name == "cache" {
+            names.service = "shop-cache".into();
+        }
+    });
+    let arrived = export(hook, vec![part(1, 0), SpanData { name: "cache".into(), ..part(2, 1) }]);
+    assert_eq!(with("_dd.top_level", &arrived), [1, 2]);
+    assert_eq!(arrived[0].meta.get("_dd.base_service"), None);
+    assert_eq!(arrived[1].meta["_dd.base_service"], "shop");
+}
+
+#[test]
+fn the_first_span_speaks_for_its_chunk_and_each_local_root_has_a_priority() {
+    let remote = |id| SpanData { parent_span_is_remote: true, ..part(id, 90) };
+    let arrived = export(DatadogExporter::builder(), vec![part(4, 3), remote(2), remote(3)]);
+    assert_eq!(arrived[0].span_id, 2);
+    assert_eq!(with("_sampling_priority_v1", &arrived), [2, 3]);
+    assert_eq!(with("process_id", &arrived), [2]);
+    for tag in OF_THE_FIRST {
+        let ids: Vec<_> = arrived.iter().filter(|span| span.meta.contains_key(tag)).collect();
+        assert_eq!(ids.len(), 1, "{tag}");
+        assert_eq!(ids[0].span_id, 2, "{tag}");
+    }
+    assert_eq!(arrived[0].meta["_dd.p.tid"], "0000000000000017");
+}
+
+/// It multiplies what the Agent counts: a child that repeated it would not be wrong, but is not asked.
+#[test]
+fn the_kept_fraction_is_on_local_roots_only() {
+    let sampled = |span: SpanData| {
+        let old = &span.span_context;
+        let state = "ot=th:8".parse().unwrap();
+        let (trace, id) = (old.trace_id(), old.span_id());
+        let span_context = SpanContext::new(trace, id, TraceFlags::SAMPLED, false, state);
+        SpanData { span_context, ..span }
+    };
+    let remote = SpanData { parent_span_is_remote: true, ..part(3, 90) };
+    let batch = [part(1, 0), part(2, 1), remote].map(sampled);
+    let arrived = export(DatadogExporter::builder(), batch.into());
+    assert_eq!(with("_sample_rate", &arrived), [1, 3]);
+}
+
+#[test]
+fn the_host_name_is_on_the_first_span_if_it_is_asked_for() {
+    let test = "chunks::the_host_name_is_on_the_first_span_if_it_is_asked_for";
+    let variables = [("DD_TRACE_REPORT_HOSTNAME", "true"), ("DD_HOSTNAME", "box-1")];
+    in_child(test, &variables, || {
+        let arrived = export(DatadogExporter::builder(), vec![part(1, 0), part(2, 1)]);
+        assert_eq!(arrived[0].meta["_dd.hostname"], "box-1");
+        assert_eq!(arrived[1].meta.get("_dd.hostname"), None);
+    });
+}
+
+#[test]
+fn an_exporter_that_is_switched_off_discards() {
+    let test = "chunks::an_exporter_that_is_switched_off_discards";
+    in_child(test, &[("DD_TRACE_ENABLED", "false")], || {
+        assert_eq!(export(DatadogExporter::builder(), vec![part(1, 0)]), []);
+    });
+}

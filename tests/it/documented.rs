@@ -1,0 +1,173 @@
+//! The span types, and what the documented ones keep back: the Agent obfuscates only under its own.
+
+use opentelemetry::trace::{Event, Link, SpanKind};
+use opentelemetry::{InstrumentationScope, KeyValue, StringValue, Value};
+use opentelemetry_datadog_agent::testing::{Span, TestAgent};
+use opentelemetry_datadog_agent::{DatadogExporter, SpanTypes};
+use opentelemetry_sdk::Resource;
+use opentelemetry_sdk::trace::{SpanData, SpanExporter as _};
+
+use crate::support::{SOON, agent, block_on, context, span};
+
+use SpanKind::{Client, Consumer, Internal, Producer, Server};
+
+/// Attributes of a span.
+type Tags = &'static [(&'static str, &'static str)];
+
+/// Kind, attributes, documented type, the Agent's type.
+#[rustfmt::skip]
+const TYPES: &[(SpanKind, Tags, &str, &str)] = &[
+    (Server,   &[],                                                "web",    "web"),
+    (Client,   &[],                                                "custom", "http"),
+    (Client,   &[("http.request.method", "GET")],                  "custom", "http"),
+    (Internal, &[],                                                "custom", "custom"),
+    (Producer, &[("messaging.system", "kafka")],                   "custom", "custom"),
+    (Consumer, &[("messaging.system", "kafka")],                   "custom", "custom"),
+    (Client,   &[("db.system.name", "PostgreSQL")],                "db",     "sql"),
+    (Client,   &[("db.system", "other_sql")],                      "db",     "sql"),
+    (Client,   &[("db.system", "cassandra")],                      "db",     "cassandra"),
+    (Client,   &[("db.system", "mongodb")],                        "db",     "mongodb"),
+    (Client,   &[("db.system", "elasticsearch")],                  "db",     "elasticsearch"),
+    (Client,   &[("db.system", "opensearch")],                     "db",     "opensearch"),
+    (Client,   &[("db.system", "dynamodb")],                       "db",     "db"),
+    (Client,   &[("db.system.name", "microsoft.sql_server")],      "db",     "db"),
+    (Client,   &[("db.system", "redis")],                          "cache",  "redis"),
+    (Client,   &[("db.system", "valkey")],                         "cache",  "db"),
+    (Client,   &[("db.system", "memcached")],                      "cache",  "memcached"),
+    (Internal, &[("db.system", "redis")],                          "custom", "custom"),
+    (Server,   &[("db.system", "mysql")],                          "web",    "web"),
+    (Client,   &[("gen_ai.system", "x")],                          "custom", "llm"),
+    (Server,   &[("gen_ai.system", "x")],                          "custom", "llm"),
+    (Client,   &[("span.type", "queue"), ("db.system", "mysql")],  "queue",  "queue"),
+    (Client,   &[("span.type", "queue"), ("gen_ai.system", "x")],  "queue",  "llm"),
+    (Client,   &[("datadog.type", "a"), ("span.type", "queue"), ("gen_ai.system", "x")], "a", "a"),
+];
+
+/// The systems of which the Agent knows that they speak SQL.
+const SQL: &str = "other_sql mssql mysql oracle db2 postgresql redshift cloudscape hsqldb maxdb ingres \
+    firstsql edb cache firebird derby informix mariadb sqlite sybase teradata vertica h2 coldfusion \
+    cockroachdb progress hanadb adabas filemaker instantdb interbase netezza pervasive pointbase clickhouse";
+
+/// Attributes of a span, its name, and its resource under the documented types.
+#[rustfmt::skip]
+const RESOURCES: &[(Tags, &str, &str)] = &[
+    (&[("db.query.summary", "SELECT orders"), ("db.operation.name", "x")], "n", "SELECT orders"),
+    (&[("db.operation.name", "SELECT"), ("db.collection.name", "orders")], "n", "SELECT orders"),
+    (&[("db.operation", "SELECT"), ("db.sql.table", "orders")],            "n", "SELECT orders"),
+    (&[("db.operation", "find"), ("db.mongodb.collection", "orders")],     "n", "find orders"),
+    (&[("db.operation", "SELECT"), ("db.cassandra.table", "orders")],      "n", "SELECT orders"),
+    (&[("db.operation", "SELECT")],                                        "n", "SELECT"),
+    (&[],                                                  "SELECT shop.orders", "SELECT shop.orders"),
+    (&[],                                                  "SELECT 'secret'",    "mysql.query"),
+    (&[("db.system.name", "redis")],                       "GET secret",         "GET"),
+    (&[("db.system.name", "memcached")],                   "get secret",         "get"),
+    (&[("db.system.name", "valkey")],                      "SET secret secret",  "SET"),
+    (&[("resource.name", "mine")],                         "SELECT 'secret'",    "mine"),
+];
+
+/// Attributes that hold what a user typed in.
+const SECRET: &[&str] = &[
+    "db.statement",
+    "db.query.text",
+    "db.query.parameter.0",
+    "db.operation.parameter.id",
+    "sql.query",
+    "mongodb.query",
+    "redis.raw_command",
+    "valkey.raw_command",
+    "memcached.command",
+    "elasticsearch.body",
+    "opensearch.body",
+];
+
+fn tags(attributes: Tags) -> Vec<KeyValue> {
+    attributes.iter().map(|(key, value)| KeyValue::new(*key, *value)).collect()
+}
+
+/// Exports one span and returns it as it arrived, with the body.
+fn export(
+    agent: &TestAgent,
+    types: SpanTypes,
+    resource: &Resource,
+    span: SpanData,
+) -> (Span, String) {
+    agent.clear();
+    let builder = DatadogExporter::builder().with_agent_url(agent.url()).with_span_types(types);
+    let mut exporter = builder.build().unwrap();
+    exporter.set_resource(resource);
+    block_on(exporter.export(vec![span])).unwrap();
+    exporter.handle().flush(SOON).unwrap();
+    let body = String::from_utf8(agent.requests()[0].body.clone()).unwrap();
+    (agent.spans().remove(0), body)
+}
+
+fn exported(agent: &TestAgent, types: SpanTypes, span: SpanData) -> Span {
+    export(agent, types, &Resource::builder_empty().build(), span).0
+}
+
+#[test]
+fn both_columns_of_types_are_sent_as_they_stand() {
+    let agent = agent();
+    for (kind, attributes, documented, agents) in TYPES {
+        for (types, expected) in [(SpanTypes::Documented, documented), (SpanTypes::Agent, agents)] {
+            let attributes = tags(attributes);
+            let span = SpanData { span_kind: kind.clone(), attributes, ..span() };
+            let got = exported(&agent, types, span.clone());
+            assert_eq!(got.span_type, **expected, "{types:?} {kind:?} {:?}", span.attributes);
+        }
+    }
+}
+
+#[test]
+fn every_system_that_speaks_sql_is_one_for_the_agent() {
+    let agent = agent();
+    for system in SQL.split_whitespace() {
+        let attributes = vec![KeyValue::new("db.system", system)];
+        let span = SpanData { span_kind: Client, attributes, ..span() };
+        assert_eq!(exported(&agent, SpanTypes::Agent, span).span_type, "sql", "{system}");
+    }
+}
+
+#[test]
+fn a_database_span_is_named_after_operation_and_collection() {
+    let agent = agent();
+    for (attributes, name, resource) in RESOURCES {
+        let mut attributes = tags(attributes);
+        attributes.push(KeyValue::new("db.system", "mysql"));
+        attributes.push(KeyValue::new("db.statement", "SELECT 'secret'"));
+        let span = SpanData { span_kind: Client, name: (*name).into(), attributes, ..span() };
+        assert_eq!(
+            exported(&agent, SpanTypes::Documented, span.clone()).resource,
+            *resource,
+            "{span:?}"
+        );
+    }
+}
+
+#[test]
+fn no_statement_leaves_the_process_under_the_documented_types() {
+    let agent = agent();
+    let secrets = |value: Value| {
+        SECRET.iter().map(move |key| KeyValue::new(*key, value.clone())).collect::<Vec<_>>()
+    };
+    let list = Value::Array(vec![StringValue::from("hunter2")].into());
+    for value in ["SELECT 'hunter2'".into(), list] {
+        let scope = InstrumentationScope::builder("s").with_attributes(secrets(value.clone()));
+        let mut span = SpanData {
+            span_kind: Client,
+            attributes: secrets(value.clone()),
+            instrumentation_scope: scope.build(),
+            ..span()
+        };
+        span.attributes.push(KeyValue::new("db.system", "mysql"));
+        span.events.events = vec![Event::new("e", span.start_time, secrets(value.clone()), 0)];
+        span.links.links = vec![Link::new(context(1, 2), secrets(value.clone()), 0)];
+        let resource = Resource::builder_empty().with_attributes(secrets(value)).build();
+        let (_, body) = export(&agent, SpanTypes::Documented, &resource, span.clone());
+        assert!(!body.contains("hunter2"), "{body}");
+        let (native, _) = export(&agent, SpanTypes::Agent, &resource, span);
+        for key in SECRET {
+            assert!(native.meta[*key].contains("hunter2"), "the Agent would hide {key}");
+        }
+    }
+}
