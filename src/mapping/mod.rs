@@ -55,8 +55,8 @@ pub enum SpanTypes {
     /// The Agent's own types: `web`, `http`, `sql`, `redis`, `mongodb`, `llm` and others.
     ///
     /// Statements are sent, as resource and as tag, and the Agent obfuscates those of the types it
-    /// knows. It knows old system names only: a statement of `microsoft.sql_server` gets type `db`
-    /// and is stored as it was sent.
+    /// knows. A statement of a system that it does not know, such as `gcp.spanner`, gets type `db` and is
+    /// stored as it was sent.
     Agent,
 }
 

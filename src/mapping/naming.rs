@@ -210,6 +210,11 @@ const DB_TYPES: &[(&str, &str, &str)] = &[
     ("oracle", "sql", "db"), ("other_sql", "sql", "db"), ("pervasive", "sql", "db"), ("pointbase", "sql", "db"),
     ("postgresql", "sql", "db"), ("progress", "sql", "db"), ("redshift", "sql", "db"), ("sqlite", "sql", "db"),
     ("sybase", "sql", "db"), ("teradata", "sql", "db"), ("vertica", "sql", "db"),
+    // The stable names of some of them, as the Agent has known them since 7.85 at the latest.
+    ("actian.ingres", "sql", "db"), ("aws.redshift", "sql", "db"), ("firebirdsql", "sql", "db"),
+    ("h2database", "sql", "db"), ("ibm.db2", "sql", "db"), ("ibm.informix", "sql", "db"), ("ibm.netezza", "sql", "db"),
+    ("intersystems.cache", "sql", "db"), ("microsoft.sql_server", "sql", "db"), ("oracle.db", "sql", "db"),
+    ("sap.hana", "sql", "db"), ("sap.maxdb", "sql", "db"), ("softwareag.adabas", "sql", "db"),
     ("cassandra", "cassandra", "db"), ("elasticsearch", "elasticsearch", "db"), ("mongodb", "mongodb", "db"),
     ("opensearch", "opensearch", "db"),
     ("memcached", "memcached", "cache"), ("redis", "redis", "cache"), ("valkey", "db", "cache"),

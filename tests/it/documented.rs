@@ -30,7 +30,8 @@ const TYPES: &[(SpanKind, Tags, &str, &str)] = &[
     (Client,   &[("db.system", "elasticsearch")],                  "db",     "elasticsearch"),
     (Client,   &[("db.system", "opensearch")],                     "db",     "opensearch"),
     (Client,   &[("db.system", "dynamodb")],                       "db",     "db"),
-    (Client,   &[("db.system.name", "microsoft.sql_server")],      "db",     "db"),
+    (Client,   &[("db.system.name", "microsoft.sql_server")],      "db",     "sql"),
+    (Client,   &[("db.system.name", "gcp.spanner")],               "db",     "db"),
     (Client,   &[("db.system", "redis")],                          "cache",  "redis"),
     (Client,   &[("db.system", "valkey")],                         "cache",  "db"),
     (Client,   &[("db.system", "memcached")],                      "cache",  "memcached"),
@@ -46,7 +47,9 @@ const TYPES: &[(SpanKind, Tags, &str, &str)] = &[
 /// The systems of which the Agent knows that they speak SQL.
 const SQL: &str = "other_sql mssql mysql oracle db2 postgresql redshift cloudscape hsqldb maxdb ingres \
     firstsql edb cache firebird derby informix mariadb sqlite sybase teradata vertica h2 coldfusion \
-    cockroachdb progress hanadb adabas filemaker instantdb interbase netezza pervasive pointbase clickhouse";
+    cockroachdb progress hanadb adabas filemaker instantdb interbase netezza pervasive pointbase clickhouse \
+    actian.ingres aws.redshift firebirdsql h2database ibm.db2 ibm.informix ibm.netezza intersystems.cache \
+    microsoft.sql_server oracle.db sap.hana sap.maxdb softwareag.adabas";
 
 /// Attributes of a span, its name, and its resource under the documented types.
 #[rustfmt::skip]
