@@ -83,9 +83,9 @@ fn the_first_span_speaks_for_its_chunk_and_each_local_root_has_a_priority() {
     assert_eq!(arrived[0].meta["_dd.p.tid"], "0000000000000017");
 }
 
-/// It multiplies what the Agent counts: a child that repeated it would not be wrong, but is not asked.
+/// The Agent asks whichever span it takes for the root of a chunk, and of several it takes any.
 #[test]
-fn the_kept_fraction_is_on_local_roots_only() {
+fn the_kept_fraction_is_on_every_span() {
     let sampled = |span: SpanData| {
         let old = &span.span_context;
         let state = "ot=th:8".parse().unwrap();
@@ -96,7 +96,7 @@ fn the_kept_fraction_is_on_local_roots_only() {
     let remote = SpanData { parent_span_is_remote: true, ..part(3, 90) };
     let batch = [part(1, 0), part(2, 1), remote].map(sampled);
     let arrived = export(DatadogExporter::builder(), batch.into());
-    assert_eq!(with("_sample_rate", &arrived), [1, 3]);
+    assert_eq!(with("_sample_rate", &arrived), [1, 2, 3]);
 }
 
 #[test]

@@ -285,9 +285,8 @@ impl<S: Sink> Pass<'_, '_, S> {
         let measured = matches!(kind, SpanKind::Client | SpanKind::Producer)
             || self.lookup().integer(&[Known::Measured]) == Some(1);
         self.number_or(Known::Measured, measured.then_some(1.0));
-        let kept = || sampling::kept_fraction(span.span_context.trace_state());
-        let kept = (place == Place::First || local_root).then(kept).flatten();
-        self.number_or(Known::SampleRate, kept);
+        // On every span: the Agent weighs a chunk by whichever it takes for the root.
+        self.number_or(Known::SampleRate, sampling::kept_fraction(span.span_context.trace_state()));
         let entry =
             local_root || foreign_service || matches!(kind, SpanKind::Server | SpanKind::Consumer);
         self.number_or(Known::TopLevel, entry.then_some(1.0));
