@@ -27,9 +27,8 @@ pub struct Request {
     pub status: Option<u16>,
     /// Why the body could not be decoded; `None` if it could, or if nobody tried.
     pub decode_error: Option<String>,
-    /// Whether the body held a null span, which ends the real Agent (or only this connection, if
-    /// it is the first span of the request).
-    pub crashed_agent: bool,
+    /// Whether the body held a null span. The newest Agents step over it, older ones end.
+    pub has_null_span: bool,
     /// Whether the body was read at all.
     pub(super) body_read: bool,
     /// When the request was complete.
@@ -101,7 +100,7 @@ impl fmt::Debug for Request {
             .field("traces", &self.traces)
             .field("status", &self.status)
             .field("decode_error", &self.decode_error)
-            .field("crashed_agent", &self.crashed_agent)
+            .field("has_null_span", &self.has_null_span)
             .finish_non_exhaustive()
     }
 }

@@ -138,7 +138,7 @@ impl Service {
                 let real = request.flag("datadog-send-real-http-status");
                 Some(self.success(if real { 429 } else { 200 }, &request))
             }
-            _ => self.ingest(&mut request, cut),
+            _ => Some(self.ingest(&mut request, cut)),
         };
         request.status = answer.as_ref().map(|answer| answer.status);
         if matches!(reply, Reply::CloseAfterIngest | Reply::CloseMidResponse) {
@@ -164,31 +164,28 @@ impl Service {
         request.format() == Format::Msgpack && length.is_some_and(|length| length > limit as u64)
     }
 
-    /// Decodes the body and keeps its spans. Returns no answer where the Agent's handler dies.
-    fn ingest(&self, request: &mut Request, cut: bool) -> Option<Answer> {
+    /// Decodes the body and keeps its spans.
+    fn ingest(&self, request: &mut Request, cut: bool) -> Answer {
         let format = request.format();
         // The MessagePack reader needs one more read to see the end.
         let full = request.body.len() >= self.limits.max_request_bytes;
         if format == Format::Msgpack && (cut || full) {
-            return Some(self.refusal(413, request));
+            return self.refusal(413, request);
         }
         let decoded = match decode(format, &request.body) {
             Ok(decoded) => decoded,
-            Err(DecodeError::Incomplete) if cut => return Some(self.refusal(413, request)),
+            Err(DecodeError::Incomplete) if cut => return self.refusal(413, request),
             Err(error) => {
                 let message = error.message(format);
                 let answer = Answer::traces(400, format!("{message}\n"));
                 request.decode_error = Some(message);
-                return Some(answer);
+                return answer;
             }
         };
-        request.crashed_agent = decoded.chunks.iter().flatten().any(Option::is_none);
-        if let Some([None, ..]) = decoded.chunks.first().map(Vec::as_slice) {
-            return None;
-        }
+        request.has_null_span = decoded.chunks.iter().flatten().any(Option::is_none);
         let chunks = decoded.chunks.into_iter();
         request.traces = chunks.map(|chunk| chunk.into_iter().flatten().collect()).collect();
-        Some(self.success(200, request))
+        self.success(200, request)
     }
 
     /// Returns the answer that hands out the rates, or says `OK` to those who cannot read them.
@@ -286,7 +283,7 @@ fn seen(head: &Parts) -> Request {
         traces: Vec::new(),
         status: None,
         decode_error: None,
-        crashed_agent: false,
+        has_null_span: false,
         body_read: false,
         received: SystemTime::now(),
     }

@@ -46,7 +46,7 @@ pub(super) fn of_body(request: &Request, decoded: &Decoded) -> Vec<String> {
     }
     for (n, chunk) in chunks.iter().enumerate() {
         if chunk.iter().any(Option::is_none) {
-            found.push(format!("trace {n} has a null span, which ends the Agent"));
+            found.push(format!("trace {n} has a null span, which ends older Agents"));
         }
         let spans: Vec<_> = chunk.iter().flatten().collect();
         let in_chunk = of_chunk(&spans).into_iter().map(|what| format!("trace {n}: {what}"));
