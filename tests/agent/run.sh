@@ -1,0 +1,28 @@
+#!/usr/bin/env bash
+# Builds Datadog's own Agent code and runs the tests that need it. Needs Go 1.26, a Rust toolchain and
+# Python 3 with venv. Whatever is missing, or does not build or start, is a failure.
+set -euo pipefail
+cd "$(dirname "$0")"
+
+# Newest release when this was written; its checks are what official tracers are tested with.
+official=ddapm-test-agent==1.69.1
+
+tools=$PWD/target/tools
+mkdir -p "$tools"
+
+echo "building Datadog's trace-agent $(grep -m1 'pkg/trace ' go/go.mod | awk '{print $2}') (cached after the first time)"
+(cd go && test -z "$(gofmt -l .)" && go vet . && go build -o "$tools/real-agent" .)
+
+if ! "$tools/python/bin/ddapm-test-agent" --version >/dev/null 2>&1; then
+    python3 -m venv --clear "$tools/python"
+    "$tools/python/bin/pip" install --quiet --disable-pip-version-check "$official"
+fi
+
+export REAL_AGENT=$tools/real-agent
+export TEST_AGENT=$tools/python/bin/ddapm-test-agent
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+cargo test "$@" | tee "$log"
+passed=$(awk '/^test result: ok/ { sum += $4 } END { print sum + 0 }' "$log")
+[ "$passed" -gt 0 ] || { echo "real agent: no test ran" >&2; exit 1; }
+echo "real agent: $passed passed"

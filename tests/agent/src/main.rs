@@ -1,0 +1,22 @@
+//! The crate against the real thing: Datadog's own trace-agent code and Datadog's official test agent, each
+//! in a process of its own for each test. `run.sh` builds them and says where they are; without them every
+//! test fails.
+#![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
+
+mod compare;
+#[path = "../../it/test_agent/probes.rs"]
+mod probe_list;
+#[path = "../../it/vectors/read.rs"]
+mod read;
+mod real_agent;
+mod send;
+mod shapes;
+mod traces;
+
+mod counted;
+mod identity;
+mod parity;
+mod probes;
+mod restart;
+mod sampling;
+mod vectors;

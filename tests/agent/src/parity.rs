@@ -1,0 +1,151 @@
+//! Parity: the same spans through `opentelemetry-otlp` into the Agent's OTLP receiver, and through us, are
+//! the same Datadog spans. What differs on purpose is a row.
+
+use std::collections::BTreeMap;
+
+use opentelemetry::KeyValue;
+use opentelemetry::trace::{SpanContext, TraceFlags};
+use opentelemetry_datadog_agent::{Encoding, SpanTypes};
+use opentelemetry_sdk::Resource;
+use opentelemetry_sdk::trace::SpanData;
+use serde_json::Value as Json;
+
+use crate::compare::{self, Comparison, NOT_FINITE, Pair, Row};
+use crate::read::{resource, span_data, text, vectors};
+use crate::real_agent::{Model, RealAgent};
+use crate::send::{builder, through_otlp, through_us};
+use crate::shapes;
+
+/// The folder of the crate.
+const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
+
+/// Vectors that must arrive both ways: all but those that ask not to be kept.
+const VECTORS: usize = 190;
+
+/// Spans that are made up, and how many go at once.
+const GENERATED: usize = 10_000;
+const BATCH: usize = 250;
+/// Any number: the same makes the same spans.
+const SEED: u64 = 7;
+
+/// What we do otherwise than the Agent's OTLP receiver: `left` is its span, `right` is ours.
+#[rustfmt::skip]
+const ON_PURPOSE: &[Row] = &[
+    Row { field: "meta._dd.base_service",  why: "a span of another service names the application",       is_meant: |p| p.only_right() },
+    Row { field: "meta._dd.p.dm",          why: "the receiver's own sampler says who decided",           is_meant: |p| p.only_left() },
+    Row { field: "meta._dd.p.tid",         why: "the high half of the trace id",                         is_meant: |p| p.right_span["meta.otel.trace_id"].starts_with(p.right) },
+    Row { field: "meta.error.message",     why: "today's name of `error.msg`; both are sent",            is_meant: |p| p.only_right() && p.right_span["meta.error.msg"] == p.right },
+    Row { field: "meta.error.msg",         why: "read from the exception event first",                   is_meant: has_exception },
+    Row { field: "meta.error.msg",         why: "the HTTP status tells, whatever its type",              is_meant: |p| p.only_right() && p.right.starts_with(&p.right_span["metrics.http.status_code"]) },
+    Row { field: "meta.error.type",        why: "read from the exception event",                         is_meant: |p| p.only_right() && has_exception(p) },
+    Row { field: "meta.error.stack",       why: "read from the exception event",                         is_meant: |p| p.only_right() && has_exception(p) },
+    Row { field: "meta.http.status_code",  why: "the number is a text too: the tag that dashboards use", is_meant: |p| p.right_span["metrics.http.status_code"] == p.right },
+    Row { field: "meta.language",          why: "process facts on the first span of a chunk",            is_meant: |p| p.only_right() && p.right == "rust" },
+    Row { field: "meta.runtime-id",        why: "process facts on the first span of a chunk",            is_meant: |p| p.only_right() },
+    Row { field: "metrics.process_id",     why: "process facts on the first span of a chunk",            is_meant: |p| p.only_right() },
+    Row { field: "metrics._dd.measured",   why: "client and producer spans get metrics of their own",    is_meant: |p| p.only_right() && ["client", "producer"].contains(&p.right_span["meta.span.kind"].as_str()) },
+    Row { field: "metrics._dd.top_level",  why: "entry spans are marked here",                           is_meant: |p| p.only_right() && p.right == "1" },
+    Row { field: "metrics._top_level",     why: "a child that came alone is no entry span",              is_meant: |p| p.only_left() && p.left_span.get("parent_id").is_some_and(|id| id != "0") },
+    Row { field: "metrics._sampling_priority_v1",      why: "the priority is said on the span",          is_meant: |p| p.only_right() && p.right == "1" },
+    Row { field: "metrics._sampling_priority_rate_v1", why: "each Agent's own sampler",                  is_meant: |_| true },
+    Row { field: "meta.datadog.*",         why: "overrides are honoured and removed",                    is_meant: |p| p.only_left() },
+    Row { field: "metrics.datadog.*",      why: "overrides are honoured and removed",                    is_meant: |p| p.only_left() },
+    Row { field: "*",                      why: "overrides are honoured and removed",                    is_meant: is_override },
+    Row { field: "meta._dd.hostname",      why: "the host is the process's, not the span's",             is_meant: |p| p.only_left() },
+    Row { field: "meta._dd.span_links",    why: "texts in links are escaped",                            is_meant: is_escaped },
+    Row { field: "metrics.n",              why: "NaN is no number on the wire ...",                      is_meant: |p| p.left == NOT_FINITE && p.only_left() },
+    Row { field: "meta.n",                 why: "... but a text",                                        is_meant: |p| p.only_right() && p.right == "NaN" },
+    Row { field: "name",                   why: "`messaging.operation.type` is read too",                is_meant: is_messaging },
+    Row { field: "resource",               why: "`messaging.operation.type` is read too",                is_meant: is_messaging },
+    Row { field: "service",                why: "the SDK's name for a service without one",              is_meant: |p| p.left == "otlpresourcenoservicename" && p.right.starts_with("unknown_service:") },
+    Row { field: "type",                   why: "spans of AI: newer than this Agent",                    is_meant: is_llm },
+    Row { field: "resource",               why: "spans of AI: no SQL type, so no obfuscation",           is_meant: is_llm },
+];
+
+#[test]
+fn spans_are_what_the_agent_makes_of_otlp() {
+    let mut comparison = Comparison::new(ON_PURPOSE);
+    let generated = shapes::batches(GENERATED, BATCH, SEED);
+    compare(&mut comparison, &generated, "span_id", GENERATED);
+    let vectors: Vec<_> = vectors(ROOT, None).map(batch_of_vector).collect();
+    compare(&mut comparison, &vectors, "meta.case", VECTORS);
+    comparison.finish(GENERATED + VECTORS);
+}
+
+/// Sends the batches to two Agents, by OTLP and through us, and compares what they stored of each span.
+/// `key` is the field that tells spans apart.
+fn compare(
+    comparison: &mut Comparison,
+    batches: &[(Resource, Vec<SpanData>)],
+    key: &str,
+    at_least: usize,
+) {
+    let [otlp, ours] = [(); 2].map(|()| RealAgent::start(Model::Classic));
+    for (resource, batch) in batches {
+        through_otlp(otlp.otlp(), resource, [batch.clone()]);
+        let exporter = builder(ours.url(), Encoding::MessagePack);
+        let exporter = exporter.with_span_types(SpanTypes::Agent).build().unwrap();
+        through_us(exporter, resource, [batch.clone()]);
+    }
+    let [theirs, ours] = [otlp, ours].map(|agent| {
+        agent.stop();
+        let spans: Vec<_> = agent.spans().iter().map(compare::arrived).collect();
+        let by_key: BTreeMap<_, _> =
+            spans.iter().map(|span| (span[key].clone(), span.clone())).collect();
+        assert_eq!(by_key.len(), spans.len(), "a span arrived twice");
+        by_key
+    });
+    assert!(ours.len() >= at_least, "only {} spans arrived", ours.len());
+    assert_eq!(theirs.keys().collect::<Vec<_>>(), ours.keys().collect::<Vec<_>>());
+    for (title, left) in &theirs {
+        comparison.add(title, left, &ours[title]);
+    }
+}
+
+/// The span of a vector, with a tag that says which it is. OTLP has no priority but the flag, and what is
+/// not kept does not arrive: so it is set.
+fn batch_of_vector(vector: Json) -> (Resource, Vec<SpanData>) {
+    let mut span = span_data(&vector["input"]);
+    span.attributes.push(KeyValue::new("case", text(&vector["id"]).to_owned()));
+    let context = &span.span_context;
+    span.span_context = SpanContext::new(
+        context.trace_id(),
+        context.span_id(),
+        TraceFlags::SAMPLED,
+        false,
+        context.trace_state().clone(),
+    );
+    (resource(&vector["input"]["resource_attributes"]), vec![span])
+}
+
+fn has_exception(pair: &Pair<'_>) -> bool {
+    let events = pair.right_span.get("meta.events");
+    events.is_some_and(|events| events.to_lowercase().contains(r#""name":"exception""#))
+}
+
+/// Whether an override on the span says what we stored.
+fn is_override(pair: &Pair<'_>) -> bool {
+    let own = |field: &str| match field {
+        "datadog.name" => pair.right.replace('_', "-"),
+        _ => pair.right.to_owned(),
+    };
+    pair.left_span.iter().any(|(field, value)| {
+        let key = field.strip_prefix("meta.").or_else(|| field.strip_prefix("metrics."));
+        key.is_some_and(|key| key.starts_with("datadog.") && own(key) == *value)
+    })
+}
+
+/// Whether the receiver's links are no JSON, and ours are.
+fn is_escaped(pair: &Pair<'_>) -> bool {
+    let is_json = |text: &str| serde_json::from_str::<Json>(text).is_ok();
+    !is_json(pair.left) && is_json(pair.right)
+}
+
+fn is_messaging(pair: &Pair<'_>) -> bool {
+    let has = |key: &str| pair.right_span.contains_key(key);
+    has("meta.messaging.operation.type") && !has("meta.messaging.operation")
+}
+
+fn is_llm(pair: &Pair<'_>) -> bool {
+    pair.right_span["type"] == "llm" && pair.left_span["type"] != "llm"
+}
