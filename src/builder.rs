@@ -9,7 +9,7 @@ use opentelemetry::{otel_debug, otel_warn};
 use opentelemetry_sdk::trace::SpanData;
 
 use crate::config::Settings;
-use crate::delivery::Transport;
+use crate::delivery::{ApiVersion, Transport};
 use crate::encoding::Encoding;
 use crate::mapping::{NamesHook, SpanNames, SpanTypes};
 use crate::{BuildError, DatadogExporter};
@@ -26,6 +26,7 @@ pub struct DatadogExporterBuilder {
     pub(crate) env: Option<String>,
     pub(crate) version: Option<String>,
     pub(crate) tags: Vec<(String, String)>,
+    pub(crate) api_version: Option<ApiVersion>,
     pub(crate) timeout: Option<Duration>,
     pub(crate) buffer_bytes: Option<usize>,
     pub(crate) payload_bytes: Option<usize>,
@@ -80,6 +81,15 @@ impl DatadogExporterBuilder {
     /// `version` beat `DD_ENV` and `DD_VERSION` too.
     pub fn with_tag(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
         self.tags.push((key.into(), value.into()));
+        self
+    }
+
+    /// Sets which endpoint of the Agent is used. The spans are the same; `V04` is for those who sample by
+    /// the rates that the Agent answers with.
+    ///
+    /// Otherwise `DD_TRACE_API_VERSION` (`v0.3` or `v0.4`), or `V03`.
+    pub fn with_api_version(mut self, version: ApiVersion) -> Self {
+        self.api_version = Some(version);
         self
     }
 
@@ -174,6 +184,7 @@ impl DatadogExporterBuilder {
         otel_debug!(
             name: "DatadogExporter.Built",
             agent = settings.delivery.address.to_string(),
+            api_version = format!("{:?}", settings.delivery.api_version),
             timeout = format!("{:?}", settings.delivery.timeout),
             buffer_bytes = settings.delivery.buffer_bytes,
             payload_bytes = settings.delivery.payload_bytes,
@@ -190,6 +201,7 @@ impl fmt::Debug for DatadogExporterBuilder {
             .field("service", &self.service)
             .field("env", &self.env)
             .field("version", &self.version)
+            .field("api_version", &self.api_version)
             .field("timeout", &self.timeout)
             .field("encoding", &self.encoding)
             .field("types", &self.types)

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use crate::BuildError;
 use crate::builder::DatadogExporterBuilder;
-use crate::delivery::{AgentAddress, DeliverySettings};
+use crate::delivery::{AgentAddress, ApiVersion, DeliverySettings};
 use crate::encoding::Encoding;
 use crate::mapping::Options;
 
@@ -54,6 +54,7 @@ pub(crate) const VARIABLES: &[&str] = &[
     "DD_TRACE_AGENT_URL",
     "DD_AGENT_HOST",
     "DD_TRACE_AGENT_PORT",
+    "DD_TRACE_API_VERSION",
     "DD_TRACE_AGENT_TIMEOUT_SECONDS",
     "DD_TRACE_ENABLED",
     "DD_TRACE_REPORT_HOSTNAME",
@@ -134,6 +135,7 @@ impl Settings {
         let delivery = DeliverySettings {
             address,
             transport: builder.transport,
+            api_version: builder.api_version.unwrap_or_else(|| variables.api_version()),
             timeout,
             buffer_bytes,
             payload_bytes,
@@ -193,6 +195,15 @@ impl<F: Fn(&str) -> Option<String>> Variables<F> {
             _ => None,
         };
         self.read(name, "true or false", read).unwrap_or(default)
+    }
+
+    fn api_version(&mut self) -> ApiVersion {
+        let read = |value: &str| match value.to_ascii_lowercase().as_str() {
+            "v0.3" => Some(ApiVersion::V03),
+            "v0.4" => Some(ApiVersion::V04),
+            _ => None,
+        };
+        self.read("DD_TRACE_API_VERSION", "v0.3 or v0.4", read).unwrap_or_default()
     }
 
     fn timeout(&mut self) -> Duration {

@@ -82,8 +82,8 @@ pub mod testing;
 
 pub use builder::DatadogExporterBuilder;
 pub use delivery::{
-    DroppedSpans, ExporterHandle, ExporterStats, Transport, TransportError, TransportRequest,
-    TransportResponse,
+    ApiVersion, DroppedSpans, ExporterHandle, ExporterStats, Transport, TransportError,
+    TransportRequest, TransportResponse,
 };
 pub use encoding::Encoding;
 pub use error::BuildError;

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::{DEFAULT_SOCKET, DatadogExporterBuilder, Settings, VARIABLES};
-use crate::{BuildError, DatadogExporter};
+use crate::{ApiVersion, BuildError, DatadogExporter};
 
 type Variables<'a> = &'a [(&'a str, &'a str)];
 
@@ -20,6 +20,21 @@ fn resolve(
 
 fn settings(variables: Variables<'_>) -> Settings {
     resolve(DatadogExporter::builder(), variables).unwrap()
+}
+
+#[test]
+fn the_endpoint_is_chosen_in_code_or_by_the_variable() {
+    let chosen = |builder: DatadogExporterBuilder, value| {
+        let settings = resolve(builder, &[("DD_TRACE_API_VERSION", value)]).unwrap();
+        (settings.delivery.api_version, settings.warnings.len())
+    };
+    let builder = DatadogExporter::builder;
+    assert_eq!(chosen(builder(), ""), (ApiVersion::V03, 0));
+    assert_eq!(chosen(builder(), "v0.4"), (ApiVersion::V04, 0));
+    assert_eq!(chosen(builder(), "V0.3"), (ApiVersion::V03, 0));
+    assert_eq!(chosen(builder(), "v0.5"), (ApiVersion::V03, 1));
+    let in_code = builder().with_api_version(ApiVersion::V03);
+    assert_eq!(chosen(in_code, "v0.4"), (ApiVersion::V03, 0));
 }
 
 #[test]

@@ -11,6 +11,7 @@ use reqwest::redirect::Policy;
 use reqwest::{Client, Method};
 
 use super::AgentAddress;
+use super::rates::VERSION_HEADER;
 use super::transport::{Transport, TransportError, TransportRequest, TransportResponse};
 
 /// Older Agents close a connection that was idle for 5 s: ours is closed before.
@@ -68,6 +69,9 @@ impl Transport for HttpTransport {
             .body(request.body);
         let mut response = message.send().await.map_err(failed)?;
         let status = response.status().as_u16();
+        let version = response.headers().get(VERSION_HEADER).and_then(|value| value.to_str().ok());
+        let mut answer = TransportResponse::new(status);
+        answer.rates_version = version.map(str::to_owned);
         // Read to the end, so that the connection can be used again. The status decides: an answer that
         // breaks off or does not end is an answer.
         let mut body = BytesMut::new();
@@ -80,7 +84,7 @@ impl Transport for HttpTransport {
             }
         };
         let _ = tokio::time::timeout(BODY_TIMEOUT, read).await;
-        Ok(TransportResponse::new(status).with_body(Bytes::from(body)))
+        Ok(answer.with_body(Bytes::from(body)))
     }
 }
 

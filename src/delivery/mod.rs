@@ -11,6 +11,7 @@ mod http;
 mod identity;
 #[cfg(feature = "metrics")]
 mod metrics;
+mod rates;
 mod retry;
 mod shared;
 mod stats;
@@ -40,6 +41,27 @@ const EXPORT_WAIT: Duration = Duration::from_millis(100);
 /// What is left of a shutdown's time for the caller: the worker ends this much earlier.
 const SHUTDOWN_MARGIN: Duration = Duration::from_millis(100);
 
+/// Which endpoint of the Agent is used. The spans are the same at both.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ApiVersion {
+    /// `/v0.3/traces`: the Agent says `OK`.
+    #[default]
+    V03,
+    /// `/v0.4/traces`: the Agent answers with the sampling rates that it wants.
+    V04,
+}
+
+impl ApiVersion {
+    /// Returns the documented path; a slash more or less is a 404 or a redirect.
+    fn path(self) -> &'static str {
+        match self {
+            Self::V03 => "/v0.3/traces",
+            Self::V04 => "/v0.4/traces",
+        }
+    }
+}
+
 /// What delivery is told.
 #[derive(Debug)]
 pub(crate) struct DeliverySettings {
@@ -47,6 +69,8 @@ pub(crate) struct DeliverySettings {
     pub(crate) address: AgentAddress,
     /// A transport of the user's own, in place of ours.
     pub(crate) transport: Option<Arc<dyn Transport>>,
+    /// Which endpoint is used.
+    pub(crate) api_version: ApiVersion,
     /// How long a request may take.
     pub(crate) timeout: Duration,
     /// Most memory of waiting payloads, in bytes.

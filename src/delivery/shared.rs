@@ -9,6 +9,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use super::buffer::Buffer;
 use super::deadline_in;
+use super::rates::AgentRates;
 use super::worker::Event;
 use crate::encoding::Payload;
 
@@ -19,6 +20,8 @@ pub(super) struct Shared {
     /// Told whenever something is settled, and at the end.
     settled: Condvar,
     events: UnboundedSender<Event>,
+    /// What the Agent wants to be kept.
+    pub(super) rates: AgentRates,
 }
 
 /// Everything that changes.
@@ -68,7 +71,13 @@ impl Shared {
             is_urgent: false,
             phase: Phase::Open,
         };
-        (Self { state: Mutex::new(state), settled: Condvar::new(), events }, receiver)
+        let shared = Self {
+            state: Mutex::new(state),
+            settled: Condvar::new(),
+            events,
+            rates: AgentRates::default(),
+        };
+        (shared, receiver)
     }
 
     pub(super) fn lock(&self) -> MutexGuard<'_, State> {

@@ -84,18 +84,28 @@ pub struct TransportResponse {
     pub status: u16,
     /// The body, or as much of it as is worth knowing.
     pub body: Bytes,
+    /// The header `Datadog-Rates-Payload-Version`, if the answer has it.
+    pub rates_version: Option<String>,
 }
 
 impl TransportResponse {
     /// An answer without a body.
     pub fn new(status: u16) -> Self {
-        Self { status, body: Bytes::new() }
+        Self { status, body: Bytes::new(), rates_version: None }
     }
 
     /// Sets the body.
     #[must_use]
     pub fn with_body(mut self, body: impl Into<Bytes>) -> Self {
         self.body = body.into();
+        self
+    }
+
+    /// Sets the header `Datadog-Rates-Payload-Version`, which saves the Agent from saying the same
+    /// sampling rates again.
+    #[must_use]
+    pub fn with_rates_version(mut self, version: impl Into<String>) -> Self {
+        self.rates_version = Some(version.into());
         self
     }
 }

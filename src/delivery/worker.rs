@@ -18,16 +18,14 @@ use tokio::time::{timeout, timeout_at};
 
 use super::buffer::{Flight, Waiting};
 use super::http::HttpTransport;
+use super::rates::VERSION_HEADER;
 use super::retry::{Backoff, MAX_DOUBTFUL_RETRIES, Verdict, judge};
 use super::shared::{Phase, Shared, State};
 use super::stats::Reason;
 use super::transport::{Transport, TransportError, TransportRequest, TransportResponse};
 use super::voice::{News, Voice};
-use super::{DeliverySettings, identity};
+use super::{ApiVersion, DeliverySettings, identity};
 use crate::BuildError;
-
-/// The documented path; a slash more or less is a 404 or a redirect.
-const PATH: &str = "/v0.3/traces";
 
 /// The longest wait between two tries once the exporter is closing.
 const CLOSING_DELAY: Duration = Duration::from_millis(250);
@@ -83,6 +81,7 @@ struct Worker<'a> {
     events: UnboundedReceiver<Event>,
     transport: Arc<dyn Transport>,
     headers: Vec<(&'static str, String)>,
+    api_version: ApiVersion,
     timeout: Duration,
     backoff: Backoff,
     random: RandomState,
@@ -125,6 +124,7 @@ impl<'a> Worker<'a> {
             events,
             transport,
             headers,
+            api_version: settings.api_version,
             timeout: settings.timeout,
             backoff: Backoff::default(),
             random: RandomState::new(),
@@ -204,7 +204,15 @@ impl<'a> Worker<'a> {
         let mut headers = self.headers.clone();
         headers.push(("content-type", content_type.to_owned()));
         headers.push(("x-datadog-trace-count", chunks.to_string()));
-        TransportRequest { method: "PUT", path: PATH, headers, body: body.clone() }
+        if self.api_version == ApiVersion::V04 {
+            headers.push((VERSION_HEADER, self.shared.rates.version()));
+        }
+        TransportRequest {
+            method: "PUT",
+            path: self.api_version.path(),
+            headers,
+            body: body.clone(),
+        }
     }
 
     /// Whether the exporter has to end now.
@@ -225,6 +233,10 @@ impl<'a> Worker<'a> {
     fn land(&mut self, flight: Flight, answer: &Answer) {
         let now = Instant::now();
         self.was_reached |= answer.is_ok();
+        if let (ApiVersion::V04, Ok(response)) = (self.api_version, answer) {
+            // An overloaded Agent says them too.
+            self.shared.rates.learn(&response.body, response.rates_version.as_deref());
+        }
         let mut state = self.shared.lock();
         let news = self.settle(&mut state, flight, answer, now);
         self.shared.announce(&mut state);

@@ -22,6 +22,7 @@ export REAL_AGENT=$tools/real-agent
 export TEST_AGENT=$tools/python/bin/ddapm-test-agent
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
+cargo clippy --quiet --all-targets -- -D warnings
 cargo test "$@" | tee "$log"
 passed=$(awk '/^test result: ok/ { sum += $4 } END { print sum + 0 }' "$log")
 [ "$passed" -gt 0 ] || { echo "real agent: no test ran" >&2; exit 1; }

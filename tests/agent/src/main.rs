@@ -15,6 +15,7 @@ mod traces;
 
 mod counted;
 mod identity;
+mod official;
 mod parity;
 mod probes;
 mod restart;

@@ -15,9 +15,7 @@ use crate::read::{resource, span_data, text, vectors};
 use crate::real_agent::{Model, RealAgent};
 use crate::send::{builder, through_otlp, through_us};
 use crate::shapes;
-
-/// The folder of the crate.
-const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
+use crate::vectors::ROOT;
 
 /// Vectors that must arrive both ways: all but those that ask not to be kept.
 const VECTORS: usize = 190;

@@ -14,7 +14,7 @@ use crate::real_agent::{MODELS, RealAgent};
 use crate::send::{ENCODINGS, builder, through_us};
 
 /// The folder of the crate.
-const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
+pub(crate) const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
 
 /// Vectors that must be found: fewer means that a file was lost.
 const AT_LEAST: usize = 195;

@@ -1,11 +1,11 @@
 //! What is in a request, what is cut, what is joined, and in which order they go.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use opentelemetry::KeyValue;
-use opentelemetry_datadog_agent::Encoding;
 use opentelemetry_datadog_agent::testing::{Reply, Request};
+use opentelemetry_datadog_agent::{ApiVersion, Encoding};
 use opentelemetry_sdk::trace::SpanData;
 
 use super::{
@@ -215,4 +215,32 @@ fn what_the_environment_says_cannot_break_a_header() {
             assert_eq!(request.header("datadog-external-env").unwrap_or_default(), expected);
         });
     }
+}
+
+#[test]
+fn an_agent_at_v04_says_its_rates_once() {
+    let agent = agent();
+    let rates = |rate| BTreeMap::from([("service:,env:".to_owned(), rate)]);
+    agent.set_rates(rates(0.5));
+    let exporter = builder(&agent).with_api_version(ApiVersion::V04).build().unwrap();
+    let handle = exporter.handle();
+    for n in 1..=4 {
+        if n == 3 {
+            agent.set_rates(rates(0.25));
+        }
+        export(&exporter, batch(n..n + 1, 1)).unwrap();
+        handle.flush(SOON).unwrap();
+    }
+    let requests = agent.requests();
+    let said: Vec<_> = requests
+        .iter()
+        .map(|request| request.header("datadog-rates-payload-version").unwrap())
+        .collect();
+    assert!(requests.iter().all(|request| request.path == "/v0.4/traces"));
+    // It knows nothing at first, and repeats what it learnt until that changes.
+    assert_eq!(said[0], "0");
+    assert_ne!(said[1], "0");
+    assert_eq!(said[1], said[2]);
+    assert_ne!(said[2], said[3]);
+    assert_no_violations(&agent, "v0.4");
 }
