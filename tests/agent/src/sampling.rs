@@ -57,7 +57,7 @@ fn the_whole_trace_id_survives() {
         assert_eq!(chunk.priority, 1);
         assert_eq!(chunk.spans.iter().map(|span| span.trace_id).collect::<Vec<_>>(), [7, 7]);
         assert!(chunk.spans.iter().any(|span| span.tag("_dd.p.tid") == high), "{chunk:?}");
-        if chunk.spans[0].tag("_dd.convertedv1") != "" {
+        if !chunk.spans[0].tag("_dd.convertedv1").is_empty() {
             assert_eq!(chunk.trace_id_high, 0x00c0_ffee);
         }
     }
