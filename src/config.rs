@@ -12,7 +12,7 @@ use crate::BuildError;
 use crate::builder::DatadogExporterBuilder;
 use crate::delivery::{AgentAddress, ApiVersion, DeliverySettings};
 use crate::encoding::Encoding;
-use crate::mapping::Options;
+use crate::mapping::{Options, Query};
 
 /// Where the Agent's socket is unless configured otherwise.
 const DEFAULT_SOCKET: &str = "/var/run/datadog/apm.socket";
@@ -57,6 +57,8 @@ pub(crate) const VARIABLES: &[&str] = &[
     "DD_TRACE_API_VERSION",
     "DD_TRACE_AGENT_TIMEOUT_SECONDS",
     "DD_TRACE_ENABLED",
+    "DD_HTTP_SERVER_TAG_QUERY_STRING",
+    "DD_HTTP_CLIENT_TAG_QUERY_STRING",
     "DD_TRACE_REPORT_HOSTNAME",
     "DD_HOSTNAME",
     "DD_EXTERNAL_ENV",
@@ -127,6 +129,8 @@ impl Settings {
             tags,
             hostname: variables.hostname(),
             types: builder.types,
+            server_query: variables.query("DD_HTTP_SERVER_TAG_QUERY_STRING"),
+            client_query: variables.query("DD_HTTP_CLIENT_TAG_QUERY_STRING"),
             names: builder.names,
             runtime_id: runtime_id(),
             process_id: std::process::id(),
@@ -195,6 +199,10 @@ impl<F: Fn(&str) -> Option<String>> Variables<F> {
             _ => None,
         };
         self.read(name, "true or false", read).unwrap_or(default)
+    }
+
+    fn query(&mut self, name: &'static str) -> Query {
+        if self.flag(name, true) { Query::Kept } else { Query::Removed }
     }
 
     fn api_version(&mut self) -> ApiVersion {

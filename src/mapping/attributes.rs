@@ -21,8 +21,23 @@ pub(crate) enum Rule {
     Late,
     /// As [`Rule::Late`], under the older name of the target.
     Rename(Known),
-    /// A statement or command: as [`Rule::Tag`], but only where the Agent obfuscates it.
-    Statement,
+    /// A statement or command: as [`Rule::Tag`] where the Agent obfuscates it, else without its literals.
+    Statement(Speaks),
+    /// The query string of a URL: as [`Rule::Tag`], unless it is not wanted.
+    Query,
+}
+
+/// Which language a statement is in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Speaks {
+    /// That of the database system.
+    System,
+    /// SQL.
+    Sql,
+    /// JSON.
+    Json,
+    /// One whose arguments go, so nothing would be left.
+    Nothing,
 }
 
 /// Declares [`Known`], its table and its names from one list of rows.
@@ -37,6 +52,7 @@ macro_rules! known {
         const ROWS: &[(&str, Known, Rule)] = {
             use Known::*;
             use Rule::*;
+            use Speaks::{Json, Nothing, Sql, System};
             &[$(($key, Known::$known, $rule),)+]
         };
     };
@@ -91,18 +107,20 @@ known! {
     HttpResponseStatusCode     "http.response.status_code"           Rename(HttpStatusCode),
     HttpRoute                  "http.route"                          Tag,
     UrlTemplate                "url.template"                        Tag,
+    UrlQuery                   "url.query"                           Query,
+    HttpTarget                 "http.target"                         Tag,
     // Databases.
     DbSystemName               "db.system.name"                      Tag,
     DbSystem                   "db.system"                           Tag,
-    DbStatement                "db.statement"                        Statement,
-    DbQueryText                "db.query.text"                       Statement,
-    SqlQuery                   "sql.query"                           Statement,
-    MongodbQuery               "mongodb.query"                       Statement,
-    RedisRawCommand            "redis.raw_command"                   Statement,
-    ValkeyRawCommand           "valkey.raw_command"                  Statement,
-    MemcachedCommand           "memcached.command"                   Statement,
-    ElasticsearchBody          "elasticsearch.body"                  Statement,
-    OpensearchBody             "opensearch.body"                     Statement,
+    DbStatement                "db.statement"                        Statement(System),
+    DbQueryText                "db.query.text"                       Statement(System),
+    SqlQuery                   "sql.query"                           Statement(Sql),
+    MongodbQuery               "mongodb.query"                       Statement(Json),
+    RedisRawCommand            "redis.raw_command"                   Statement(Nothing),
+    ValkeyRawCommand           "valkey.raw_command"                  Statement(Nothing),
+    MemcachedCommand           "memcached.command"                   Statement(Nothing),
+    ElasticsearchBody          "elasticsearch.body"                  Statement(Json),
+    OpensearchBody             "opensearch.body"                     Statement(Json),
     DbQuerySummary             "db.query.summary"                    Tag,
     DbNamespace                "db.namespace"                        Tag,
     DbName                     "db.name"                             Tag,
@@ -191,6 +209,19 @@ impl Known {
         }
     }
 
+    /// Returns which language the statement is in that this attribute holds, if it holds one.
+    pub(crate) fn speaks(self) -> Option<Speaks> {
+        match ROWS[self as usize].2 {
+            Rule::Statement(speaks) => Some(speaks),
+            _ => None,
+        }
+    }
+
+    /// Whether this attribute holds a URL.
+    pub(crate) fn is_url(self) -> bool {
+        matches!(self, Self::HttpUrl | Self::HttpTarget)
+    }
+
     /// Returns this attribute's bit in a set of them.
     #[inline]
     pub(crate) fn bit(self) -> u128 {
@@ -202,6 +233,18 @@ impl Known {
         ROWS[set.trailing_zeros() as usize].1
     }
 }
+
+/// The statements, as a set.
+pub(crate) const STATEMENTS: u128 = {
+    let (mut row, mut set) = (0, 0);
+    while row < ROWS.len() {
+        if let Rule::Statement(_) = ROWS[row].2 {
+            set |= 1 << row;
+        }
+        row += 1;
+    }
+    set
+};
 
 /// The renamed keys, each with the name it is written under.
 pub(crate) const RENAMES: [(Known, Known); RENAME_COUNT] = {

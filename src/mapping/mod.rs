@@ -15,10 +15,12 @@ mod links;
 mod lookup;
 mod naming;
 mod normalize;
+mod obfuscate;
 mod pass;
 mod resource;
 mod sampling;
 mod status;
+mod systems;
 mod tags;
 mod text;
 
@@ -35,6 +37,7 @@ use pass::{Pass, PassBuffers};
 
 pub(crate) use ids::{equal_ids, is_root, sendable};
 pub use naming::SpanNames;
+pub(crate) use obfuscate::Query;
 pub(crate) use resource::ResourceFacts;
 
 /// Which span types are sent.
@@ -46,16 +49,17 @@ pub(crate) use resource::ResourceFacts;
 pub enum SpanTypes {
     /// The four documented types: `web`, `db`, `cache` and `custom`.
     ///
-    /// The Agent does not obfuscate these, so no statement leaves the process: the resource of a
-    /// database span is its operation and collection (or `db.query.summary`), and statements,
-    /// commands and their parameters (`db.statement`, `db.query.text`, `db.query.parameter.*`, ...) are
-    /// left out, in events and links too.
+    /// The Agent does not obfuscate these, so it is done here, and no literal leaves the process: SQL in
+    /// the resource, `db.statement`, `db.query.text` and `sql.query` has `?` for each literal, reading as the
+    /// Agent would store it; of redis, valkey and memcached only the names of commands are left; values
+    /// in the JSON of MongoDB, Elasticsearch and OpenSearch become `?`. What cannot be read is left out,
+    /// as are parameters (`db.query.parameter.*`), and statements in events, links, scope and resource.
     #[default]
     Documented,
     /// The Agent's own types: `web`, `http`, `sql`, `redis`, `mongodb`, `llm` and others.
     ///
-    /// Statements are sent, as resource and as tag, and the Agent obfuscates those of the types it
-    /// knows. A statement of a system that it does not know, such as `gcp.spanner`, gets type `db` and is
+    /// Statements are sent as they are, as resource and as tag, and the Agent obfuscates those of the types
+    /// it knows. A statement of a system that it does not know, such as `gcp.spanner`, gets type `db` and is
     /// stored as it was sent.
     Agent,
 }
@@ -80,6 +84,10 @@ pub(crate) struct Options {
     pub(crate) hostname: Option<String>,
     /// Which span types are sent.
     pub(crate) types: SpanTypes,
+    /// What becomes of the query string in URLs of requests that come in ...
+    pub(crate) server_query: Query,
+    /// ... and of those that go out.
+    pub(crate) client_query: Query,
     /// The hook of the user.
     pub(crate) names: Option<NamesHook>,
     /// The identity of this process.
@@ -113,6 +121,7 @@ pub(crate) enum Place {
 pub(crate) struct Scratch<P> {
     pass: PassBuffers<P>,
     names: NameBuffers,
+    statement: String,
     /// `env` of the span mapped last; empty without one.
     pub(crate) env: String,
     /// `version` of the span mapped last; empty without one.
@@ -134,18 +143,27 @@ pub(crate) fn map<S: Sink>(
     scratch: &mut Scratch<S::Prepared>,
     sink: S,
 ) {
-    let Scratch { pass, names, env, version, head, has_priority, hook_panicked } = scratch;
-    let mut pass = Pass::new(span, facts, options.types, pass, sink);
+    let Scratch { pass, names, statement, env, version, head, has_priority, hook_panicked } =
+        scratch;
+    let mut pass = Pass::new(span, facts, options, pass, sink);
     pass.scope_attributes();
     pass.span_attributes();
 
-    let gen_ai = pass.gen_ai;
-    let chosen = naming::choose(span, &pass.lookup(), &facts.service, options.types, gen_ai, names);
+    let database = naming::database(&pass.lookup(), options.types, statement);
+    let chosen = naming::choose(
+        span,
+        &pass.lookup(),
+        database,
+        &facts.service,
+        options.types,
+        pass.gen_ai,
+        names,
+    );
     let chosen = match &options.names {
         Some(hook) => hooked(hook, span, chosen, hook_panicked),
         None => chosen,
     };
-    let is_error = pass.decided_tags(options, place, &chosen, env, version);
+    let is_error = pass.decided_tags(options, place, &chosen, database, env, version);
     pass.remaining_tags();
 
     let (start, duration) = ids::start_and_duration(span.start_time, span.end_time);

@@ -15,6 +15,8 @@ use super::SpanTypes;
 use super::attributes::Known;
 use super::lookup::{Concept, Lookup};
 use super::normalize::{self, MAX_NAME, MAX_RESOURCE};
+use super::obfuscate::{self, Language};
+use super::systems::{self, System};
 
 /// The names of one span, as the mapping chose them; a hook may replace each of them.
 ///
@@ -41,7 +43,7 @@ pub(crate) struct NameBuffers {
     service: String,
     name: String,
     resource: String,
-    system: String,
+    obfuscated: String,
 }
 
 pub(crate) const SERVICE: Concept = &[Known::ServiceName];
@@ -89,15 +91,10 @@ const CONSUMER: Kinds = 8;
 const INTERNAL: Kinds = 16;
 const ANY: Kinds = 31;
 
-/// Span type settings that a row is for, as a set of bits.
-type Settings = u8;
-const DOCUMENTED: Settings = 1;
-const AGENT: Settings = 2;
-const BOTH: Settings = 3;
-
 /// A row of a name table.
 struct Row {
-    settings: Settings,
+    /// Whether it is only for the documented types, where the Agent would fall back to the span name.
+    documented: bool,
     kinds: Kinds,
     needs: &'static [Need],
     name: &'static [Part],
@@ -109,6 +106,8 @@ enum Need {
     Has(Concept),
     /// The concept has this value.
     Is(Concept, &'static str),
+    /// There is a statement that may be shown.
+    HasStatement,
 }
 
 /// A piece of a name.
@@ -125,19 +124,21 @@ enum Part {
     Method,
     /// The name of the span.
     SpanName,
+    /// The statement: as written if the Agent obfuscates it, else without its literals.
+    Statement,
     /// The name of a database span, unless it looks like a statement; then `<system>.query`.
     DbSpanName,
 }
 
-use Need::{Has, Is};
-use Part::{DbSpanName, Lit, Method, Norm, SpanName, Then, Val};
+use Need::{Has, HasStatement, Is};
+use Part::{DbSpanName, Lit, Method, Norm, SpanName, Statement, Then, Val};
 
 const fn row(kinds: Kinds, needs: &'static [Need], name: &'static [Part]) -> Row {
-    Row { settings: BOTH, kinds, needs, name }
+    Row { documented: false, kinds, needs, name }
 }
 
-const fn only(settings: Settings, needs: &'static [Need], name: &'static [Part]) -> Row {
-    Row { settings, kinds: ANY, needs, name }
+const fn documented(needs: &'static [Need], name: &'static [Part]) -> Row {
+    Row { documented: true, kinds: ANY, needs, name }
 }
 
 /// How a span's operation is called.
@@ -167,7 +168,7 @@ const OPERATION: &[Row] = &[
     row(INTERNAL, &[],                                          &[Lit("Internal")]),
 ];
 
-/// What a span worked on. A statement is a resource only where the Agent obfuscates it.
+/// What a span worked on.
 #[rustfmt::skip]
 const RESOURCE: &[Row] = &[
     row(ANY,    &[Has(RESOURCE_NAME)],                          &[Val(RESOURCE_NAME)]),
@@ -177,15 +178,18 @@ const RESOURCE: &[Row] = &[
     row(ANY,    &[Has(MESSAGING_OPERATION)],                    &[Val(MESSAGING_OPERATION), Then(MESSAGING_DESTINATION)]),
     row(ANY,    &[Has(RPC_METHOD)],                             &[Val(RPC_METHOD), Then(RPC_SERVICE)]),
     row(ANY,    &[Has(GRAPHQL_TYPE)],                           &[Val(GRAPHQL_TYPE), Then(GRAPHQL_NAME)]),
-    only(AGENT,      &[Has(DB_SYSTEM), Has(DB_STATEMENT)],      &[Val(DB_STATEMENT)]),
-    only(DOCUMENTED, &[Has(DB_SYSTEM), Has(DB_SUMMARY)],        &[Val(DB_SUMMARY)]),
-    only(DOCUMENTED, &[Has(DB_SYSTEM), Has(DB_OPERATION)],      &[Val(DB_OPERATION), Then(DB_COLLECTION)]),
-    only(DOCUMENTED, &[Has(DB_SYSTEM)],                         &[DbSpanName]),
+    row(ANY,    &[Has(DB_SYSTEM), HasStatement],                &[Statement]),
+    documented(&[Has(DB_SYSTEM), Has(DB_SUMMARY)],              &[Val(DB_SUMMARY)]),
+    documented(&[Has(DB_SYSTEM), Has(DB_OPERATION)],            &[Val(DB_OPERATION), Then(DB_COLLECTION)]),
+    documented(&[Has(DB_SYSTEM)],                               &[DbSpanName]),
     row(ANY,    &[],                                            &[SpanName]),
 ];
 
 /// The Agent's name for an operation of which nothing is left.
 const UNNAMED_OPERATION: &str = "unnamed_operation";
+
+/// The Agent's resource for a statement that it cannot read.
+const NON_PARSABLE: &str = "Non-parsable SQL query";
 
 /// Span types of kinds: kind, native type, documented type.
 #[rustfmt::skip]
@@ -195,33 +199,50 @@ const KIND_TYPES: &[(Kinds, &str, &str)] = &[
     (ANY,    "custom", "custom"),
 ];
 
-/// Types of a client span with a database system that has no row below.
-const OTHER_DB: (&str, &str) = ("db", "db");
-
-/// Span types of database systems: system, native type, documented type.
-#[rustfmt::skip]
-const DB_TYPES: &[(&str, &str, &str)] = &[
-    ("adabas", "sql", "db"), ("cache", "sql", "db"), ("clickhouse", "sql", "db"), ("cloudscape", "sql", "db"),
-    ("cockroachdb", "sql", "db"), ("coldfusion", "sql", "db"), ("db2", "sql", "db"), ("derby", "sql", "db"),
-    ("edb", "sql", "db"), ("filemaker", "sql", "db"), ("firebird", "sql", "db"), ("firstsql", "sql", "db"),
-    ("h2", "sql", "db"), ("hanadb", "sql", "db"), ("hsqldb", "sql", "db"), ("informix", "sql", "db"),
-    ("ingres", "sql", "db"), ("instantdb", "sql", "db"), ("interbase", "sql", "db"), ("mariadb", "sql", "db"),
-    ("maxdb", "sql", "db"), ("mssql", "sql", "db"), ("mysql", "sql", "db"), ("netezza", "sql", "db"),
-    ("oracle", "sql", "db"), ("other_sql", "sql", "db"), ("pervasive", "sql", "db"), ("pointbase", "sql", "db"),
-    ("postgresql", "sql", "db"), ("progress", "sql", "db"), ("redshift", "sql", "db"), ("sqlite", "sql", "db"),
-    ("sybase", "sql", "db"), ("teradata", "sql", "db"), ("vertica", "sql", "db"),
-    // The stable names of some of them, as the Agent has known them since 7.85 at the latest.
-    ("actian.ingres", "sql", "db"), ("aws.redshift", "sql", "db"), ("firebirdsql", "sql", "db"),
-    ("h2database", "sql", "db"), ("ibm.db2", "sql", "db"), ("ibm.informix", "sql", "db"), ("ibm.netezza", "sql", "db"),
-    ("intersystems.cache", "sql", "db"), ("microsoft.sql_server", "sql", "db"), ("oracle.db", "sql", "db"),
-    ("sap.hana", "sql", "db"), ("sap.maxdb", "sql", "db"), ("softwareag.adabas", "sql", "db"),
-    ("cassandra", "cassandra", "db"), ("elasticsearch", "elasticsearch", "db"), ("mongodb", "mongodb", "db"),
-    ("opensearch", "opensearch", "db"),
-    ("memcached", "memcached", "cache"), ("redis", "redis", "cache"), ("valkey", "db", "cache"),
-];
-
 /// Span types of a span with any `gen_ai.` attribute: native type, documented type.
 const GEN_AI_TYPE: (&str, &str) = ("llm", "custom");
+
+/// What is known of the database that a span called, before it is named.
+#[derive(Clone, Copy)]
+pub(crate) struct Database<'a> {
+    system: Option<&'static System>,
+    /// The statement as it was given.
+    given: Option<&'a str>,
+    /// The statement as it may be shown.
+    pub(crate) statement: Option<&'a str>,
+}
+
+impl Database<'_> {
+    /// Whether the statement was read from this very text.
+    pub(crate) fn is_read_from(&self, text: &str) -> bool {
+        self.given.is_some_and(|given| std::ptr::eq(given, text))
+    }
+
+    /// Returns what the system understands.
+    pub(crate) fn language(&self) -> Language {
+        self.system.map_or(Language::Unknown, |system| system.language)
+    }
+}
+
+/// Finds the database system and the statement, which is written into `out` without its literals where the
+/// Agent would not obfuscate it.
+pub(crate) fn database<'a>(
+    attributes: &Lookup<'_, 'a>,
+    types: SpanTypes,
+    out: &'a mut String,
+) -> Database<'a> {
+    out.clear();
+    let system = attributes.text(DB_SYSTEM).map(|name| systems::find(name, out));
+    out.clear();
+    let given = attributes.text(DB_STATEMENT);
+    let database = Database { system, given, statement: given };
+    if types == SpanTypes::Agent {
+        return database;
+    }
+    let is_shown =
+        given.is_some_and(|given| obfuscate::push_statement(out, given, database.language()));
+    Database { statement: is_shown.then_some(&**out), ..database }
+}
 
 /// Chooses the names of a span.
 ///
@@ -230,14 +251,14 @@ const GEN_AI_TYPE: (&str, &str) = ("llm", "custom");
 pub(crate) fn choose<'a>(
     span: &'a SpanData,
     attributes: &Lookup<'_, 'a>,
+    database: Database<'a>,
     service: &'a str,
     types: SpanTypes,
     gen_ai: bool,
     buffers: &'a mut NameBuffers,
 ) -> SpanNames<'a> {
     let kind = kind_bit(&span.span_kind);
-    let NameBuffers { service: service_buffer, name, resource, system } = buffers;
-    let database = attributes.text(DB_SYSTEM).map(|name| db_types(name, system));
+    let NameBuffers { service: service_buffer, name, resource, obfuscated } = buffers;
     let source = Source { span, kind, attributes, database };
     let service = own_service(attributes, service_buffer).unwrap_or(service);
     let name = match attributes.span_text(Known::DatadogName) {
@@ -249,11 +270,15 @@ pub(crate) fn choose<'a>(
         Some(resource) => resource,
         None => build(RESOURCE, &source, types, resource),
     };
+    let resource = if resource.is_empty() { name } else { resource };
+    let resource = match types {
+        SpanTypes::Agent => resource,
+        SpanTypes::Documented => source.without_literals(resource, obfuscated),
+    };
     SpanNames {
         service: service.into(),
         name: normalize::cut(name, MAX_NAME).into(),
-        resource: normalize::cut(if resource.is_empty() { name } else { resource }, MAX_RESOURCE)
-            .into(),
+        resource: normalize::cut(resource, MAX_RESOURCE).into(),
         span_type: normalize::cut(span_type(&source, types, gen_ai), MAX_NAME).into(),
     }
 }
@@ -295,8 +320,8 @@ fn span_type<'a>(source: &Source<'_, 'a>, types: SpanTypes, gen_ai: bool) -> &'a
     if gen_ai {
         return pick(GEN_AI_TYPE);
     }
-    match database {
-        Some(database) if *kind == CLIENT => pick(*database),
+    match database.system {
+        Some(system) if *kind == CLIENT => pick((system.native, system.documented)),
         _ => {
             let row = KIND_TYPES.iter().find(|(kinds, ..)| kinds & kind != 0);
             row.map_or("custom", |&(_, agent, documented)| pick((agent, documented)))
@@ -304,20 +329,36 @@ fn span_type<'a>(source: &Source<'_, 'a>, types: SpanTypes, gen_ai: bool) -> &'a
     }
 }
 
-/// Returns the native and the documented type of a database system, which is compared normalised.
-fn db_types(system: &str, buffer: &mut String) -> (&'static str, &'static str) {
-    let system = normalize::tag_value(system, buffer);
-    let row = DB_TYPES.iter().find(|(name, ..)| *name == system);
-    row.map_or(OTHER_DB, |&(_, agent, documented)| (agent, documented))
-}
-
 /// What names are made of.
 struct Source<'s, 'a> {
     span: &'a SpanData,
     kind: Kinds,
     attributes: &'s Lookup<'s, 'a>,
-    /// The types of the database system, if there is one.
-    database: Option<(&'static str, &'static str)>,
+    database: Database<'a>,
+}
+
+impl<'a> Source<'_, 'a> {
+    /// Returns the resource of a call to a database as the Agent would store it under its own types,
+    /// wherever it came from.
+    fn without_literals(&self, resource: &'a str, out: &'a mut String) -> &'a str {
+        let is_statement = self.database.statement.is_some_and(|shown| shown == resource);
+        let language = self.database.language();
+        if is_statement || self.kind != CLIENT || self.database.system.is_none() {
+            return resource;
+        }
+        out.clear();
+        match language {
+            Language::Sql(_) if obfuscate::push_statement(out, resource, language) => out,
+            Language::Sql(_) => NON_PARSABLE,
+            Language::Commands if obfuscate::push_statement(out, resource, language) => out,
+            Language::Commands => {
+                push(out, &Norm(DB_SYSTEM), self);
+                out.push_str(".query");
+                out
+            }
+            Language::Json | Language::Unknown => resource,
+        }
+    }
 }
 
 /// Builds the name of the first row that applies. Every table ends with rows for all kinds.
@@ -328,12 +369,12 @@ fn build<'a>(
     out: &'a mut String,
 ) -> &'a str {
     let Source { span, kind, attributes, .. } = source;
-    let setting = if types == SpanTypes::Agent { AGENT } else { DOCUMENTED };
     let found = table.iter().find(|row| {
         row.kinds & kind != 0
-            && row.settings & setting != 0
+            && !(row.documented && types == SpanTypes::Agent)
             && row.needs.iter().all(|need| match need {
                 Has(concept) => attributes.text(concept).is_some(),
+                HasStatement => source.database.statement.is_some(),
                 Is(concept, value) => attributes
                     .text(concept)
                     .is_some_and(|text| normalize::tag_value(text, out) == *value),
@@ -344,6 +385,7 @@ fn build<'a>(
         [Lit(text)] => return text,
         [Val(concept)] => return attributes.text(concept).unwrap_or(""),
         [SpanName] => return &span.name,
+        [Statement] => return source.database.statement.unwrap_or(""),
         parts => parts.iter().for_each(|part| push(out, part, source)),
     }
     out
@@ -365,11 +407,11 @@ fn push(out: &mut String, part: &Part, source: &Source<'_, '_>) {
             Some("_OTHER") => "HTTP",
             method => method.unwrap_or(""),
         }),
-        // The words behind a command of a cache are keys and values.
-        DbSpanName if matches!(database, Some((_, "cache"))) => {
-            out.push_str(span.name.split_whitespace().next().unwrap_or(""));
+        Statement => out.push_str(database.statement.unwrap_or("")),
+        DbSpanName if obfuscate::looks_like_sql(&span.name) => {
+            obfuscate::push_statement(out, &span.name, database.language());
         }
-        DbSpanName if looks_like_statement(&span.name) => {
+        DbSpanName if looks_like_statement(&span.name) && !database.language().is_read() => {
             push(out, &Norm(DB_SYSTEM), source);
             out.push_str(".query");
         }
@@ -423,8 +465,7 @@ mod tests {
     #[test]
     fn documented_types_are_the_documented_four() {
         let documented = ["web", "db", "cache", "custom"];
-        let databases = DB_TYPES.iter().map(|row| row.2).chain([OTHER_DB.1]);
-        let all = databases.chain(KIND_TYPES.iter().map(|row| row.2)).chain([GEN_AI_TYPE.1]);
+        let all = KIND_TYPES.iter().map(|row| row.2).chain([GEN_AI_TYPE.1]);
         for name in all {
             assert!(documented.contains(&name), "{name}");
         }

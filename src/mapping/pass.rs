@@ -7,15 +7,17 @@
 mod decided;
 mod scope;
 
+use opentelemetry::trace::SpanKind;
 use opentelemetry::{KeyValue, Value};
 use opentelemetry_sdk::trace::SpanData;
 
 use super::attributes::{self, Known, Rule};
 use super::hash::{KeySet, hash};
 use super::lookup::{self, Lookup, Slots, string};
+use super::obfuscate::{Query, push_url};
 use super::resource::{ResourceFacts, ResourceTag};
 use super::tags::{Name, clipped};
-use super::{SpanTypes, text};
+use super::{Options, SpanTypes, text};
 use crate::encoding::{Sink, Text};
 
 /// What was derived from the attributes of the span, and where it goes.
@@ -23,6 +25,8 @@ pub(super) struct Pass<'p, 'a, S: Sink> {
     span: &'a SpanData,
     facts: &'a ResourceFacts<S::Prepared>,
     types: SpanTypes,
+    /// What becomes of the query string of a URL.
+    query: Query,
     slots: Slots<&'a Value>,
     /// Names with a row whose text tag is written.
     written: u128,
@@ -67,7 +71,7 @@ impl<'p, 'a, S: Sink> Pass<'p, 'a, S> {
     pub(super) fn new(
         span: &'a SpanData,
         facts: &'a ResourceFacts<S::Prepared>,
-        types: SpanTypes,
+        options: &Options,
         buffers: &'p mut PassBuffers<S::Prepared>,
         sink: S,
     ) -> Self {
@@ -76,7 +80,11 @@ impl<'p, 'a, S: Sink> Pass<'p, 'a, S> {
         Self {
             span,
             facts,
-            types,
+            types: options.types,
+            query: match span.span_kind {
+                SpanKind::Client => options.client_query,
+                _ => options.server_query,
+            },
             slots: [None; Known::COUNT],
             written: 0,
             late: 0,
@@ -118,10 +126,12 @@ impl<'p, 'a, S: Sink> Pass<'p, 'a, S> {
         *slot = Some(value);
         match rule {
             Rule::Tag => self.plain(known, value),
-            Rule::Statement if self.types == SpanTypes::Agent => self.plain(known, value),
+            Rule::Statement(_) if self.types == SpanTypes::Agent => self.plain(known, value),
+            Rule::Query if self.query == Query::Kept => self.plain(known, value),
+            Rule::Statement(_) => self.late |= known.bit(),
             Rule::Late => self.late |= known.bit(),
             Rule::Rename(target) => self.late |= target.bit(),
-            Rule::Note | Rule::Statement => {}
+            Rule::Note | Rule::Query => {}
         }
     }
 
@@ -217,7 +227,7 @@ impl<'p, 'a, S: Sink> Pass<'p, 'a, S> {
             }
             let key = attribute.key.as_str();
             match attributes::find(key, hash(key)) {
-                Some((_, Rule::Note | Rule::Statement)) => {}
+                Some((_, Rule::Note | Rule::Statement(_) | Rule::Query)) => {}
                 Some((known, _)) => {
                     let winner = self.slots[known as usize].is_some_and(is_empty);
                     if winner && self.facts.known & known.tag().bit() == 0 {
@@ -281,7 +291,14 @@ impl<'p, 'a, S: Sink> Pass<'p, 'a, S> {
 
     fn put_value(&mut self, known: Known, value: &Value) {
         let mut buffer = std::mem::take(self.text);
-        self.put(known, text::of(value, &mut buffer));
+        match string(value).filter(|_| known.is_url()) {
+            Some(url) => {
+                buffer.clear();
+                push_url(&mut buffer, url, self.query);
+                self.put(known, &buffer);
+            }
+            None => self.put(known, text::of(value, &mut buffer)),
+        }
         *self.text = buffer;
     }
 

@@ -12,6 +12,7 @@ use super::hash::{Filter, hash};
 use super::lookup::{Concept, Slots};
 use super::naming::{ENVIRONMENT, SERVICE, VERSION};
 use super::normalize::MAX_NAME;
+use super::obfuscate::{Query, push_url};
 use super::tags::{Name, push_clipped};
 use super::{Options, SpanTypes, normalize, text};
 use crate::encoding::Sink;
@@ -120,7 +121,10 @@ impl<P> ResourceFacts<P> {
             return;
         }
         let mut text = String::new();
-        push_clipped(&mut text, value);
+        match known {
+            Some(known) if known.is_url() => push_url(&mut text, value, Query::Kept),
+            _ => push_clipped(&mut text, value),
+        }
         let prepared = S::prepare(&[(&name, &text)]);
         self.tags.push(ResourceTag { known, hash: hash(&name), name, value: text, prepared });
     }

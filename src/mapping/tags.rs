@@ -74,7 +74,7 @@ impl<'a> Name<'a> {
     /// Whether an attribute of this key holds a literal that only the Agent would hide.
     pub(crate) fn is_secret(&self, types: SpanTypes) -> bool {
         types == SpanTypes::Documented
-            && (self.is_parameter() || matches!(self.row(), Some((_, Rule::Statement))))
+            && (self.is_parameter() || matches!(self.row(), Some((_, Rule::Statement(_)))))
     }
 
     fn is_parameter(&self) -> bool {

@@ -7,6 +7,7 @@ use opentelemetry_datadog_agent::{DatadogExporter, SpanTypes};
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::trace::{SpanData, SpanExporter as _};
 
+use crate::delivery::in_child;
 use crate::support::{SOON, agent, block_on, context, span};
 
 use SpanKind::{Client, Consumer, Internal, Producer, Server};
@@ -51,21 +52,51 @@ const SQL: &str = "other_sql mssql mysql oracle db2 postgresql redshift cloudsca
     actian.ingres aws.redshift firebirdsql h2database ibm.db2 ibm.informix ibm.netezza intersystems.cache \
     microsoft.sql_server oracle.db sap.hana sap.maxdb softwareag.adabas";
 
-/// Attributes of a span, its name, and its resource under the documented types.
+/// Attributes of a call to a database (MySQL unless said), the span's name, and its resource under the
+/// documented types.
 #[rustfmt::skip]
 const RESOURCES: &[(Tags, &str, &str)] = &[
+    (&[("db.query.text", "SELECT a FROM t WHERE b = 'secret'"), ("db.query.summary", "SELECT t")], "n", "SELECT a FROM t WHERE b = ?"),
+    (&[("db.system.name", "postgres"), ("db.statement", "SELECT $$secret$$")], "n", "SELECT ?"),
+    (&[("db.system.name", "voltdb"), ("db.statement", "select \"secret\"")],   "n", "select ?"),
+    (&[("db.system.name", "neo4j"), ("db.statement", "MATCH (n {a: 'secret'})"), ("db.operation.name", "MATCH")], "n", "MATCH"),
+    (&[("db.system.name", "neo4j"), ("db.statement", "MATCH (n {a: 'secret'})")], "n", "n"),
+    (&[("db.system.name", "mongodb"), ("db.query.text", r#"{"find": "secret"}"#)], "n", r#"{"find":"?"}"#),
+    (&[("db.system.name", "mongodb"), ("db.query.text", "find secret"), ("db.operation.name", "find"), ("db.collection.name", "users")], "n", "find users"),
+    (&[("db.system.name", "redis"), ("db.query.text", "set secret secret\nget secret")], "n", "SET GET"),
     (&[("db.query.summary", "SELECT orders"), ("db.operation.name", "x")], "n", "SELECT orders"),
     (&[("db.operation.name", "SELECT"), ("db.collection.name", "orders")], "n", "SELECT orders"),
     (&[("db.operation", "SELECT"), ("db.sql.table", "orders")],            "n", "SELECT orders"),
-    (&[("db.operation", "find"), ("db.mongodb.collection", "orders")],     "n", "find orders"),
     (&[("db.operation", "SELECT"), ("db.cassandra.table", "orders")],      "n", "SELECT orders"),
     (&[("db.operation", "SELECT")],                                        "n", "SELECT"),
     (&[],                                                  "SELECT shop.orders", "SELECT shop.orders"),
-    (&[],                                                  "SELECT 'secret'",    "mysql.query"),
+    (&[],                                                  "SELECT 'secret'",    "SELECT ?"),
+    (&[],                                                  "/* secret */",       "Non-parsable SQL query"),
+    (&[("db.system.name", "voltdb")],                      "f('secret')",        "voltdb.query"),
+    (&[("db.system.name", "voltdb")],                      "select 'secret'",    "select ?"),
     (&[("db.system.name", "redis")],                       "GET secret",         "GET"),
-    (&[("db.system.name", "memcached")],                   "get secret",         "get"),
+    (&[("db.system.name", "redis")],                       "'secret'",           "redis.query"),
+    (&[("db.system.name", "memcached")],                   "get secret",         "GET"),
     (&[("db.system.name", "valkey")],                      "SET secret secret",  "SET"),
     (&[("resource.name", "mine")],                         "SELECT 'secret'",    "mine"),
+    (&[("resource.name", "SELECT 'secret'")],              "n",                  "SELECT ?"),
+];
+
+/// A system, an attribute with a statement, and what is left of it as a tag under the documented types.
+#[rustfmt::skip]
+const STATEMENTS: &[(&str, &str, &str, Option<&str>)] = &[
+    ("mysql",         "db.statement",       "SELECT \"secret\"",            Some("SELECT ?")),
+    ("postgresql",    "db.query.text",      "SELECT \"a\" WHERE b = 'secret'", Some("SELECT a WHERE b = ?")),
+    ("voltdb",        "db.query.text",      "SELECT 'secret'",              Some("SELECT ?")),
+    ("voltdb",        "db.query.text",      "f('secret')",                  None),
+    ("redis",         "db.statement",       "SET secret 1",                 Some("SET")),
+    ("redis",         "redis.raw_command",  "SET secret 1",                 None),
+    ("memcached",     "memcached.command",  "set secret",                   None),
+    ("mongodb",       "mongodb.query",      r#"{"a":"secret"}"#,            Some(r#"{"a":"?"}"#)),
+    ("mongodb",       "mongodb.query",      "secret",                       None),
+    ("elasticsearch", "elasticsearch.body", r#"{"a":["secret"]}"#,          Some(r#"{"a":["?"]}"#)),
+    ("mysql",         "sql.query",          "SELECT 'secret'",              Some("SELECT ?")),
+    ("mysql",         "db.query.parameter.a", "secret",                     None),
 ];
 
 /// Attributes that hold what a user typed in.
@@ -132,12 +163,11 @@ fn every_system_that_speaks_sql_is_one_for_the_agent() {
 }
 
 #[test]
-fn a_database_span_is_named_after_operation_and_collection() {
+fn a_database_span_is_named_after_what_it_did_without_a_literal() {
     let agent = agent();
     for (attributes, name, resource) in RESOURCES {
         let mut attributes = tags(attributes);
         attributes.push(KeyValue::new("db.system", "mysql"));
-        attributes.push(KeyValue::new("db.statement", "SELECT 'secret'"));
         let span = SpanData { span_kind: Client, name: (*name).into(), attributes, ..span() };
         assert_eq!(
             exported(&agent, SpanTypes::Documented, span.clone()).resource,
@@ -145,6 +175,57 @@ fn a_database_span_is_named_after_operation_and_collection() {
             "{span:?}"
         );
     }
+}
+
+#[test]
+fn a_statement_is_a_tag_without_its_literals() {
+    let agent = agent();
+    for (system, key, statement, left) in STATEMENTS {
+        let attributes = [(&"db.system.name", system), (key, statement)];
+        let attributes = attributes.map(|(key, value)| KeyValue::new(*key, *value)).to_vec();
+        for kind in [Client, Internal] {
+            let span = SpanData { span_kind: kind, attributes: attributes.clone(), ..span() };
+            let got = exported(&agent, SpanTypes::Documented, span);
+            assert_eq!(got.meta.get(*key).map(String::as_str), *left, "{system} {statement}");
+        }
+        let span = SpanData { span_kind: Client, attributes, ..span() };
+        let got = exported(&agent, SpanTypes::Agent, span);
+        assert_eq!(got.meta[*key], *statement, "the Agent does it: {system} {statement}");
+    }
+}
+
+#[test]
+fn urls_lose_user_and_password_and_a_query_on_request() {
+    const TEST: &str = "documented::urls_lose_user_and_password_and_a_query_on_request";
+    const URL: &str = "http://user:secret@shop/a?b=1";
+    let check = |kept_by_server: &'static str, kept_by_client: &'static str| {
+        let agent = agent();
+        let cases =
+            [(Server, kept_by_server), (Client, kept_by_client), (Internal, kept_by_server)];
+        for (types, (kind, left)) in [SpanTypes::Documented, SpanTypes::Agent]
+            .into_iter()
+            .flat_map(|types| cases.clone().map(|case| (types, case)))
+        {
+            let attributes =
+                tags(&[("url.full", URL), ("url.query", "b=1"), ("http.target", "/a?b=1")]);
+            let span = SpanData { span_kind: kind.clone(), attributes, ..span() };
+            let got = exported(&agent, types, span);
+            assert_eq!(got.meta["http.url"], left, "{kind:?}");
+            assert_eq!(got.meta.contains_key("url.query"), left.contains('?'), "{kind:?}");
+            assert_eq!(got.meta["http.target"].contains('?'), left.contains('?'), "{kind:?}");
+        }
+    };
+    let (kept, removed) = ("http://shop/a?b=1", "http://shop/a");
+    in_child(TEST, &[("DD_HTTP_SERVER_TAG_QUERY_STRING", "false")], move || check(removed, kept));
+}
+
+#[test]
+fn urls_keep_their_query_by_default() {
+    let agent = agent();
+    let attributes = tags(&[("http.url", "https://me@shop/a?b=1")]);
+    let span = SpanData { span_kind: Client, attributes, ..span() };
+    let got = exported(&agent, SpanTypes::Documented, span);
+    assert_eq!(got.meta["http.url"], "https://shop/a?b=1");
 }
 
 #[test]

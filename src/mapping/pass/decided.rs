@@ -10,11 +10,12 @@ use opentelemetry::trace::SpanKind;
 
 use super::{Pass, is_empty};
 use crate::encoding::{Sink, Text};
-use crate::mapping::attributes::{self, Known};
+use crate::mapping::attributes::{self, Known, Speaks};
 use crate::mapping::ids;
 use crate::mapping::links::{self, EXCEPTION};
 use crate::mapping::lookup::{self, nonempty, string};
-use crate::mapping::naming::{self, SpanNames};
+use crate::mapping::naming::{self, Database, SpanNames};
+use crate::mapping::obfuscate::{self, Dialect, Language};
 use crate::mapping::tags::push_clipped;
 use crate::mapping::{Options, Place, normalize, sampling, status, text};
 
@@ -29,6 +30,7 @@ impl<S: Sink> Pass<'_, '_, S> {
         options: &Options,
         place: Place,
         names: &SpanNames<'_>,
+        database: Database<'_>,
         env: &mut String,
         version: &mut String,
     ) -> bool {
@@ -36,6 +38,7 @@ impl<S: Sink> Pass<'_, '_, S> {
         self.http_status();
         self.grpc_status();
         self.renamed();
+        self.statements(database);
         let facts = self.facts;
         let environment = (Known::DatadogEnv, Known::Env);
         self.unified(environment, naming::ENVIRONMENT, &facts.env, env);
@@ -117,6 +120,37 @@ impl<S: Sink> Pass<'_, '_, S> {
                 Some(value) => self.plain(target, value),
                 None => self.any_empty = true,
             }
+        }
+    }
+
+    /// Statements without their literals: those that nobody obfuscates later.
+    fn statements(&mut self, database: Database<'_>) {
+        let mut found = self.late & attributes::STATEMENTS;
+        self.late &= !attributes::STATEMENTS;
+        while found != 0 {
+            let known = Known::one_of(found);
+            found &= !known.bit();
+            let text = self.slots[known as usize].and_then(string);
+            let (Some(text), Some(speaks)) = (text, known.speaks()) else { continue };
+            if database.is_read_from(text) {
+                // The resource needed it already.
+                if let Some(statement) = database.statement {
+                    self.put(known, statement);
+                }
+                continue;
+            }
+            let language = match speaks {
+                Speaks::System => database.language(),
+                Speaks::Sql => Language::Sql(Dialect::UNKNOWN),
+                Speaks::Json => Language::Json,
+                Speaks::Nothing => continue,
+            };
+            let mut buffer = std::mem::take(self.text);
+            buffer.clear();
+            if obfuscate::push_statement(&mut buffer, text, language) {
+                self.put(known, &buffer);
+            }
+            *self.text = buffer;
         }
     }
 

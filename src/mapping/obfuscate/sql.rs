@@ -1,0 +1,277 @@
+//! SQL -> the same SQL without literals, comments and aliases, lists of values as one.
+//!
+//! The form is the Agent's, so that resources read the same whoever obfuscated: tokens a space apart,
+//! `( ?, ?, ? )` as `( ? )`, `VALUES ( ? ), ( ? )` as `VALUES ( ? )`. Source: `DataDog/datadog-agent`,
+//! `pkg/obfuscate/sql.go` (its default mode).
+
+use super::Dialect;
+use super::tokens::{Backslash, Findings, Keyword, Token, Tokens};
+
+/// What stands for a literal.
+const LITERAL: &str = "?";
+
+/// First words of statements, and a word that must follow somewhere, so that no other language is taken
+/// for SQL.
+#[rustfmt::skip]
+const STATEMENTS: &[(&str, &str)] = &[
+    ("SELECT", ""), ("WITH", "AS"), ("EXPLAIN", ""), ("CALL", ""), ("EXEC", ""), ("EXECUTE", ""),
+    ("INSERT", "INTO"), ("REPLACE", "INTO"), ("MERGE", "INTO"), ("UPSERT", "INTO"), ("UPDATE", "SET"), ("DELETE", "FROM"),
+    ("TRUNCATE", "TABLE"), ("CREATE", ""), ("ALTER", ""), ("DROP", ""), ("GRANT", "TO"), ("REVOKE", "FROM"),
+];
+
+/// Whether a text is a statement in SQL, by its words.
+pub(super) fn looks_like_sql(text: &str) -> bool {
+    let mut words = Tokens::new(text, Dialect::UNKNOWN)
+        .filter(|token| !matches!(token, Token::Comment | Token::Sign("(")))
+        .map(|token| match token {
+            Token::Name(word) | Token::Keyword(_, word) => word,
+            Token::Literal | Token::Sign(_) | Token::Comment => "",
+        });
+    let first = words.next().unwrap_or("");
+    let found = STATEMENTS.iter().find(|(word, _)| word.eq_ignore_ascii_case(first));
+    match found {
+        Some((_, "")) => words.next().is_some(),
+        Some((_, needed)) => words.any(|word| word.eq_ignore_ascii_case(needed)),
+        None => false,
+    }
+}
+
+/// Appends a statement without its literals; false if nothing is left of it.
+pub(super) fn push(out: &mut String, text: &str, dialect: Dialect) -> bool {
+    let start = out.len();
+    let Findings { is_broken, doubt } = write(out, Tokens::new(text, dialect), usize::MAX);
+    // A backslash before a quote: perhaps the literal ends there, perhaps not. Where nobody can tell, or
+    // where the statement ends within a literal, nothing behind it is shown.
+    if let Some(doubt) = doubt.filter(|_| is_broken || dialect.backslash == Backslash::Unknown) {
+        out.truncate(start);
+        write(out, Tokens::new(text, dialect), doubt);
+    }
+    out.len() > start
+}
+
+/// Writes the tokens up to the one that begins at `end`; then a literal stands for the rest.
+fn write(out: &mut String, mut tokens: Tokens<'_>, end: usize) -> Findings {
+    let mut writer = Writer { start: out.len(), out, last: Kind::Other, literals: 0, groups: 0 };
+    while let Some(token) = tokens.next() {
+        if tokens.position() > end {
+            writer.token(Token::Literal);
+            break;
+        }
+        writer.token(token);
+    }
+    tokens.findings()
+}
+
+/// What the token before was, as far as it matters to the next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    /// A literal, or something that was dropped with one.
+    Literal,
+    /// An opening parenthesis that was dropped with a literal.
+    LiteralOpen,
+    /// Dropped: a comment or an alias.
+    Dropped,
+    /// Dropped: the opening bracket of an alias and what follows it.
+    DroppedBracket,
+    As,
+    Savepoint,
+    Query,
+    Name,
+    Open,
+    Close,
+    Comma,
+    Colon,
+    Other,
+}
+
+/// Writes tokens as the Agent does.
+struct Writer<'o> {
+    out: &'o mut String,
+    start: usize,
+    last: Kind,
+    /// Literals in a row, commas between them not counted.
+    literals: u32,
+    /// Lists of literals in a row.
+    groups: u32,
+}
+
+impl Writer<'_> {
+    fn token(&mut self, token: Token<'_>) {
+        let (kind, text) = self.filtered(token);
+        self.last = self.grouped(kind, text);
+    }
+
+    /// Decides what a token is, and what of it is shown.
+    fn filtered<'t>(&self, token: Token<'t>) -> (Kind, &'t str) {
+        let is_alias = match self.last {
+            Kind::DroppedBracket if token != Token::Sign("]") => return (Kind::DroppedBracket, ""),
+            Kind::As if token == Token::Sign("[") => return (Kind::DroppedBracket, ""),
+            Kind::As | Kind::DroppedBracket => true,
+            _ => false,
+        };
+        match token {
+            _ if is_alias => (Kind::Dropped, ""),
+            Token::Comment => (Kind::Dropped, ""),
+            Token::Sign(";") => (Kind::Literal, ""),
+            _ if self.last == Kind::Savepoint => (Kind::Literal, LITERAL),
+            Token::Literal => (Kind::Literal, LITERAL),
+            Token::Keyword(Keyword::As, _) => (Kind::As, ""),
+            Token::Keyword(Keyword::Savepoint, word) => (Kind::Savepoint, word),
+            Token::Keyword(Keyword::Query, word) => (Kind::Query, word),
+            Token::Keyword(_, word) => (Kind::Other, word),
+            Token::Name(name) => (Kind::Name, name),
+            Token::Sign("(") => (Kind::Open, "("),
+            Token::Sign(")") => (Kind::Close, ")"),
+            Token::Sign(",") => (Kind::Comma, ","),
+            Token::Sign(":") => (Kind::Colon, ":"),
+            Token::Sign(sign) => (Kind::Other, sign),
+        }
+    }
+
+    /// Shows a token unless it repeats what a literal stands for already.
+    fn grouped(&mut self, kind: Kind, text: &str) -> Kind {
+        if (self.last == Kind::Open && kind == Kind::Literal)
+            || (kind == Kind::Open && self.groups > 0)
+        {
+            self.groups += 1;
+        }
+        let is_query = matches!(kind, Kind::Query | Kind::Name);
+        match kind {
+            _ if self.groups > 0 && self.last == Kind::LiteralOpen && is_query => {
+                // Not one more list of literals, but a query in parentheses.
+                self.leave_group();
+                self.show(Kind::Open, "(");
+            }
+            Kind::Literal => {
+                self.literals += 1;
+                if self.literals > 1 {
+                    return Kind::Literal;
+                }
+            }
+            Kind::Comma if self.literals > 0 => return Kind::Literal,
+            Kind::Open if self.groups > 1 => return Kind::LiteralOpen,
+            _ if self.groups > 1 => return Kind::Literal,
+            Kind::Comma | Kind::Open | Kind::Close => {}
+            _ => self.leave_group(),
+        }
+        self.show(kind, text);
+        kind
+    }
+
+    fn leave_group(&mut self) {
+        (self.literals, self.groups) = (0, 0);
+    }
+
+    fn show(&mut self, kind: Kind, text: &str) {
+        if text.is_empty() {
+            return;
+        }
+        let is_close = kind == Kind::Comma || (text == "=" && self.last == Kind::Colon);
+        if self.out.len() > self.start && !is_close {
+            self.out.push(' ');
+        }
+        self.out.push_str(text);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn obfuscated(text: &str, dialect: Dialect) -> String {
+        let mut out = String::new();
+        push(&mut out, text, dialect);
+        out
+    }
+
+    /// Statements in the standard dialect, and what is left of them.
+    #[rustfmt::skip]
+    const STANDARD: &[(&str, &str)] = &[
+        ("SELECT * FROM t WHERE id = 5", "SELECT * FROM t WHERE id = ?"),
+        ("select a,b from t where x='it''s' and y = -1.5e-3", "select a, b from t where x = ? and y = ?"),
+        ("SELECT \"a\" FROM \"t\" WHERE \"b\" = \"c\"", "SELECT a FROM t WHERE b = ?"),
+        ("SELECT `a`.`b` FROM t", "SELECT a . b FROM t"),
+        ("INSERT INTO t (a, b) VALUES (1, 'x'), (2, 'y')", "INSERT INTO t ( a, b ) VALUES ( ? )"),
+        ("SELECT a FROM t WHERE id IN (1, 2, 3) AND x", "SELECT a FROM t WHERE id IN ( ? ) AND x"),
+        ("SELECT a FROM t WHERE id IN (SELECT 1)", "SELECT a FROM t WHERE id IN ( SELECT ? )"),
+        ("SELECT $$secret$$, $f$secret$x$f$, $1", "SELECT ?"),
+        ("SELECT x'ff', N'secret', E'se\\'cret', 0xFF, .5", "SELECT x ? N ?"),
+        ("SELECT q'[it's secret]', nq'!sec'ret!' FROM t", "SELECT ? FROM t"),
+        ("SELECT a AS b, NULL, true -- secret\nFROM t /* secret /* */ */;", "SELECT a, ? FROM t"),
+        ("UPDATE t SET a = :name, b = @p WHERE c::text = ?", "UPDATE t SET a = :name, b = @p WHERE c :: text = ?"),
+        ("SELECT a->>'secret' FROM t", "SELECT a ->> ? FROM t"),
+        ("SAVEPOINT secret", "SAVEPOINT ?"),
+        ("SELECT {d 'secret'} FROM t", "SELECT ? FROM t"),
+        ("SELECT 'secret", "SELECT ?"),
+        ("SELECT a /* secret", "SELECT a"),
+        ("SELECT $x$ secret $y$", "SELECT ?"),
+        ("SELECT \"secret", "SELECT ?"),
+        ("SELECT 'C:\\', 'secret'", "SELECT ?"),
+        ("SELECT 'it\\'s secret' FROM t", "SELECT ?"),
+        ("x := 1", "x := ?"),
+    ];
+
+    #[test]
+    fn literals_go_and_the_rest_reads_as_the_agent_writes_it() {
+        for (text, left) in STANDARD {
+            assert_eq!(obfuscated(text, Dialect::STANDARD), *left, "{text}");
+        }
+    }
+
+    #[test]
+    fn dialects_decide_what_a_literal_is() {
+        for (text, dialect, left) in [
+            ("SELECT 'it\\'s', \"secret\" # secret", Dialect::MYSQL, "SELECT ?"),
+            ("SELECT 'a\\\\', b FROM t", Dialect::MYSQL, "SELECT ? b FROM t"),
+            (
+                "SELECT [a b] FROM #t WHERE c = [d]",
+                Dialect::TRANSACT,
+                "SELECT a b FROM #t WHERE c = d",
+            ),
+            ("SELECT a #> '{secret}' FROM t", Dialect::STANDARD, "SELECT a #> ? FROM t"),
+            ("SELECT \"secret\" FROM \"t\".\"u\"", Dialect::UNKNOWN, "SELECT ? FROM t . u"),
+        ] {
+            assert_eq!(obfuscated(text, dialect), left, "{text}");
+        }
+    }
+
+    #[test]
+    fn behind_a_doubtful_backslash_nothing_is_shown() {
+        for (text, dialect, left) in [
+            ("SELECT a, 'it\\'s secret' FROM t", Dialect::UNKNOWN, "SELECT a, ?"),
+            ("SELECT a, 'x\\', 'secret' FROM t", Dialect::UNKNOWN, "SELECT a, ?"),
+            // Whichever way the server reads it, and wherever it was cut.
+            ("SELECT a, 'it\\'s secret' FROM t", Dialect::STANDARD, "SELECT a, ?"),
+            ("SELECT a, 'x\\', 'secret", Dialect::STANDARD, "SELECT a, ?"),
+            ("SELECT a, 'x\\', 'secret' FROM t", Dialect::MYSQL, "SELECT a, ?"),
+            ("SELECT a, 'x\\' FROM t", Dialect::STANDARD, "SELECT a, ? FROM t"),
+            ("SELECT a, 'it\\'s' FROM t", Dialect::MYSQL, "SELECT a, ? FROM t"),
+        ] {
+            assert_eq!(obfuscated(text, dialect), left, "{text}");
+        }
+    }
+
+    #[test]
+    fn other_languages_are_not_taken_for_sql() {
+        for text in [
+            "SELECT 1",
+            "/* c */ (select 1)",
+            "insert into t values (1)",
+            "WITH x AS (SELECT 1) SELECT 2",
+        ] {
+            assert!(looks_like_sql(text), "{text}");
+        }
+        for text in [
+            "",
+            "SELECT",
+            "GET secret",
+            "SET k secret",
+            "delete key",
+            "MATCH (n) RETURN n",
+            "{\"select\": 1}",
+            "insert secret",
+        ] {
+            assert!(!looks_like_sql(text), "{text}");
+        }
+    }
+}

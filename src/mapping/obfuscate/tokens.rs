@@ -1,0 +1,468 @@
+//! SQL text -> tokens, none of which shows a literal.
+//!
+//! One walk over the text, no memory of its own. Where dialects differ about what a literal is, the
+//! [`Dialect`] decides; what ends inside a literal or a comment has no tokens from there on. The names of
+//! the rules are those of `DataDog/datadog-agent`, `pkg/obfuscate/sql_tokenizer.go`.
+
+use super::Dialect;
+
+/// What a backslash before a quote means in a plain text literal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Backslash {
+    /// Nothing: the quote ends the literal.
+    Plain,
+    /// It escapes the quote.
+    Escapes,
+    /// One of the two.
+    Unknown,
+}
+
+/// What double quotes hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum DoubleQuotes {
+    /// Names.
+    Name,
+    /// Texts.
+    Text,
+    /// Names where only names can stand, otherwise texts.
+    Unknown,
+}
+
+/// What `#` begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Hash {
+    /// A comment to the end of the line.
+    Comment,
+    /// A name.
+    Letter,
+    /// An operator.
+    Operator,
+}
+
+/// A piece of a statement.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Token<'a> {
+    /// A text, a number, a placeholder without a name, `NULL`, `TRUE`, `FALSE`.
+    Literal,
+    /// A name or a placeholder with a name.
+    Name(&'a str),
+    /// A word with a meaning.
+    Keyword(Keyword, &'a str),
+    /// An operator or a sign.
+    Sign(&'a str),
+    /// A comment.
+    Comment,
+}
+
+/// What a word means to those who write statements again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Keyword {
+    /// It begins a query, also one within another.
+    Query,
+    /// An alias follows.
+    As,
+    /// A name follows that is chosen at will.
+    Savepoint,
+    /// A name must follow.
+    BeforeName,
+    /// None of these.
+    Other,
+}
+
+/// Words with a meaning, in upper case. `None` is a literal.
+#[rustfmt::skip]
+const KEYWORDS: &[(&str, Option<Keyword>)] = &[
+    ("AS",        Some(Keyword::As)),
+    ("ALTER",     Some(Keyword::Other)), ("BEGIN",  Some(Keyword::Other)), ("COMMIT",   Some(Keyword::Other)),
+    ("CREATE",    Some(Keyword::Other)), ("DROP",   Some(Keyword::Other)), ("GRANT",    Some(Keyword::Other)),
+    ("INSERT",    Some(Keyword::Other)), ("LIMIT",  Some(Keyword::Other)), ("REVOKE",   Some(Keyword::Other)),
+    ("TRUNCATE",  Some(Keyword::Other)),
+    ("FROM",      Some(Keyword::BeforeName)), ("INTO", Some(Keyword::BeforeName)), ("JOIN", Some(Keyword::BeforeName)),
+    ("SELECT",    Some(Keyword::Query)), ("DELETE", Some(Keyword::Query)), ("UPDATE",   Some(Keyword::Query)),
+    ("SAVEPOINT", Some(Keyword::Savepoint)),
+    ("NULL",      None), ("TRUE", None), ("FALSE", None),
+];
+
+/// The lengths of [`KEYWORDS`]: most words are none of them.
+const KEYWORD_LENGTHS: std::ops::RangeInclusive<usize> = 2..=9;
+
+/// Signs of more than one character, the longer first.
+#[rustfmt::skip]
+const SIGNS: &[&str] = &["<=>", "->>", "#>>", "!~*", "<>", "<=", ">=", "!=", "!~", "~*", "::", "->", "#>", "#-"];
+
+/// What a walk over a statement found out about it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Findings {
+    /// Whether it ended inside a literal or a comment, or has a backslash outside of both.
+    pub(super) is_broken: bool,
+    /// Where the first literal begins that a backslash may end sooner or later than taken here.
+    pub(super) doubt: Option<usize>,
+}
+
+/// Walks over a statement.
+#[derive(Debug)]
+pub(super) struct Tokens<'a> {
+    text: &'a str,
+    at: usize,
+    dialect: Dialect,
+    /// Whether a backslash escapes.
+    escapes: bool,
+    /// Open braces of an escape sequence around the whole statement.
+    braces: u32,
+    /// Whether only a name can follow.
+    before_name: bool,
+    /// Whether the last token was `=`.
+    after_equals: bool,
+    findings: Findings,
+}
+
+impl<'a> Tokens<'a> {
+    /// Starts a walk.
+    pub(super) fn new(text: &'a str, dialect: Dialect) -> Self {
+        Self {
+            text,
+            at: 0,
+            dialect,
+            escapes: dialect.backslash != Backslash::Plain,
+            braces: 0,
+            before_name: false,
+            after_equals: false,
+            findings: Findings::default(),
+        }
+    }
+
+    /// Returns what was found out so far.
+    pub(super) fn findings(&self) -> Findings {
+        self.findings
+    }
+
+    /// Returns where the next token begins, at the earliest.
+    pub(super) fn position(&self) -> usize {
+        self.at
+    }
+
+    fn rest(&self) -> &'a [u8] {
+        &self.text.as_bytes()[self.at..]
+    }
+
+    fn peek(&self, ahead: usize) -> u8 {
+        self.rest().get(ahead).copied().unwrap_or(0)
+    }
+
+    /// Takes everything up to the end, since that is inside of something.
+    fn breaks_off(&mut self) {
+        self.findings.is_broken = true;
+        self.at = self.text.len();
+    }
+
+    /// Takes the bytes for which `fits` is true.
+    fn take_while(&mut self, fits: impl Fn(u8) -> bool) {
+        let rest = self.rest();
+        self.at += rest.iter().position(|byte| !fits(*byte)).unwrap_or(rest.len());
+    }
+
+    fn scan(&mut self) -> Token<'a> {
+        let start = self.at;
+        match self.peek(0) {
+            b'\'' => self.text_literal(b'\'', self.escapes),
+            b'"' => self.double_quoted(),
+            b'`' => self.quoted_name(b'`'),
+            b'[' if self.dialect.brackets => self.quoted_name(b']'),
+            b'0'..=b'9' => self.number(),
+            b'.' if self.peek(1).is_ascii_digit() => self.number(),
+            b'-' if self.peek(1) == b'-' => self.line_comment(),
+            b'-' if starts_number(self.peek(1), self.peek(2)) => self.number(),
+            b'/' if self.peek(1) == b'*' => self.block_comment(),
+            b'/' if self.peek(1) == b'/' => self.line_comment(),
+            b'#' if self.dialect.hash == Hash::Comment => self.line_comment(),
+            b'#' if self.dialect.hash == Hash::Letter => self.word(),
+            b'$' => self.dollar(),
+            b':' => self.colon(),
+            b'%' => self.percent(),
+            b'{' if start > 0 && self.braces == 0 => self.escape_sequence(),
+            b'?' => self.single(Token::Literal),
+            byte if is_word_start(byte) => self.word(),
+            _ => self.sign(),
+        }
+    }
+
+    fn single(&mut self, token: Token<'a>) -> Token<'a> {
+        self.at += 1;
+        token
+    }
+
+    fn sign(&mut self) -> Token<'a> {
+        let start = self.at;
+        let long = SIGNS.iter().find(|sign| self.rest().starts_with(sign.as_bytes()));
+        match self.peek(0) {
+            b'{' => self.braces += 1,
+            b'}' => self.braces = self.braces.saturating_sub(1),
+            b'\\' => self.findings.is_broken = true,
+            _ => {}
+        }
+        self.at += long.map_or(1, |sign| sign.len());
+        Token::Sign(&self.text[start..self.at])
+    }
+
+    /// A word, and what is special behind some of them: `E'..'`, `q'[..]'`.
+    fn word(&mut self) -> Token<'a> {
+        let start = self.at;
+        self.at += 1;
+        self.take_while(is_word);
+        let word = &self.text[start..self.at];
+        if self.peek(0) == b'\'' {
+            match word {
+                "q" | "Q" | "nq" | "nQ" | "Nq" | "NQ" => return self.oracle_literal(),
+                "e" | "E" => {
+                    // The prefix is part of the literal: nothing else tells that it escapes.
+                    return self.text_literal(b'\'', true);
+                }
+                _ => {}
+            }
+        }
+        match keyword(word) {
+            Some(Some(keyword)) => Token::Keyword(keyword, word),
+            Some(None) => Token::Literal,
+            None => Token::Name(word),
+        }
+    }
+
+    /// A text between quotes; a doubled quote is one of the text.
+    fn text_literal(&mut self, quote: u8, escapes: bool) -> Token<'a> {
+        let start = self.at;
+        self.at += 1;
+        loop {
+            self.take_while(|byte| byte != quote && byte != b'\\');
+            match (self.peek(0), self.peek(1)) {
+                (b'\\', next) => {
+                    if next == quote && self.findings.doubt.is_none() {
+                        self.findings.doubt = Some(start);
+                    }
+                    self.at += 1;
+                    if escapes && self.at < self.text.len() {
+                        self.at += 1;
+                    }
+                }
+                (one, two) if one == quote && two == quote => self.at += 2,
+                (one, _) if one == quote => {
+                    self.at += 1;
+                    return Token::Literal;
+                }
+                _ => {
+                    self.breaks_off();
+                    return Token::Literal;
+                }
+            }
+        }
+    }
+
+    /// Oracle's `q'[it's]'`: up to the bracket that belongs to the first one, and a quote.
+    fn oracle_literal(&mut self) -> Token<'a> {
+        self.at += 1;
+        let Some(open) = self.text[self.at..].chars().next() else {
+            self.breaks_off();
+            return Token::Literal;
+        };
+        let close = match open {
+            '[' => ']',
+            '{' => '}',
+            '(' => ')',
+            '<' => '>',
+            other => other,
+        };
+        self.at += open.len_utf8();
+        let mut end = [0; 5];
+        let length = close.encode_utf8(&mut end).len();
+        end[length] = b'\'';
+        self.skip_past(&end[..=length]);
+        Token::Literal
+    }
+
+    fn double_quoted(&mut self) -> Token<'a> {
+        let quotes = self.dialect.double_quotes;
+        if quotes == DoubleQuotes::Text {
+            return self.text_literal(b'"', self.escapes);
+        }
+        let (start, after_equals, before_name) = (self.at, self.after_equals, self.before_name);
+        let name = self.quoted_name(b'"');
+        let is_name = match quotes {
+            DoubleQuotes::Unknown => before_name || self.peek(0) == b'.',
+            // As in the Agent: what a column is compared with is hardly another one in quotes.
+            _ => !after_equals,
+        };
+        if is_name {
+            return name;
+        }
+        self.at = start;
+        self.text_literal(b'"', self.escapes && quotes == DoubleQuotes::Unknown)
+    }
+
+    /// A name between quotes; an empty one keeps them.
+    fn quoted_name(&mut self, close: u8) -> Token<'a> {
+        let start = self.at;
+        self.at += 1;
+        loop {
+            self.take_while(|byte| byte != close);
+            match (self.peek(0), self.peek(1)) {
+                (one, two) if one == close && two == close => self.at += 2,
+                (one, _) if one == close => break,
+                _ => {
+                    self.breaks_off();
+                    return Token::Literal;
+                }
+            }
+        }
+        self.at += 1;
+        let name = &self.text[start + 1..self.at - 1];
+        Token::Name(if name.trim().is_empty() { &self.text[start..self.at] } else { name })
+    }
+
+    /// A number in any form: the letters and digits that follow belong to it.
+    fn number(&mut self) -> Token<'a> {
+        self.at += 1;
+        let is_part = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'.' || byte == b'_';
+        loop {
+            self.take_while(is_part);
+            let last = self.text.as_bytes()[self.at - 1];
+            let has_sign = matches!(last, b'e' | b'E') && matches!(self.peek(0), b'+' | b'-');
+            if !(has_sign && self.peek(1).is_ascii_digit()) {
+                return Token::Literal;
+            }
+            self.at += 1;
+        }
+    }
+
+    fn line_comment(&mut self) -> Token<'a> {
+        self.take_while(|byte| byte != b'\n');
+        Token::Comment
+    }
+
+    /// A comment, which may hold others except in MySQL.
+    fn block_comment(&mut self) -> Token<'a> {
+        let nests = self.dialect != Dialect::MYSQL;
+        let mut depth = 0;
+        loop {
+            match (self.peek(0), self.peek(1)) {
+                (b'/', b'*') if depth == 0 || nests => {
+                    depth += 1;
+                    self.at += 2;
+                }
+                (b'*', b'/') => {
+                    depth -= 1;
+                    self.at += 2;
+                    if depth == 0 {
+                        return Token::Comment;
+                    }
+                }
+                _ if self.at == self.text.len() => {
+                    self.breaks_off();
+                    return Token::Comment;
+                }
+                _ => self.at += 1,
+            }
+        }
+    }
+
+    /// A placeholder (`$1`), a text (`$tag$..$tag$`) or a name (`$action`).
+    fn dollar(&mut self) -> Token<'a> {
+        let start = self.at;
+        self.at += 1;
+        if self.peek(0).is_ascii_digit() || self.peek(0) == b'?' {
+            self.at += 1;
+            self.take_while(|byte| byte.is_ascii_digit());
+            return Token::Literal;
+        }
+        self.take_while(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || !byte.is_ascii());
+        if self.peek(0) != b'$' {
+            return Token::Name(&self.text[start..self.at]);
+        }
+        self.at += 1;
+        let tag = &self.text.as_bytes()[start..self.at];
+        self.skip_past(tag);
+        Token::Literal
+    }
+
+    /// A cast (`::`), a placeholder (`:name`) or a sign.
+    fn colon(&mut self) -> Token<'a> {
+        let start = self.at;
+        if !(self.peek(1).is_ascii_alphanumeric() || self.peek(1) == b'_') {
+            return self.sign();
+        }
+        self.at += 1;
+        self.take_while(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'.');
+        Token::Name(&self.text[start..self.at])
+    }
+
+    /// A placeholder of a client library (`%s`, `%(name)s`) or a sign.
+    fn percent(&mut self) -> Token<'a> {
+        let is_letter = |byte: u8| byte.is_ascii_alphabetic();
+        if self.peek(1) == b'(' {
+            self.take_while(|byte| byte != b')');
+            self.at = self.text.len().min(self.at + 1);
+            self.take_while(is_letter);
+            return Token::Literal;
+        }
+        if is_letter(self.peek(1)) {
+            self.at += 2;
+            return Token::Literal;
+        }
+        self.sign()
+    }
+
+    /// `{d '2024-01-01'}` and its kin within a statement.
+    fn escape_sequence(&mut self) -> Token<'a> {
+        self.skip_past(b"}");
+        Token::Literal
+    }
+
+    /// Takes everything up to the end of the next `end`.
+    fn skip_past(&mut self, end: &[u8]) {
+        let rest = self.rest();
+        match rest.windows(end.len()).position(|bytes| bytes == end) {
+            Some(found) => self.at += found + end.len(),
+            None => self.breaks_off(),
+        }
+    }
+}
+
+impl<'a> Iterator for Tokens<'a> {
+    type Item = Token<'a>;
+
+    fn next(&mut self) -> Option<Token<'a>> {
+        self.take_while(|byte| byte.is_ascii_whitespace() || byte == 0x0b);
+        if self.at == self.text.len() {
+            return None;
+        }
+        let token = self.scan();
+        if token != Token::Comment {
+            self.before_name = matches!(token, Token::Keyword(Keyword::BeforeName, _))
+                || matches!(token, Token::Sign("."))
+                || matches!(token, Token::Keyword(Keyword::Query, word) if word.eq_ignore_ascii_case("UPDATE"));
+            self.after_equals = token == Token::Sign("=");
+        }
+        Some(token)
+    }
+}
+
+fn starts_number(first: u8, second: u8) -> bool {
+    first.is_ascii_digit() || (first == b'.' && second.is_ascii_digit())
+}
+
+fn is_word_start(byte: u8) -> bool {
+    byte.is_ascii_alphabetic() || byte == b'_' || byte == b'@' || !byte.is_ascii()
+}
+
+fn is_word(byte: u8) -> bool {
+    is_word_start(byte) || byte.is_ascii_digit() || matches!(byte, b'#' | b'.' | b'*' | b'$')
+}
+
+/// Returns what a word means, if it is one of [`KEYWORDS`].
+fn keyword(word: &str) -> Option<Option<Keyword>> {
+    if !KEYWORD_LENGTHS.contains(&word.len()) {
+        return None;
+    }
+    let first = word.as_bytes()[0].to_ascii_uppercase();
+    let is_it =
+        |name: &&(&str, _)| name.0.as_bytes()[0] == first && name.0.eq_ignore_ascii_case(word);
+    KEYWORDS.iter().find(is_it).map(|(_, meaning)| *meaning)
+}

@@ -1,0 +1,101 @@
+//! Table: database systems, by all their names.
+//!
+//! A system decides the type of a span that calls it, and who can take the literals out of a statement.
+//! Not here: how statements are read ([`super::obfuscate`]).
+
+use super::normalize;
+use super::obfuscate::{Dialect, Language};
+
+/// Returns the row of a database system, which is compared normalised.
+pub(super) fn find(name: &str, buffer: &mut String) -> &'static System {
+    let name = normalize::tag_value(name, buffer);
+    SYSTEMS.iter().find(|system| system.name == name).unwrap_or(&OTHER_DB)
+}
+
+/// A database system: its name, its native and its documented span type, and what it understands.
+#[derive(Debug)]
+pub(super) struct System {
+    name: &'static str,
+    pub(super) native: &'static str,
+    pub(super) documented: &'static str,
+    pub(super) language: Language,
+}
+
+/// A system without a row below.
+static OTHER_DB: System = db("", "db", Language::Unknown);
+
+const fn db(name: &'static str, native: &'static str, language: Language) -> System {
+    System { name, native, documented: "db", language }
+}
+
+const fn cache(name: &'static str, native: &'static str) -> System {
+    System { name, native, documented: "cache", language: Language::Commands }
+}
+
+/// A system of which the Agent knows that it speaks SQL.
+const fn sql(name: &'static str) -> System {
+    db(name, "sql", Language::Sql(Dialect::STANDARD))
+}
+
+/// A system that speaks SQL, of which the Agent does not know.
+const fn unseen(name: &'static str, dialect: Dialect) -> System {
+    db(name, "db", Language::Sql(dialect))
+}
+
+const MYSQL: Language = Language::Sql(Dialect::MYSQL);
+const TRANSACT: Language = Language::Sql(Dialect::TRANSACT);
+
+/// Database systems. The Agent's rows are `pkg/opentelemetry-mapping-go/otlp/attributes`, 7.85.
+#[rustfmt::skip]
+static SYSTEMS: &[System] = &[
+    sql("adabas"), sql("cache"), db("clickhouse", "sql", MYSQL), sql("cloudscape"), sql("cockroachdb"),
+    sql("coldfusion"), sql("db2"), sql("derby"), sql("edb"), sql("filemaker"), sql("firebird"), sql("firstsql"),
+    sql("h2"), sql("hanadb"), sql("hsqldb"), sql("informix"), sql("ingres"), sql("instantdb"), sql("interbase"),
+    db("mariadb", "sql", MYSQL), sql("maxdb"), db("mssql", "sql", TRANSACT), db("mysql", "sql", MYSQL),
+    sql("netezza"), sql("oracle"), db("other_sql", "sql", Language::Sql(Dialect::UNKNOWN)), sql("pervasive"),
+    sql("pointbase"), sql("postgresql"), sql("progress"), sql("redshift"), sql("sqlite"),
+    db("sybase", "sql", TRANSACT), sql("teradata"), sql("vertica"),
+    // The stable names of some of them, as the Agent has known them since 7.85 at the latest.
+    sql("actian.ingres"), sql("aws.redshift"), sql("firebirdsql"), sql("h2database"), sql("ibm.db2"),
+    sql("ibm.informix"), sql("ibm.netezza"), sql("intersystems.cache"), db("microsoft.sql_server", "sql", TRANSACT),
+    sql("oracle.db"), sql("sap.hana"), sql("sap.maxdb"), sql("softwareag.adabas"),
+    // Names that the Agent does not know, common all the same.
+    unseen("postgres", Dialect::STANDARD), unseen("pgsql", Dialect::STANDARD), unseen("trino", Dialect::STANDARD),
+    unseen("snowflake", Dialect::UNKNOWN), unseen("gcp.spanner", Dialect::UNKNOWN), unseen("spanner", Dialect::UNKNOWN),
+    unseen("bigquery", Dialect::MYSQL), unseen("hive", Dialect::MYSQL), unseen("tidb", Dialect::MYSQL),
+    unseen("sqlserver", Dialect::TRANSACT),
+    db("cassandra", "cassandra", Language::Sql(Dialect::STANDARD)),
+    db("elasticsearch", "elasticsearch", Language::Json), db("mongodb", "mongodb", Language::Json),
+    db("opensearch", "opensearch", Language::Json),
+    cache("memcached", "memcached"), cache("redis", "redis"), cache("valkey", "db"),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn documented_types_are_two_of_the_documented_four() {
+        for system in SYSTEMS.iter().chain([&OTHER_DB]) {
+            assert!(["db", "cache"].contains(&system.documented), "{system:?}");
+        }
+    }
+
+    #[test]
+    fn each_name_has_one_row_and_is_found_in_any_case() {
+        let mut buffer = String::new();
+        for system in SYSTEMS {
+            let found = find(&system.name.to_uppercase(), &mut buffer);
+            assert!(std::ptr::eq(found, system), "{system:?}");
+        }
+        assert_eq!(find("who knows", &mut buffer).native, "db");
+    }
+
+    #[test]
+    fn what_the_agent_obfuscates_is_read_here_too() {
+        let sql = SYSTEMS.iter().filter(|system| ["sql", "cassandra"].contains(&system.native));
+        for system in sql {
+            assert!(matches!(system.language, Language::Sql(_)), "{system:?}");
+        }
+    }
+}
