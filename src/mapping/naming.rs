@@ -347,10 +347,11 @@ impl<'a> Source<'_, 'a> {
             return resource;
         }
         out.clear();
+        if language.is_read() && obfuscate::push_statement(out, resource, language) {
+            return out;
+        }
         match language {
-            Language::Sql(_) if obfuscate::push_statement(out, resource, language) => out,
             Language::Sql(_) => NON_PARSABLE,
-            Language::Commands if obfuscate::push_statement(out, resource, language) => out,
             Language::Commands => {
                 push(out, &Norm(DB_SYSTEM), self);
                 out.push_str(".query");

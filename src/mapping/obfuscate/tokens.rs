@@ -65,22 +65,24 @@ pub(super) enum Keyword {
     Savepoint,
     /// A name must follow.
     BeforeName,
+    /// It is a literal.
+    Literal,
     /// None of these.
     Other,
 }
 
-/// Words with a meaning, in upper case. `None` is a literal.
+/// Words with a meaning, in upper case.
 #[rustfmt::skip]
-const KEYWORDS: &[(&str, Option<Keyword>)] = &[
-    ("AS",        Some(Keyword::As)),
-    ("ALTER",     Some(Keyword::Other)), ("BEGIN",  Some(Keyword::Other)), ("COMMIT",   Some(Keyword::Other)),
-    ("CREATE",    Some(Keyword::Other)), ("DROP",   Some(Keyword::Other)), ("GRANT",    Some(Keyword::Other)),
-    ("INSERT",    Some(Keyword::Other)), ("LIMIT",  Some(Keyword::Other)), ("REVOKE",   Some(Keyword::Other)),
-    ("TRUNCATE",  Some(Keyword::Other)),
-    ("FROM",      Some(Keyword::BeforeName)), ("INTO", Some(Keyword::BeforeName)), ("JOIN", Some(Keyword::BeforeName)),
-    ("SELECT",    Some(Keyword::Query)), ("DELETE", Some(Keyword::Query)), ("UPDATE",   Some(Keyword::Query)),
-    ("SAVEPOINT", Some(Keyword::Savepoint)),
-    ("NULL",      None), ("TRUE", None), ("FALSE", None),
+const KEYWORDS: &[(&str, Keyword)] = &[
+    ("AS",        Keyword::As),
+    ("ALTER",     Keyword::Other), ("BEGIN",  Keyword::Other), ("COMMIT",   Keyword::Other),
+    ("CREATE",    Keyword::Other), ("DROP",   Keyword::Other), ("GRANT",    Keyword::Other),
+    ("INSERT",    Keyword::Other), ("LIMIT",  Keyword::Other), ("REVOKE",   Keyword::Other),
+    ("TRUNCATE",  Keyword::Other),
+    ("FROM",      Keyword::BeforeName), ("INTO", Keyword::BeforeName), ("JOIN", Keyword::BeforeName),
+    ("SELECT",    Keyword::Query), ("DELETE", Keyword::Query), ("UPDATE",   Keyword::Query),
+    ("SAVEPOINT", Keyword::Savepoint),
+    ("NULL",      Keyword::Literal), ("TRUE", Keyword::Literal), ("FALSE", Keyword::Literal),
 ];
 
 /// The lengths of [`KEYWORDS`]: most words are none of them.
@@ -221,8 +223,8 @@ impl<'a> Tokens<'a> {
             }
         }
         match keyword(word) {
-            Some(Some(keyword)) => Token::Keyword(keyword, word),
-            Some(None) => Token::Literal,
+            Some(Keyword::Literal) => Token::Literal,
+            Some(keyword) => Token::Keyword(keyword, word),
             None => Token::Name(word),
         }
     }
@@ -337,7 +339,7 @@ impl<'a> Tokens<'a> {
         Token::Comment
     }
 
-    /// A comment, which may hold others except in MySQL.
+    /// A comment, which may hold others except in `MySQL`.
     fn block_comment(&mut self) -> Token<'a> {
         let nests = self.dialect != Dialect::MYSQL;
         let mut depth = 0;
@@ -457,7 +459,7 @@ fn is_word(byte: u8) -> bool {
 }
 
 /// Returns what a word means, if it is one of [`KEYWORDS`].
-fn keyword(word: &str) -> Option<Option<Keyword>> {
+fn keyword(word: &str) -> Option<Keyword> {
     if !KEYWORD_LENGTHS.contains(&word.len()) {
         return None;
     }

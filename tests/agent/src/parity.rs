@@ -38,6 +38,7 @@ const ON_PURPOSE: &[Row] = &[
     Row { field: "meta.error.type",        why: "read from the exception event",                         is_meant: |p| p.only_right() && has_exception(p) },
     Row { field: "meta.error.stack",       why: "read from the exception event",                         is_meant: |p| p.only_right() && has_exception(p) },
     Row { field: "meta.http.status_code",  why: "the number is a text too: the tag that dashboards use", is_meant: |p| p.right_span["metrics.http.status_code"] == p.right },
+    Row { field: "meta.http.url",          why: "user and password go, whatever the type",               is_meant: |p| p.left.replace("u:p@", "") == p.right },
     Row { field: "meta.language",          why: "process facts on the first span of a chunk",            is_meant: |p| p.only_right() && p.right == "rust" },
     Row { field: "meta.runtime-id",        why: "process facts on the first span of a chunk",            is_meant: |p| p.only_right() },
     Row { field: "metrics.process_id",     why: "process facts on the first span of a chunk",            is_meant: |p| p.only_right() },
