@@ -3,7 +3,8 @@
 //! What waits is joined and compressed, oldest first, as soon as more waits than one request can
 //! carry: spans shrink about tenfold, so a minute without an Agent fits. The worker does it, outside
 //! the lock; only a buffer that would overflow otherwise does it at once. When the bound is reached the
-//! oldest goes first. The buffer is plain data: no thread, no clock, no socket.
+//! oldest goes first, except for the request under way: it cannot be taken back, so the next oldest goes.
+//! The buffer is plain data: no thread, no clock, no socket.
 
 use std::collections::VecDeque;
 
@@ -137,6 +138,8 @@ pub(super) struct Buffer {
     flight: Option<HeldFacts>,
     /// The payload that is being compressed.
     packing: Option<HeldFacts>,
+    /// Where it belongs in the queue: behind so many.
+    packing_at: usize,
     /// Memory of the queue, in bytes.
     memory: usize,
     /// Bytes of documents in the queue that are not compressed.
@@ -167,6 +170,7 @@ impl Buffer {
             queue: VecDeque::new(),
             flight: None,
             packing: None,
+            packing_at: 0,
             memory: 0,
             raw: 0,
             limit,
@@ -182,9 +186,9 @@ impl Buffer {
         }
     }
 
-    /// Whether nothing waits and nothing is on its way.
+    /// Whether nothing waits, nothing is being compressed and nothing is on its way.
     pub(super) fn is_idle(&self) -> bool {
-        self.queue.is_empty() && self.flight.is_none()
+        self.queue.is_empty() && self.flight.is_none() && self.packing.is_none()
     }
 
     /// Counters as they are now.
@@ -271,7 +275,7 @@ impl Buffer {
         }
         let at = self.first_raw()?;
         let waiting = self.take_joined(at);
-        self.packing = Some(waiting.facts());
+        (self.packing, self.packing_at) = (Some(waiting.facts()), at);
         Some(waiting)
     }
 
@@ -280,9 +284,9 @@ impl Buffer {
         if self.packing.take().is_none() {
             return;
         }
-        let at = self.first_raw().unwrap_or(self.queue.len());
         self.memory += waiting.memory();
-        self.queue.insert(at, waiting);
+        // What came meanwhile may be compressed already: it is behind all the same.
+        self.queue.insert(self.packing_at, waiting);
     }
 
     /// Returns the memory of a payload that is delivered, if there is any.
@@ -377,14 +381,14 @@ impl Buffer {
         self.memory + held(self.flight) + held(self.packing)
     }
 
-    /// Drops the oldest while the memory is above the limit.
+    /// Drops the oldest while the memory is above the limit. What is on its way is out of reach.
     fn make_room(&mut self) {
         while self.total_memory() > self.limit {
-            let front = self.queue.front().map(|waiting| waiting.ticket);
-            let is_oldest = |held: &HeldFacts| front.is_none_or(|front| held.ticket < front);
-            let packing = self.packing.take_if(|held| is_oldest(held));
+            let is_oldest = self.packing_at == 0;
+            let packing = self.packing.take_if(|_| is_oldest);
             let oldest = packing.or_else(|| Some(self.remove_front()?.facts()));
             let Some(oldest) = oldest else { break };
+            self.packing_at = self.packing_at.saturating_sub(1);
             self.stats.spans_buffered -= oldest.spans;
             self.count_dropped(oldest.spans, Reason::BufferFull);
         }
@@ -400,14 +404,15 @@ impl Buffer {
         true
     }
 
-    /// Takes out the payload at `at`, joined with those behind it until there is enough to compress.
+    /// Takes out the payload at `at`, joined with those behind it until there is enough to compress. None
+    /// overtakes another of its origin.
     fn take_joined(&mut self, at: usize) -> Waiting {
         let mut waiting = self.remove(at).expect("the caller saw it");
         let mut next = at;
         while waiting.raw_len() < PACK_BYTES && next < at + MAX_SKIPPED {
             match self.queue.get(next) {
-                Some(other) if other.packed.is_some() || !waiting.can_join(other) => next += 1,
-                Some(other) if waiting.raw_len() + other.raw_len() <= self.request_limit => {
+                Some(other) if !waiting.payload.same_origin(&other.payload) => next += 1,
+                Some(other) if self.can_pack_together(&waiting, other) => {
                     let other = self.remove(next).expect("it was just seen");
                     waiting.join(other);
                 }
@@ -415,6 +420,12 @@ impl Buffer {
             }
         }
         waiting
+    }
+
+    fn can_pack_together(&self, first: &Waiting, next: &Waiting) -> bool {
+        next.packed.is_none()
+            && first.can_join(next)
+            && first.raw_len() + next.raw_len() <= self.request_limit
     }
 
     fn first_raw(&self) -> Option<usize> {
@@ -451,3 +462,6 @@ impl Buffer {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
