@@ -95,7 +95,7 @@ impl DatadogExporterBuilder {
     /// 64 MiB.
     ///
     /// Waiting spans are compressed about tenfold. When the buffer is full the oldest go first, and are
-    /// counted.
+    /// counted; a request under way cannot be taken back, so the oldest after it go then.
     pub fn with_buffer_bytes(mut self, bytes: usize) -> Self {
         self.buffer_bytes = Some(bytes);
         self
