@@ -16,6 +16,10 @@ use super::transport::{Transport, TransportError, TransportRequest, TransportRes
 /// Older Agents close a connection that was idle for 5 s: ours is closed before.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(4);
 
+/// The limit of those Agents, in seconds.
+const AGENTS_IDLE_SECONDS: u64 = 5;
+const _: () = assert!(IDLE_TIMEOUT.as_secs() < AGENTS_IDLE_SECONDS);
+
 /// Part of a request's time in which a connection must be there, so that a time-out while connecting is
 /// known as such: nothing was sent then.
 const CONNECT_SHARE: f64 = 0.8;
