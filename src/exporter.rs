@@ -188,8 +188,15 @@ impl fmt::Debug for DatadogExporter {
 
 impl Drop for DatadogExporter {
     fn drop(&mut self) {
-        // Whatever comes of it, nobody is left to be told.
-        let _ = self.shutdown_with_timeout(DROP_TIMEOUT);
+        // Nobody is left who could be given the error.
+        if let Err(OTelSdkError::InternalFailure(cause)) = self.shutdown_with_timeout(DROP_TIMEOUT)
+        {
+            otel_warn!(
+                name: "DatadogExporter.SpansLost",
+                cause = cause.as_str(),
+                message = "the exporter was dropped before the Agent had taken all spans"
+            );
+        }
     }
 }
 
