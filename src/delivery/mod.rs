@@ -118,12 +118,16 @@ impl Delivery {
         let Some(before) = self.shared.close(deadline_in(timeout.saturating_sub(margin))) else {
             return Err(OTelSdkError::AlreadyShutdown);
         };
-        let Some(after) = self.shared.wait_for_end(deadline) else {
-            return Err(OTelSdkError::Timeout(timeout));
+        let joined = if self.shared.wait_for_end(deadline) {
+            let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+            // Its last act was to say that it ends.
+            thread.map_or(Ok(()), JoinHandle::join)
+        } else {
+            // A transport may block the thread for as long as it likes: the thread ends after that.
+            self.shared.end();
+            Ok(())
         };
-        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
-        // Its last act was to say that it ends.
-        let joined = thread.map_or(Ok(()), JoinHandle::join);
+        let after = self.shared.lock().buffer.given_up();
         match (after - before, joined) {
             (0, Ok(())) => Ok(()),
             (0, Err(_)) => {

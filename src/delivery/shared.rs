@@ -41,7 +41,7 @@ pub(super) enum Phase {
     Open,
     /// Delivers what is left, until then.
     Closing(Instant),
-    /// The worker has ended, and gave up so many spans.
+    /// It is over, and so many spans were given up.
     Ended(u64),
 }
 
@@ -121,15 +121,16 @@ impl Shared {
         Some(state.buffer.given_up())
     }
 
-    /// Waits until the worker has ended, and returns how many spans were given up in all.
-    pub(super) fn wait_for_end(&self, deadline: Instant) -> Option<u64> {
+    /// Waits until the worker has ended; false if it has not when the time is over.
+    pub(super) fn wait_for_end(&self, deadline: Instant) -> bool {
         let mut state = self.lock();
-        loop {
-            if matches!(state.phase, Phase::Ended(_)) {
-                return Some(state.buffer.given_up());
+        while !state.has_ended() {
+            match self.wait(state, deadline) {
+                Some(again) => state = again,
+                None => return false,
             }
-            state = self.wait(state, deadline)?;
         }
+        true
     }
 
     /// Waits until all that was pushed so far is settled.
@@ -177,9 +178,13 @@ impl Shared {
         self.settled.notify_all();
     }
 
-    /// The worker ends: what is left is lost.
+    /// Delivery ends: what is left is lost. Mostly the worker says so; if it does not come back from a
+    /// transport, whoever shuts down does.
     pub(super) fn end(&self) {
         let mut state = self.lock();
+        if state.has_ended() {
+            return;
+        }
         let lost = state.buffer.drop_all();
         if let Some(waiter) = state.waiter.as_mut().filter(|_| lost > 0) {
             waiter.result = Err(OTelSdkError::AlreadyShutdown);
@@ -208,6 +213,11 @@ impl Shared {
 }
 
 impl State {
+    /// Whether delivery is over, and all is accounted for.
+    pub(super) fn has_ended(&self) -> bool {
+        matches!(self.phase, Phase::Ended(_))
+    }
+
     /// Returns this moment, or that at which the exporter has to end, whichever is first.
     pub(super) fn or_end(&self, moment: Option<Instant>) -> Option<Instant> {
         match self.phase {

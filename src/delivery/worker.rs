@@ -32,7 +32,7 @@ const PATH: &str = "/v0.3/traces";
 /// The longest wait between two tries once the exporter is closing.
 const CLOSING_DELAY: Duration = Duration::from_millis(250);
 
-/// Most of an answer that is reported, in bytes.
+/// Most of an answer, or of an error's text, that is reported, in bytes.
 const MAX_EXCERPT: usize = 200;
 
 /// What wakes the worker.
@@ -150,6 +150,9 @@ impl<'a> Worker<'a> {
 
     fn next_step(&mut self, state: &mut State) -> Step {
         let now = Instant::now();
+        if state.has_ended() {
+            return Step::End;
+        }
         if let Phase::Closing(deadline) = state.phase {
             // An Agent that was never there will not come now: one try is enough.
             let never_there = !self.was_reached && self.tried_to_close;
@@ -209,7 +212,11 @@ impl<'a> Worker<'a> {
 
     /// Whether the exporter has to end now.
     fn is_over(&self, now: Instant) -> bool {
-        matches!(self.shared.lock().phase, Phase::Closing(deadline) if deadline <= now)
+        match self.shared.lock().phase {
+            Phase::Open => false,
+            Phase::Closing(deadline) => deadline <= now,
+            Phase::Ended(_) => true,
+        }
     }
 
     /// Lets the waiting export go if its time is over, and returns when to look again.
@@ -226,6 +233,10 @@ impl<'a> Worker<'a> {
         let now = Instant::now();
         self.was_reached |= answer.is_ok();
         let mut state = self.shared.lock();
+        if state.has_ended() {
+            // Whoever shut down has counted it.
+            return;
+        }
         let news = self.settle(&mut state, flight, answer, now);
         self.shared.announce(&mut state);
         let counters = state.buffer.stats();
@@ -341,9 +352,14 @@ fn describe(answer: &Answer) -> String {
         Ok(response) => {
             format!("the Agent answered {}: {}", response.status, excerpt(&response.body))
         }
-        Err(error) if error.is_sent() => format!("the Agent did not answer: {error}"),
-        Err(error) => format!("the Agent cannot be reached: {error}"),
+        Err(error) if error.is_sent() => format!("the Agent did not answer: {}", line_of(error)),
+        Err(error) => format!("the Agent cannot be reached: {}", line_of(error)),
     }
+}
+
+/// Returns the start of an error's text as one printable line: a transport may say anything.
+fn line_of(error: &TransportError) -> String {
+    excerpt(error.to_string().as_bytes())
 }
 
 /// Returns the start of an answer as one printable line.
