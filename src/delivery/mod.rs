@@ -91,6 +91,11 @@ impl Delivery {
         ExporterHandle { shared: Arc::clone(&self.shared) }
     }
 
+    /// Fails where the worker is not: in a process that was forked off.
+    pub(crate) fn check_process(&self) -> OTelSdkResult {
+        self.shared.check_process()
+    }
+
     /// Counts spans that are not sent at all.
     pub(crate) fn refuse(&self, spans: u64, reason: Reason) {
         self.shared.lock().buffer.refuse(spans, reason);
@@ -113,6 +118,7 @@ impl Delivery {
 
     /// Refuses what comes from now on, delivers what waits until the time is over, and ends the worker.
     pub(crate) fn shutdown(&self, timeout: Duration) -> OTelSdkResult {
+        self.check_process()?;
         let deadline = deadline_in(timeout);
         let margin = SHUTDOWN_MARGIN.min(timeout / 2);
         let Some(before) = self.shared.close(deadline_in(timeout.saturating_sub(margin))) else {

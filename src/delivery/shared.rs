@@ -19,6 +19,8 @@ pub(super) struct Shared {
     /// Told whenever something is settled, and at the end.
     settled: Condvar,
     events: UnboundedSender<Event>,
+    /// The process in which the worker lives. A fork takes no thread along.
+    process: u32,
 }
 
 /// Everything that changes.
@@ -68,7 +70,20 @@ impl Shared {
             is_urgent: false,
             phase: Phase::Open,
         };
-        (Self { state: Mutex::new(state), settled: Condvar::new(), events }, receiver)
+        let process = std::process::id();
+        (Self { state: Mutex::new(state), settled: Condvar::new(), events, process }, receiver)
+    }
+
+    /// Fails in a child of the process in which the worker lives: nobody would ever answer there. It
+    /// takes no lock, since the worker may have held it at the fork.
+    pub(super) fn check_process(&self) -> OTelSdkResult {
+        if self.process == std::process::id() {
+            return Ok(());
+        }
+        Err(OTelSdkError::InternalFailure(
+            "the process was forked after the exporter was built: build it after the fork"
+                .to_owned(),
+        ))
     }
 
     pub(super) fn lock(&self) -> MutexGuard<'_, State> {
@@ -135,6 +150,7 @@ impl Shared {
 
     /// Waits until all that was pushed so far is settled.
     pub(super) fn flush(&self, timeout: Duration) -> OTelSdkResult {
+        self.check_process()?;
         let deadline = deadline_in(timeout);
         let mut state = self.lock();
         let Some(ticket) = state.buffer.last_ticket() else { return Ok(()) };
@@ -233,6 +249,23 @@ impl State {
         if let Some(waiter) = self.waiter.take() {
             // It may have stopped waiting.
             let _ = waiter.answer.send(waiter.result);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn after_a_fork_nothing_waits_for_the_worker_that_was_left_behind() {
+        let (mut shared, _events) = Shared::new(1 << 20, 1 << 20);
+        assert!(shared.check_process().is_ok());
+        shared.process += 1;
+        // The worker held the lock at the fork.
+        let _held = shared.lock();
+        for outcome in [shared.check_process(), shared.flush(Duration::from_secs(60))] {
+            assert!(outcome.unwrap_err().to_string().contains("after the fork"));
         }
     }
 }
