@@ -101,7 +101,8 @@ impl DatadogExporterBuilder {
         self
     }
 
-    /// Sets how large the body of a request may be, in bytes: 16 KiB to 24 MiB, otherwise 4 MiB.
+    /// Sets how large the body of a request may be, in bytes: 16 KiB to 24 MiB, otherwise 4 MiB. It is never
+    /// more than a quarter of the buffer.
     ///
     /// Larger batches are cut between traces, then between spans; a single larger span is sent alone.
     /// If the Agent, or a proxy before it, refuses a body as too large, it is halved and sent again.

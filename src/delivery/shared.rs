@@ -104,19 +104,19 @@ impl Shared {
             return Ok(None);
         }
         let was_idle = state.buffer.is_idle();
+        let before = state.buffer.given_up();
         let ticket = state.buffer.push(payloads);
+        // If nothing else is there, all that had to make room is its own.
+        let is_too_large = was_idle && state.buffer.given_up() > before;
+        let result = if is_too_large { Err(too_large()) } else { Ok(()) };
         if was_idle && state.buffer.is_settled(ticket) {
-            // It alone is more than the buffer holds: nothing of it waits.
-            return Err(OTelSdkError::InternalFailure(
-                "the batch is larger than the buffer".to_owned(),
-            ));
+            return result.map(|()| None);
         }
         // Whoever waits for what had to make room is told.
         self.announce(&mut state);
         let receiver = was_idle.then(|| {
             let (answer, receiver) = oneshot::channel();
-            state.waiter =
-                Some(Waiter { ticket, deadline: Instant::now() + wait, answer, result: Ok(()) });
+            state.waiter = Some(Waiter { ticket, deadline: Instant::now() + wait, answer, result });
             receiver
         });
         self.poke(&mut state);
@@ -226,6 +226,10 @@ impl Shared {
             self.settled.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner);
         Some(state)
     }
+}
+
+fn too_large() -> OTelSdkError {
+    OTelSdkError::InternalFailure("the batch is larger than the buffer".to_owned())
 }
 
 impl State {
