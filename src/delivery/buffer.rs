@@ -38,6 +38,8 @@ pub(super) struct Waiting {
     ticket: u64,
     /// Tries whose answer was lost.
     pub(super) doubts: u8,
+    /// Tries that the Agent cut off.
+    cuts: u8,
 }
 
 #[derive(Debug)]
@@ -52,7 +54,7 @@ impl Waiting {
     }
 
     fn new(payload: Payload, ticket: u64) -> Self {
-        Self { payload, packed: None, ticket, doubts: 0 }
+        Self { payload, packed: None, ticket, doubts: 0, cuts: 0 }
     }
 
     fn memory(&self) -> usize {
@@ -119,6 +121,12 @@ impl Flight {
     pub(super) fn doubt(&mut self) -> u8 {
         self.waiting.doubts += 1;
         self.waiting.doubts
+    }
+
+    /// Counts a try that the Agent cut off, and says how many there were.
+    pub(super) fn cut(&mut self) -> u8 {
+        self.waiting.cuts = self.waiting.cuts.saturating_add(1);
+        self.waiting.cuts
     }
 }
 
@@ -327,7 +335,7 @@ impl Buffer {
 
     /// Its halves go back in its place. A single span cannot be halved and is dropped: then false.
     pub(super) fn halve(&mut self, flight: Flight) -> bool {
-        let Waiting { payload, ticket, doubts, .. } = flight.waiting;
+        let Waiting { payload, ticket, doubts, cuts, .. } = flight.waiting;
         let refused = payload.len();
         self.flight = None;
         let Some((first, second)) = payload.halve() else {
@@ -340,7 +348,7 @@ impl Buffer {
         self.request_limit = self.request_limit.min(refused.saturating_sub(1));
         self.since_refusal = 0;
         for half in [second, first] {
-            self.add_front(Waiting { payload: half, packed: None, ticket, doubts });
+            self.add_front(Waiting { payload: half, packed: None, ticket, doubts, cuts });
         }
         while self.total_memory() > self.limit && self.pack_oldest() {}
         self.make_room();

@@ -104,25 +104,38 @@ impl TransportResponse {
 /// Why there is no answer.
 #[derive(Debug)]
 pub struct TransportError {
-    /// Whether the Agent can have got the request.
-    is_sent: bool,
+    sent: Sent,
     cause: Box<dyn Error + Send + Sync>,
+}
+
+/// What of a request the Agent can have got.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Sent {
+    Nothing,
+    /// Not all of it: nothing that it could keep.
+    Part,
+    Perhaps,
 }
 
 impl TransportError {
     /// Nothing of the request can have reached the Agent: no connection, for example.
     pub fn not_sent(cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
-        Self { is_sent: false, cause: cause.into() }
+        Self { sent: Sent::Nothing, cause: cause.into() }
     }
 
     /// The Agent may have got the request, but its answer is lost.
     pub fn unanswered(cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
-        Self { is_sent: true, cause: cause.into() }
+        Self { sent: Sent::Perhaps, cause: cause.into() }
     }
 
-    /// Whether the Agent can have got the request.
-    pub(super) fn is_sent(&self) -> bool {
-        self.is_sent
+    /// The connection broke while the request was being written.
+    pub(super) fn cut(cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self { sent: Sent::Part, cause: cause.into() }
+    }
+
+    /// What the Agent can have got.
+    pub(super) fn sent(&self) -> Sent {
+        self.sent
     }
 }
 

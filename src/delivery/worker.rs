@@ -18,10 +18,10 @@ use tokio::time::{timeout, timeout_at};
 
 use super::buffer::{Flight, Waiting};
 use super::http::HttpTransport;
-use super::retry::{Backoff, MAX_DOUBTFUL_RETRIES, Verdict, judge};
+use super::retry::{Backoff, MAX_CUT_RETRIES, MAX_DOUBTFUL_RETRIES, Verdict, judge};
 use super::shared::{Phase, Shared, State};
 use super::stats::Reason;
-use super::transport::{Transport, TransportError, TransportRequest, TransportResponse};
+use super::transport::{Sent, Transport, TransportError, TransportRequest, TransportResponse};
 use super::voice::{News, Voice};
 use super::{DeliverySettings, identity};
 use crate::BuildError;
@@ -253,7 +253,11 @@ impl<'a> Worker<'a> {
         answer: &Answer,
         now: Instant,
     ) -> News {
-        let verdict = judge(answer);
+        let mut verdict = judge(answer);
+        // A single span that cannot be cut is kept: nothing says that it is too large.
+        if verdict == Verdict::Cut && flight.cut() > MAX_CUT_RETRIES && flight.spans() > 1 {
+            verdict = Verdict::Halve;
+        }
         self.tried_to_close |= matches!(state.phase, Phase::Closing(_));
         let counters = state.buffer.stats_mut();
         counters.is_reachable = Some(answer.is_ok());
@@ -266,7 +270,7 @@ impl<'a> Worker<'a> {
         let cause = describe(answer);
         counters.last_error = Some(cause.clone());
         let is_given_up = match verdict {
-            Verdict::Keep => false,
+            Verdict::Keep | Verdict::Cut => false,
             Verdict::Doubtful => flight.doubt() > MAX_DOUBTFUL_RETRIES,
             Verdict::Halve => {
                 return if state.buffer.halve(flight) {
@@ -352,8 +356,10 @@ fn describe(answer: &Answer) -> String {
         Ok(response) => {
             format!("the Agent answered {}: {}", response.status, excerpt(&response.body))
         }
-        Err(error) if error.is_sent() => format!("the Agent did not answer: {}", line_of(error)),
-        Err(error) => format!("the Agent cannot be reached: {}", line_of(error)),
+        Err(error) if error.sent() == Sent::Nothing => {
+            format!("the Agent cannot be reached: {}", line_of(error))
+        }
+        Err(error) => format!("the Agent did not answer: {}", line_of(error)),
     }
 }
 
