@@ -10,7 +10,7 @@ use opentelemetry_datadog_agent::{DatadogExporter, DatadogExporterBuilder};
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::trace::{SpanData, SpanExporter as _};
 
-use crate::support::{agent, block_on, context, span};
+use crate::support::{SOON, agent, block_on, context, span};
 
 /// The trace of the good spans.
 const GOOD: u128 = 0xaaaa_0000_0000_0000_0000_0000_0000_00a0;
@@ -85,6 +85,7 @@ fn export(
 ) -> Vec<Span> {
     agent.clear();
     block_on(exporter.export(batch)).unwrap_or_else(|error| panic!("{name}: {error}"));
+    exporter.handle().flush(SOON).unwrap();
     for request in agent.requests() {
         assert_eq!((request.status, &request.decode_error), (Some(200), &None), "{name}");
         assert_eq!(request.violations(), Vec::<String>::new(), "{name}");

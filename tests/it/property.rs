@@ -18,7 +18,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 
-use crate::support::{ENCODINGS, agent, block_on};
+use crate::support::{ENCODINGS, SOON, agent, block_on};
 
 /// Keys that decide something, or that the exporter writes itself. Not `_sampling_priority_v1`: it is
 /// taken literally, so most of its values are wrong in themselves.
@@ -251,6 +251,8 @@ fn any_batch_arrives_whole_and_without_a_complaint() {
             exporter.set_resource(&resource);
             let sent = block_on(exporter.export(batch.clone()));
             prop_assert!(sent.is_ok(), "{sent:?}");
+            // On a busy machine the export may have stopped waiting.
+            exporter.handle().flush(SOON).unwrap();
             check(&agent, &batch)?;
             documents.push(
                 agent.requests().into_iter().map(|request| request.traces).collect::<Vec<_>>(),

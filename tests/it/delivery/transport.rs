@@ -96,6 +96,7 @@ fn a_transport_gets_what_the_agent_would_get() {
     let agent = agent();
     let ours = builder(&agent).with_service("shop").build().unwrap();
     export(&ours, batch(1..8, 3)).unwrap();
+    ours.handle().flush(SOON).unwrap();
     let transport = Scripted::default();
     let exporter = DatadogExporter::builder()
         .with_service("shop")
@@ -103,6 +104,7 @@ fn a_transport_gets_what_the_agent_would_get() {
         .build()
         .unwrap();
     export(&exporter, batch(1..8, 3)).unwrap();
+    exporter.handle().flush(SOON).unwrap();
 
     let (expected, request) = (&agent.requests()[0], &transport.requests()[0]);
     assert_eq!((request.method, request.path), (&*expected.method, &*expected.path));
