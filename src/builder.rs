@@ -106,13 +106,14 @@ impl DatadogExporterBuilder {
     /// 64 MiB.
     ///
     /// Waiting spans are compressed about tenfold. When the buffer is full the oldest go first, and are
-    /// counted.
+    /// counted; a request under way cannot be taken back, so the oldest after it go then.
     pub fn with_buffer_bytes(mut self, bytes: usize) -> Self {
         self.buffer_bytes = Some(bytes);
         self
     }
 
-    /// Sets how large the body of a request may be, in bytes: 16 KiB to 24 MiB, otherwise 4 MiB.
+    /// Sets how large the body of a request may be, in bytes: 16 KiB to 24 MiB, otherwise 4 MiB. It is never
+    /// more than a quarter of the buffer.
     ///
     /// Larger batches are cut between traces, then between spans; a single larger span is sent alone.
     /// If the Agent, or a proxy before it, refuses a body as too large, it is halved and sent again.

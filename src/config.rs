@@ -287,6 +287,10 @@ fn checked_timeout(timeout: Duration) -> Result<Duration, BuildError> {
     Ok(timeout)
 }
 
+/// A request takes at most this part of the buffer: it is not compressed while it is under way, and what
+/// comes meanwhile needs room.
+const REQUEST_SHARE: usize = 4;
+
 /// Returns the sizes of the buffer and of a request, if they are possible.
 fn checked_sizes(
     buffer: Option<usize>,
@@ -308,7 +312,7 @@ fn checked_sizes(
             "16384 to 25165824",
         ));
     }
-    Ok((buffer, payload))
+    Ok((buffer, payload.min(buffer / REQUEST_SHARE)))
 }
 
 /// Returns the tags given in code, the one set last first.

@@ -25,7 +25,8 @@ const DROP_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Sends finished spans to the Datadog Agent. Goes into any tracer provider.
 ///
-/// Dropping it without a shutdown drains what waits for up to 2 s, and blocks the thread meanwhile.
+/// Dropping it without a shutdown drains what waits for up to 2 s, and blocks the thread meanwhile. A
+/// process that forks should build it after the fork: in the child an older one only fails.
 ///
 /// # Examples
 ///
@@ -150,6 +151,7 @@ impl SpanExporter for DatadogExporter {
             return Err(OTelSdkError::AlreadyShutdown);
         }
         let Some(delivery) = &self.delivery else { return Ok(()) };
+        delivery.check_process()?;
         let (payloads, hook_panicked) = self.encode(&batch, delivery);
         let sent: u64 = payloads.iter().map(|payload| u64::from(payload.span_count())).sum();
         let skipped = batch.len() as u64 - sent;
@@ -188,8 +190,15 @@ impl fmt::Debug for DatadogExporter {
 
 impl Drop for DatadogExporter {
     fn drop(&mut self) {
-        // Whatever comes of it, nobody is left to be told.
-        let _ = self.shutdown_with_timeout(DROP_TIMEOUT);
+        // Nobody is left who could be given the error.
+        if let Err(OTelSdkError::InternalFailure(cause)) = self.shutdown_with_timeout(DROP_TIMEOUT)
+        {
+            otel_warn!(
+                name: "DatadogExporter.SpansLost",
+                cause = cause.as_str(),
+                message = "the exporter was dropped before the Agent had taken all spans"
+            );
+        }
     }
 }
 

@@ -3,7 +3,8 @@
 //! What waits is joined and compressed, oldest first, as soon as more waits than one request can
 //! carry: spans shrink about tenfold, so a minute without an Agent fits. The worker does it, outside
 //! the lock; only a buffer that would overflow otherwise does it at once. When the bound is reached the
-//! oldest goes first. The buffer is plain data: no thread, no clock, no socket.
+//! oldest goes first, except for the request under way: it cannot be taken back, so the next oldest goes.
+//! The buffer is plain data: no thread, no clock, no socket.
 
 use std::collections::VecDeque;
 
@@ -37,6 +38,8 @@ pub(super) struct Waiting {
     ticket: u64,
     /// Tries whose answer was lost.
     pub(super) doubts: u8,
+    /// Tries that the Agent cut off.
+    cuts: u8,
 }
 
 #[derive(Debug)]
@@ -51,7 +54,7 @@ impl Waiting {
     }
 
     fn new(payload: Payload, ticket: u64) -> Self {
-        Self { payload, packed: None, ticket, doubts: 0 }
+        Self { payload, packed: None, ticket, doubts: 0, cuts: 0 }
     }
 
     fn memory(&self) -> usize {
@@ -119,6 +122,12 @@ impl Flight {
         self.waiting.doubts += 1;
         self.waiting.doubts
     }
+
+    /// Counts a try that the Agent cut off, and says how many there were.
+    pub(super) fn cut(&mut self) -> u8 {
+        self.waiting.cuts = self.waiting.cuts.saturating_add(1);
+        self.waiting.cuts
+    }
 }
 
 /// What the accounting remembers of a payload that the worker holds.
@@ -137,6 +146,8 @@ pub(super) struct Buffer {
     flight: Option<HeldFacts>,
     /// The payload that is being compressed.
     packing: Option<HeldFacts>,
+    /// Where it belongs in the queue: behind so many.
+    packing_at: usize,
     /// Memory of the queue, in bytes.
     memory: usize,
     /// Bytes of documents in the queue that are not compressed.
@@ -167,6 +178,7 @@ impl Buffer {
             queue: VecDeque::new(),
             flight: None,
             packing: None,
+            packing_at: 0,
             memory: 0,
             raw: 0,
             limit,
@@ -182,9 +194,9 @@ impl Buffer {
         }
     }
 
-    /// Whether nothing waits and nothing is on its way.
+    /// Whether nothing waits, nothing is being compressed and nothing is on its way.
     pub(super) fn is_idle(&self) -> bool {
-        self.queue.is_empty() && self.flight.is_none()
+        self.queue.is_empty() && self.flight.is_none() && self.packing.is_none()
     }
 
     /// Counters as they are now.
@@ -271,7 +283,7 @@ impl Buffer {
         }
         let at = self.first_raw()?;
         let waiting = self.take_joined(at);
-        self.packing = Some(waiting.facts());
+        (self.packing, self.packing_at) = (Some(waiting.facts()), at);
         Some(waiting)
     }
 
@@ -280,9 +292,9 @@ impl Buffer {
         if self.packing.take().is_none() {
             return;
         }
-        let at = self.first_raw().unwrap_or(self.queue.len());
         self.memory += waiting.memory();
-        self.queue.insert(at, waiting);
+        // What came meanwhile may be compressed already: it is behind all the same.
+        self.queue.insert(self.packing_at, waiting);
     }
 
     /// Returns the memory of a payload that is delivered, if there is any.
@@ -323,7 +335,7 @@ impl Buffer {
 
     /// Its halves go back in its place. A single span cannot be halved and is dropped: then false.
     pub(super) fn halve(&mut self, flight: Flight) -> bool {
-        let Waiting { payload, ticket, doubts, .. } = flight.waiting;
+        let Waiting { payload, ticket, doubts, cuts, .. } = flight.waiting;
         let refused = payload.len();
         self.flight = None;
         let Some((first, second)) = payload.halve() else {
@@ -336,7 +348,7 @@ impl Buffer {
         self.request_limit = self.request_limit.min(refused.saturating_sub(1));
         self.since_refusal = 0;
         for half in [second, first] {
-            self.add_front(Waiting { payload: half, packed: None, ticket, doubts });
+            self.add_front(Waiting { payload: half, packed: None, ticket, doubts, cuts });
         }
         while self.total_memory() > self.limit && self.pack_oldest() {}
         self.make_room();
@@ -377,14 +389,14 @@ impl Buffer {
         self.memory + held(self.flight) + held(self.packing)
     }
 
-    /// Drops the oldest while the memory is above the limit.
+    /// Drops the oldest while the memory is above the limit. What is on its way is out of reach.
     fn make_room(&mut self) {
         while self.total_memory() > self.limit {
-            let front = self.queue.front().map(|waiting| waiting.ticket);
-            let is_oldest = |held: &HeldFacts| front.is_none_or(|front| held.ticket < front);
-            let packing = self.packing.take_if(|held| is_oldest(held));
+            let is_oldest = self.packing_at == 0;
+            let packing = self.packing.take_if(|_| is_oldest);
             let oldest = packing.or_else(|| Some(self.remove_front()?.facts()));
             let Some(oldest) = oldest else { break };
+            self.packing_at = self.packing_at.saturating_sub(1);
             self.stats.spans_buffered -= oldest.spans;
             self.count_dropped(oldest.spans, Reason::BufferFull);
         }
@@ -400,14 +412,15 @@ impl Buffer {
         true
     }
 
-    /// Takes out the payload at `at`, joined with those behind it until there is enough to compress.
+    /// Takes out the payload at `at`, joined with those behind it until there is enough to compress. None
+    /// overtakes another of its origin.
     fn take_joined(&mut self, at: usize) -> Waiting {
         let mut waiting = self.remove(at).expect("the caller saw it");
         let mut next = at;
         while waiting.raw_len() < PACK_BYTES && next < at + MAX_SKIPPED {
             match self.queue.get(next) {
-                Some(other) if other.packed.is_some() || !waiting.can_join(other) => next += 1,
-                Some(other) if waiting.raw_len() + other.raw_len() <= self.request_limit => {
+                Some(other) if !waiting.payload.same_origin(&other.payload) => next += 1,
+                Some(other) if self.can_pack_together(&waiting, other) => {
                     let other = self.remove(next).expect("it was just seen");
                     waiting.join(other);
                 }
@@ -415,6 +428,12 @@ impl Buffer {
             }
         }
         waiting
+    }
+
+    fn can_pack_together(&self, first: &Waiting, next: &Waiting) -> bool {
+        next.packed.is_none()
+            && first.can_join(next)
+            && first.raw_len() + next.raw_len() <= self.request_limit
     }
 
     fn first_raw(&self) -> Option<usize> {
@@ -451,3 +470,6 @@ impl Buffer {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

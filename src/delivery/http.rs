@@ -3,6 +3,8 @@
 //! It never uses a proxy from the environment and never follows a redirect: traces stay with the Agent
 //! they are meant for. The client is built, used and dropped on the worker's thread.
 
+use std::error::Error as _;
+use std::io;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -16,6 +18,10 @@ use super::transport::{Transport, TransportError, TransportRequest, TransportRes
 
 /// Older Agents close a connection that was idle for 5 s: ours is closed before.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(4);
+
+/// The limit of those Agents, in seconds.
+const AGENTS_IDLE_SECONDS: u64 = 5;
+const _: () = assert!(IDLE_TIMEOUT.as_secs() < AGENTS_IDLE_SECONDS);
 
 /// Part of a request's time in which a connection must be there, so that a time-out while connecting is
 /// known as such: nothing was sent then.
@@ -89,7 +95,25 @@ impl Transport for HttpTransport {
 }
 
 fn failed(error: reqwest::Error) -> TransportError {
-    let is_sent = !error.is_connect() && !error.is_builder();
-    let error = error.without_url();
-    if is_sent { TransportError::unanswered(error) } else { TransportError::not_sent(error) }
+    let of_kind = if error.is_connect() || error.is_builder() {
+        TransportError::not_sent
+    } else if is_broken_pipe(&error) {
+        TransportError::cut
+    } else {
+        TransportError::unanswered
+    };
+    of_kind(error.without_url())
+}
+
+/// Whether there was more to write when the Agent had closed the connection.
+fn is_broken_pipe(error: &reqwest::Error) -> bool {
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let kind = error.downcast_ref::<io::Error>().map(io::Error::kind);
+        if kind == Some(io::ErrorKind::BrokenPipe) {
+            return true;
+        }
+        cause = error.source();
+    }
+    false
 }

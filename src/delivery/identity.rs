@@ -53,14 +53,18 @@ struct Identity {
 
 impl Identity {
     fn of_this_process() -> Self {
-        let Ok(groups) = std::fs::read_to_string(CGROUP_FILE) else {
-            return Self::default();
-        };
+        std::fs::read_to_string(CGROUP_FILE)
+            .map(|groups| Self::of_groups(&groups, inode))
+            .unwrap_or_default()
+    }
+
+    /// Reads the text of [`CGROUP_FILE`]. `inode` looks up the files that it leads to.
+    fn of_groups(groups: &str, inode: impl Fn(&Path) -> Option<u64>) -> Self {
         let is_host =
             inode(Path::new(CGROUP_NAMESPACE)).is_none_or(|inode| inode == HOST_NAMESPACE);
-        let directory = if is_host { None } else { group_directory(&groups) };
+        let directory = if is_host { None } else { group_directory(groups) };
         let inode = directory.and_then(|directory| inode(Path::new(&directory)));
-        Self { container: container_id(&groups).map(str::to_owned), inode }
+        Self { container: container_id(groups).map(str::to_owned), inode }
     }
 
     fn headers(&self) -> Vec<(&'static str, String)> {
@@ -80,7 +84,11 @@ impl Identity {
 /// Finds the container id in the text of [`CGROUP_FILE`]: the first line whose path ends in one.
 fn container_id(groups: &str) -> Option<&str> {
     groups.lines().find_map(|line| {
-        let path = line.splitn(3, ':').nth(2)?.trim_end_matches(' ');
+        let mut fields = line.splitn(3, ':');
+        let (hierarchy, path) = (fields.next()?, fields.nth(1)?.trim_end_matches(' '));
+        if hierarchy.is_empty() || !hierarchy.bytes().all(|digit| digit.is_ascii_digit()) {
+            return None;
+        }
         let mut segments = path.rsplit('/');
         let (last, before) = (segments.next()?, segments.next());
         id_at_end(last.strip_suffix(".scope").unwrap_or(last))
@@ -187,8 +195,24 @@ mod tests {
             (format!("1:a:/kubepods/pod{uuid}"), Some(uuid)),
             (format!("1:a:/garden/{foundry}  "), Some(foundry)),
             (format!("1:a:/ecs/{task}"), Some(task)),
+            (format!("1:a:/kubepods/pod{}", uuid.replace('-', "_")), Some(&uuid.replace('-', "_"))),
+            (format!("1:a:/docker/{DOCKER}.scope   "), Some(DOCKER)),
+            (format!("1:a:/kubepods/pod{uuid}/docker-{DOCKER}.scope"), Some(DOCKER)),
+            (format!("1:a:b:/docker/{DOCKER}"), Some(DOCKER)),
+            (format!("1:a:/ecs/{task}.scope/x"), Some(task)),
             (format!("1:a:/docker/{}", DOCKER.to_uppercase()), None),
             (format!("1:a:/docker/{}", &DOCKER[..63]), None),
+            (format!("1:a:/docker/{}", DOCKER.replacen('4', "g", 9)), None),
+            (format!("1:a:/docker/{DOCKER}.slice"), None),
+            (format!("1:a:/x/{DOCKER}.scope/two/more"), None),
+            (format!("1:a:/ecs/{}", task.replace("-123", "-x123")), None),
+            (format!("1:a:/ecs/{}", &task[1..]), None),
+            (format!("1:a:/ecs/{}-", &task[..32]), None),
+            (format!("1:a:/garden/{}", foundry.replace('-', "_")), None),
+            (format!("1:a:/{}é", &DOCKER[..63]), None),
+            (format!("1:/docker/{DOCKER}"), None),
+            (format!("x:a:/docker/{DOCKER}"), None),
+            (DOCKER.to_owned(), None),
             ("0::/".to_owned(), None),
             (String::new(), None),
         ] {
@@ -203,6 +227,27 @@ mod tests {
         assert_eq!(group_directory(groups).as_deref(), Some("/sys/fs/cgroup/memory/kube/x"));
         assert_eq!(group_directory("0::/a").as_deref(), Some("/sys/fs/cgroup/a"));
         assert_eq!(group_directory("1:a:/b:c\n"), None);
+        assert_eq!(group_directory("1:memory_x,cpu:/b\n"), None);
+    }
+
+    #[test]
+    fn the_inode_counts_only_outside_of_the_hosts_namespace() {
+        let lookup = |namespace: Option<u64>| {
+            move |path: &Path| match path.to_str()? {
+                CGROUP_NAMESPACE => namespace,
+                "/sys/fs/cgroup/a" => Some(42),
+                _ => None,
+            }
+        };
+        let inode = |groups: &str, namespace| Identity::of_groups(groups, lookup(namespace)).inode;
+        assert_eq!(inode("0::/a\n", Some(HOST_NAMESPACE + 1)), Some(42));
+        assert_eq!(inode("0::/a\n", Some(HOST_NAMESPACE)), None);
+        assert_eq!(inode("0::/a\n", None), None, "who cannot tell says nothing");
+        assert_eq!(inode("0::/gone\n", Some(1)), None);
+        assert_eq!(inode("", Some(1)), None);
+        let groups = format!("0::/a\n1:b:/docker/{DOCKER}\n");
+        let identity = Identity::of_groups(&groups, lookup(Some(1)));
+        assert_eq!((identity.container.as_deref(), identity.inode), (Some(DOCKER), Some(42)));
     }
 
     #[test]

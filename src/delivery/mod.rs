@@ -115,6 +115,11 @@ impl Delivery {
         ExporterHandle { shared: Arc::clone(&self.shared) }
     }
 
+    /// Fails where the worker is not: in a process that was forked off.
+    pub(crate) fn check_process(&self) -> OTelSdkResult {
+        self.shared.check_process()
+    }
+
     /// Counts spans that are not sent at all.
     pub(crate) fn refuse(&self, spans: u64, reason: Reason) {
         self.shared.lock().buffer.refuse(spans, reason);
@@ -137,17 +142,22 @@ impl Delivery {
 
     /// Refuses what comes from now on, delivers what waits until the time is over, and ends the worker.
     pub(crate) fn shutdown(&self, timeout: Duration) -> OTelSdkResult {
+        self.check_process()?;
         let deadline = deadline_in(timeout);
         let margin = SHUTDOWN_MARGIN.min(timeout / 2);
         let Some(before) = self.shared.close(deadline_in(timeout.saturating_sub(margin))) else {
             return Err(OTelSdkError::AlreadyShutdown);
         };
-        let Some(after) = self.shared.wait_for_end(deadline) else {
-            return Err(OTelSdkError::Timeout(timeout));
+        let joined = if self.shared.wait_for_end(deadline) {
+            let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+            // Its last act was to say that it ends.
+            thread.map_or(Ok(()), JoinHandle::join)
+        } else {
+            // A transport may block the thread for as long as it likes: the thread ends after that.
+            self.shared.end();
+            Ok(())
         };
-        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
-        // Its last act was to say that it ends.
-        let joined = thread.map_or(Ok(()), JoinHandle::join);
+        let after = self.shared.lock().buffer.given_up();
         match (after - before, joined) {
             (0, Ok(())) => Ok(()),
             (0, Err(_)) => {

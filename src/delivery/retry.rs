@@ -3,7 +3,7 @@
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use super::transport::{TransportError, TransportResponse};
+use super::transport::{Sent, TransportError, TransportResponse};
 
 /// What becomes of a payload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,13 +14,16 @@ pub(super) enum Verdict {
     Keep,
     /// The Agent may have it or not; it would store a second copy, so few tries are made.
     Doubtful,
+    /// The Agent closed the connection before it had all. Mostly it had gone or the connection was stale;
+    /// but one that refuses a body as too large may do so before the answer can be read.
+    Cut,
     /// The Agent will never take it.
     Refused,
     /// It is too large: halves may pass.
     Halve,
 }
 
-use Verdict::{Delivered, Doubtful, Halve, Keep, Refused};
+use Verdict::{Cut, Delivered, Doubtful, Halve, Keep, Refused};
 
 /// Verdicts by status; the first row that holds the status counts. Only the status decides: a 429 comes
 /// with the body `OK`. Measured on the Agent's own code, 7.80.
@@ -38,6 +41,9 @@ const STATUSES: &[(RangeInclusive<u16>, Verdict)] = &[
 /// Tries of a doubtful payload beyond the first one.
 pub(super) const MAX_DOUBTFUL_RETRIES: u8 = 3;
 
+/// Tries of a payload that was cut off beyond the first one; then its halves are tried.
+pub(super) const MAX_CUT_RETRIES: u8 = 2;
+
 /// The first wait after a failure; each further one is twice as long.
 const FIRST_DELAY: Duration = Duration::from_millis(100);
 /// The longest wait: the Agent is back within seconds, and so are we.
@@ -47,8 +53,11 @@ const MAX_DELAY: Duration = Duration::from_secs(5);
 pub(super) fn judge(answer: &Result<TransportResponse, TransportError>) -> Verdict {
     match answer {
         Ok(response) => of_status(response.status),
-        Err(error) if error.is_sent() => Doubtful,
-        Err(_) => Keep,
+        Err(error) => match error.sent() {
+            Sent::Nothing => Keep,
+            Sent::Part => Cut,
+            Sent::Perhaps => Doubtful,
+        },
     }
 }
 
@@ -67,11 +76,11 @@ impl Backoff {
     /// Returns the wait after one more failure in a row: exponential, with up to half of it random, so
     /// that the processes of a host do not come back all at once. `random` is any number.
     ///
-    /// The first doubtful failure gets no wait: mostly it is a connection that the Agent had closed.
+    /// A first failure without an answer gets no wait: mostly it is a connection that the Agent had closed.
     pub(super) fn after_failure(&mut self, verdict: Verdict, random: u64) -> Duration {
         let earlier = self.failures;
         self.failures = earlier.saturating_add(1);
-        if verdict == Doubtful && earlier == 0 {
+        if matches!(verdict, Doubtful | Cut) && earlier == 0 {
             return Duration::ZERO;
         }
         let full = FIRST_DELAY.saturating_mul(1 << earlier.min(16)).min(MAX_DELAY);
@@ -105,6 +114,7 @@ mod tests {
             }
         }
         assert_eq!(judge(&Err(TransportError::not_sent("refused"))), Keep);
+        assert_eq!(judge(&Err(TransportError::cut("broken pipe"))), Cut);
         assert_eq!(judge(&Err(TransportError::unanswered("reset"))), Doubtful);
     }
 

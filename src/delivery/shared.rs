@@ -22,6 +22,8 @@ pub(super) struct Shared {
     events: UnboundedSender<Event>,
     /// What the Agent wants to be kept.
     pub(super) rates: AgentRates,
+    /// The process in which the worker lives. A fork takes no thread along.
+    process: u32,
 }
 
 /// Everything that changes.
@@ -44,7 +46,7 @@ pub(super) enum Phase {
     Open,
     /// Delivers what is left, until then.
     Closing(Instant),
-    /// The worker has ended, and gave up so many spans.
+    /// It is over, and so many spans were given up.
     Ended(u64),
 }
 
@@ -76,8 +78,21 @@ impl Shared {
             settled: Condvar::new(),
             events,
             rates: AgentRates::default(),
+            process: std::process::id(),
         };
         (shared, receiver)
+    }
+
+    /// Fails in a child of the process in which the worker lives: nobody would ever answer there. It
+    /// takes no lock, since the worker may have held it at the fork.
+    pub(super) fn check_process(&self) -> OTelSdkResult {
+        if self.process == std::process::id() {
+            return Ok(());
+        }
+        Err(OTelSdkError::InternalFailure(
+            "the process was forked after the exporter was built: build it after the fork"
+                .to_owned(),
+        ))
     }
 
     pub(super) fn lock(&self) -> MutexGuard<'_, State> {
@@ -98,19 +113,19 @@ impl Shared {
             return Ok(None);
         }
         let was_idle = state.buffer.is_idle();
+        let before = state.buffer.given_up();
         let ticket = state.buffer.push(payloads);
+        // If nothing else is there, all that had to make room is its own.
+        let is_too_large = was_idle && state.buffer.given_up() > before;
+        let result = if is_too_large { Err(too_large()) } else { Ok(()) };
         if was_idle && state.buffer.is_settled(ticket) {
-            // It alone is more than the buffer holds: nothing of it waits.
-            return Err(OTelSdkError::InternalFailure(
-                "the batch is larger than the buffer".to_owned(),
-            ));
+            return result.map(|()| None);
         }
         // Whoever waits for what had to make room is told.
         self.announce(&mut state);
         let receiver = was_idle.then(|| {
             let (answer, receiver) = oneshot::channel();
-            state.waiter =
-                Some(Waiter { ticket, deadline: Instant::now() + wait, answer, result: Ok(()) });
+            state.waiter = Some(Waiter { ticket, deadline: Instant::now() + wait, answer, result });
             receiver
         });
         self.poke(&mut state);
@@ -130,19 +145,21 @@ impl Shared {
         Some(state.buffer.given_up())
     }
 
-    /// Waits until the worker has ended, and returns how many spans were given up in all.
-    pub(super) fn wait_for_end(&self, deadline: Instant) -> Option<u64> {
+    /// Waits until the worker has ended; false if it has not when the time is over.
+    pub(super) fn wait_for_end(&self, deadline: Instant) -> bool {
         let mut state = self.lock();
-        loop {
-            if matches!(state.phase, Phase::Ended(_)) {
-                return Some(state.buffer.given_up());
+        while !state.has_ended() {
+            match self.wait(state, deadline) {
+                Some(again) => state = again,
+                None => return false,
             }
-            state = self.wait(state, deadline)?;
         }
+        true
     }
 
     /// Waits until all that was pushed so far is settled.
     pub(super) fn flush(&self, timeout: Duration) -> OTelSdkResult {
+        self.check_process()?;
         let deadline = deadline_in(timeout);
         let mut state = self.lock();
         let Some(ticket) = state.buffer.last_ticket() else { return Ok(()) };
@@ -186,9 +203,13 @@ impl Shared {
         self.settled.notify_all();
     }
 
-    /// The worker ends: what is left is lost.
+    /// Delivery ends: what is left is lost. Mostly the worker says so; if it does not come back from a
+    /// transport, whoever shuts down does.
     pub(super) fn end(&self) {
         let mut state = self.lock();
+        if state.has_ended() {
+            return;
+        }
         let lost = state.buffer.drop_all();
         if let Some(waiter) = state.waiter.as_mut().filter(|_| lost > 0) {
             waiter.result = Err(OTelSdkError::AlreadyShutdown);
@@ -216,7 +237,16 @@ impl Shared {
     }
 }
 
+fn too_large() -> OTelSdkError {
+    OTelSdkError::InternalFailure("the batch is larger than the buffer".to_owned())
+}
+
 impl State {
+    /// Whether delivery is over, and all is accounted for.
+    pub(super) fn has_ended(&self) -> bool {
+        matches!(self.phase, Phase::Ended(_))
+    }
+
     /// Returns this moment, or that at which the exporter has to end, whichever is first.
     pub(super) fn or_end(&self, moment: Option<Instant>) -> Option<Instant> {
         match self.phase {
@@ -232,6 +262,23 @@ impl State {
         if let Some(waiter) = self.waiter.take() {
             // It may have stopped waiting.
             let _ = waiter.answer.send(waiter.result);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn after_a_fork_nothing_waits_for_the_worker_that_was_left_behind() {
+        let (mut shared, _events) = Shared::new(1 << 20, 1 << 20);
+        assert!(shared.check_process().is_ok());
+        shared.process += 1;
+        // The worker held the lock at the fork.
+        let _held = shared.lock();
+        for outcome in [shared.check_process(), shared.flush(Duration::from_secs(60))] {
+            assert!(outcome.unwrap_err().to_string().contains("after the fork"));
         }
     }
 }

@@ -34,7 +34,7 @@ pub struct ExporterStats {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct DroppedSpans {
-    /// The oldest, when the buffer was full.
+    /// The oldest, when the buffer was full; the request under way is not taken back.
     pub buffer_full: u64,
     /// Refused by the Agent for good, or too large alone.
     pub rejected: u64,

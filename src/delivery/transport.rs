@@ -10,7 +10,8 @@ use bytes::Bytes;
 ///
 /// The exporter calls it on a thread of its own, inside a current-thread tokio runtime with time and
 /// I/O enabled, one request at a time, and gives up on a request after the exporter's time-out. `send`
-/// must not block the thread: wait asynchronously. Retries, buffering and cutting are the exporter's.
+/// must not block the thread: wait asynchronously. (While it blocks, the `export` that waits for its
+/// answer is blocked as well, and no time-out counts but that of a shutdown.) Retries, buffering and cutting are the exporter's.
 ///
 /// A transport should use no proxy from the environment, follow no redirect, and either close idle
 /// connections in under 5 s or be ready for the Agent to close them.
@@ -113,25 +114,38 @@ impl TransportResponse {
 /// Why there is no answer.
 #[derive(Debug)]
 pub struct TransportError {
-    /// Whether the Agent can have got the request.
-    is_sent: bool,
+    sent: Sent,
     cause: Box<dyn Error + Send + Sync>,
+}
+
+/// What of a request the Agent can have got.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Sent {
+    Nothing,
+    /// Not all of it: nothing that it could keep.
+    Part,
+    Perhaps,
 }
 
 impl TransportError {
     /// Nothing of the request can have reached the Agent: no connection, for example.
     pub fn not_sent(cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
-        Self { is_sent: false, cause: cause.into() }
+        Self { sent: Sent::Nothing, cause: cause.into() }
     }
 
     /// The Agent may have got the request, but its answer is lost.
     pub fn unanswered(cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
-        Self { is_sent: true, cause: cause.into() }
+        Self { sent: Sent::Perhaps, cause: cause.into() }
     }
 
-    /// Whether the Agent can have got the request.
-    pub(super) fn is_sent(&self) -> bool {
-        self.is_sent
+    /// The connection broke while the request was being written.
+    pub(super) fn cut(cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self { sent: Sent::Part, cause: cause.into() }
+    }
+
+    /// What the Agent can have got.
+    pub(super) fn sent(&self) -> Sent {
+        self.sent
     }
 }
 

@@ -19,10 +19,10 @@ use tokio::time::{timeout, timeout_at};
 use super::buffer::{Flight, Waiting};
 use super::http::HttpTransport;
 use super::rates::VERSION_HEADER;
-use super::retry::{Backoff, MAX_DOUBTFUL_RETRIES, Verdict, judge};
+use super::retry::{Backoff, MAX_CUT_RETRIES, MAX_DOUBTFUL_RETRIES, Verdict, judge};
 use super::shared::{Phase, Shared, State};
 use super::stats::Reason;
-use super::transport::{Transport, TransportError, TransportRequest, TransportResponse};
+use super::transport::{Sent, Transport, TransportError, TransportRequest, TransportResponse};
 use super::voice::{News, Voice};
 use super::{ApiVersion, DeliverySettings, identity};
 use crate::BuildError;
@@ -30,7 +30,7 @@ use crate::BuildError;
 /// The longest wait between two tries once the exporter is closing.
 const CLOSING_DELAY: Duration = Duration::from_millis(250);
 
-/// Most of an answer that is reported, in bytes.
+/// Most of an answer, or of an error's text, that is reported, in bytes.
 const MAX_EXCERPT: usize = 200;
 
 /// What wakes the worker.
@@ -150,6 +150,9 @@ impl<'a> Worker<'a> {
 
     fn next_step(&mut self, state: &mut State) -> Step {
         let now = Instant::now();
+        if state.has_ended() {
+            return Step::End;
+        }
         if let Phase::Closing(deadline) = state.phase {
             // An Agent that was never there will not come now: one try is enough.
             let never_there = !self.was_reached && self.tried_to_close;
@@ -217,7 +220,11 @@ impl<'a> Worker<'a> {
 
     /// Whether the exporter has to end now.
     fn is_over(&self, now: Instant) -> bool {
-        matches!(self.shared.lock().phase, Phase::Closing(deadline) if deadline <= now)
+        match self.shared.lock().phase {
+            Phase::Open => false,
+            Phase::Closing(deadline) => deadline <= now,
+            Phase::Ended(_) => true,
+        }
     }
 
     /// Lets the waiting export go if its time is over, and returns when to look again.
@@ -238,6 +245,10 @@ impl<'a> Worker<'a> {
             self.shared.rates.learn(&response.body, response.rates_version.as_deref());
         }
         let mut state = self.shared.lock();
+        if state.has_ended() {
+            // Whoever shut down has counted it.
+            return;
+        }
         let news = self.settle(&mut state, flight, answer, now);
         self.shared.announce(&mut state);
         let counters = state.buffer.stats();
@@ -254,7 +265,11 @@ impl<'a> Worker<'a> {
         answer: &Answer,
         now: Instant,
     ) -> News {
-        let verdict = judge(answer);
+        let mut verdict = judge(answer);
+        // A single span that cannot be cut is kept: nothing says that it is too large.
+        if verdict == Verdict::Cut && flight.cut() > MAX_CUT_RETRIES && flight.spans() > 1 {
+            verdict = Verdict::Halve;
+        }
         self.tried_to_close |= matches!(state.phase, Phase::Closing(_));
         let counters = state.buffer.stats_mut();
         counters.is_reachable = Some(answer.is_ok());
@@ -267,7 +282,7 @@ impl<'a> Worker<'a> {
         let cause = describe(answer);
         counters.last_error = Some(cause.clone());
         let is_given_up = match verdict {
-            Verdict::Keep => false,
+            Verdict::Keep | Verdict::Cut => false,
             Verdict::Doubtful => flight.doubt() > MAX_DOUBTFUL_RETRIES,
             Verdict::Halve => {
                 return if state.buffer.halve(flight) {
@@ -353,9 +368,16 @@ fn describe(answer: &Answer) -> String {
         Ok(response) => {
             format!("the Agent answered {}: {}", response.status, excerpt(&response.body))
         }
-        Err(error) if error.is_sent() => format!("the Agent did not answer: {error}"),
-        Err(error) => format!("the Agent cannot be reached: {error}"),
+        Err(error) if error.sent() == Sent::Nothing => {
+            format!("the Agent cannot be reached: {}", line_of(error))
+        }
+        Err(error) => format!("the Agent did not answer: {}", line_of(error)),
     }
+}
+
+/// Returns the start of an error's text as one printable line: a transport may say anything.
+fn line_of(error: &TransportError) -> String {
+    excerpt(error.to_string().as_bytes())
 }
 
 /// Returns the start of an answer as one printable line.

@@ -1,5 +1,6 @@
 //! The outage buffer: bounded in memory, the oldest goes first, and what shrinks takes little room.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
@@ -35,10 +36,23 @@ fn most_buffered(handle: &ExporterHandle, work: impl FnOnce()) -> u64 {
     })
 }
 
+/// Fails unless the spans that arrived are the newest, each once: all of the last ids, and before them
+/// at most one request's worth, which was under way while the next oldest made room.
+fn assert_newest(arrived: &BTreeMap<u64, usize>, last: u64, request: u64) {
+    assert!(arrived.values().all(|times| *times == 1), "{arrived:?}");
+    let newest = (1..=last).rev().take_while(|id| arrived.contains_key(id)).count() as u64;
+    let older: Vec<u64> = arrived.range(..=last - newest).map(|(id, _)| *id).collect();
+    assert!(newest > 0 && older.len() as u64 <= request, "{newest} newest, {older:?} before");
+    assert!(older.windows(2).all(|pair| pair[1] == pair[0] + 1), "not one request: {older:?}");
+}
+
+/// The request under way cannot be taken back: then those that follow it make room.
 #[test]
 fn a_full_buffer_loses_the_oldest_and_counts_them() {
     const EXPORTS: u64 = 150;
     const SIZE: u64 = 10;
+    /// Spans of a request while the Agent is away: what is compressed together, seven exports.
+    const REQUEST: u64 = 7 * SIZE;
     let agent = agent();
     agent.pause();
     let exporter = builder(&agent).with_buffer_bytes(1 << 20).build().unwrap();
@@ -66,8 +80,9 @@ fn a_full_buffer_loses_the_oldest_and_counts_them() {
     handle.flush(SOON).unwrap();
     let stats = handle.stats();
     assert_adds_up(&stats, "back");
-    let lost = stats.spans_dropped.buffer_full;
-    assert_eq!(arrivals(&agent), each(1 + lost..1 + EXPORTS * SIZE, 1), "not the newest");
+    let arrived = arrivals(&agent);
+    assert_eq!(arrived.len() as u64, EXPORTS * SIZE - stats.spans_dropped.buffer_full);
+    assert_newest(&arrived, EXPORTS * SIZE, REQUEST);
     assert_no_violations(&agent, "back");
 }
 
@@ -122,7 +137,7 @@ fn tries_in_vain_cost_a_full_buffer_nothing() {
     assert_eq!(stats.spans_buffered, before.spans_buffered);
 }
 
-/// A batch that no buffer of this size can hold is lost, and the next ones are not.
+/// What no buffer of this size can hold of a batch is lost, and the next ones are not.
 #[test]
 fn a_batch_larger_than_the_buffer_does_not_hold_up_the_next() {
     let agent = agent();
@@ -156,9 +171,11 @@ fn a_batch_larger_than_the_buffer_is_an_error_and_no_hang() {
         within(SOON, move || (export(&exporter, with_noise(batch(1..201, 1), 20_000)), exporter));
     let (sent, exporter) = outcome;
     assert!(sent.unwrap_err().to_string().contains("larger than the buffer"));
-    assert_eq!(handle.stats().spans_dropped.buffer_full, 200);
+    let lost = handle.stats().spans_dropped.buffer_full;
+    assert!((100..200).contains(&lost), "{lost} of 200 lost, and a quarter would fit");
     export(&exporter, batch(201..211, 2)).unwrap();
-    assert_eq!(agent.spans().len(), 10);
+    handle.flush(SOON).unwrap();
+    assert_eq!(agent.spans().len() as u64, 210 - lost);
     assert_adds_up(&handle.stats(), "after");
 }
 
@@ -194,4 +211,19 @@ fn payloads_of_two_origins_in_turn_are_joined_by_origin() {
     assert_eq!(agent.spans().len(), 80);
     let requests = agent.requests().len() - tried;
     assert!(requests <= 8, "{requests} requests for two origins");
+}
+
+/// A request takes its place uncompressed: it must leave room for what comes while it is under way.
+#[test]
+fn a_large_request_under_way_does_not_push_out_what_comes_meanwhile() {
+    let agent = agent();
+    agent.reply_with([Reply::Slow(Duration::from_millis(500))]);
+    let exporter = builder(&agent).with_buffer_bytes(1 << 20).build().unwrap();
+    // Some 3 MB of text that shrinks to a tenth.
+    export(&exporter, batch(1..4_001, 50)).unwrap();
+    for n in 4_001..4_011 {
+        export(&exporter, batch(n..n + 1, 1)).unwrap();
+    }
+    exporter.handle().flush(SOON).unwrap();
+    assert_eq!(arrivals(&agent), each(1..4_011, 1), "{:?}", exporter.handle().stats());
 }

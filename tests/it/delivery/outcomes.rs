@@ -300,3 +300,22 @@ fn a_redirect_is_not_followed() {
     }
     assert_eq!(elsewhere.connections(), 0);
 }
+
+/// Whoever refuses by the announced length resets each connection that still writes.
+#[test]
+fn an_agent_that_refuses_every_large_body_early_gets_it_in_parts() {
+    const SIZE: u64 = 300;
+    for _ in 0..5 {
+        let agent = TestAgent::builder().with_max_request_bytes(1 << 20).start().unwrap();
+        let exporter = builder(&agent)
+            .with_encoding(Encoding::MessagePack)
+            .with_payload_bytes(16 << 20)
+            .build()
+            .unwrap();
+        let handle = exporter.handle();
+        let _ = export(&exporter, with_noise(batch(1..1 + SIZE, 10), 24_000));
+        handle.flush(SOON).unwrap();
+        assert_eq!(arrivals(&agent), each(1..1 + SIZE, 1), "{:?}", handle.stats());
+        assert_adds_up(&handle.stats(), "early 413");
+    }
+}

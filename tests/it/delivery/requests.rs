@@ -191,6 +191,7 @@ fn headers_are_those_that_the_agent_reads() {
     let agent = agent();
     let exporter = builder(&agent).build().unwrap();
     export(&exporter, batch(1..8, 3)).unwrap();
+    exporter.handle().flush(SOON).unwrap();
     assert_well_formed(&agent.requests()[0]);
     assert_eq!(agent.requests()[0].header("datadog-external-env"), None);
 }
@@ -208,6 +209,7 @@ fn what_the_environment_says_cannot_break_a_header() {
             let agent = agent();
             let exporter = builder(&agent).build().unwrap();
             export(&exporter, batch(1..3, 1)).unwrap();
+            exporter.handle().flush(SOON).unwrap();
             let request = &agent.requests()[0];
             assert_well_formed(request);
             assert_eq!(request.header("x-evil"), None);

@@ -2,16 +2,19 @@
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex};
+use std::thread;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use opentelemetry_datadog_agent::{
     DatadogExporter, ExporterStats, Transport, TransportError, TransportRequest, TransportResponse,
 };
+use opentelemetry_sdk::error::OTelSdkError;
 use opentelemetry_sdk::trace::SpanExporter as _;
 
-use super::{SHORT, assert_adds_up, batch, builder, export};
+use super::{SHORT, assert_adds_up, batch, builder, export, until};
 use crate::support::{SOON, agent, in_parallel};
 
 /// What a transport does with a request.
@@ -93,6 +96,7 @@ fn a_transport_gets_what_the_agent_would_get() {
     let agent = agent();
     let ours = builder(&agent).with_service("shop").build().unwrap();
     export(&ours, batch(1..8, 3)).unwrap();
+    ours.handle().flush(SOON).unwrap();
     let transport = Scripted::default();
     let exporter = DatadogExporter::builder()
         .with_service("shop")
@@ -100,6 +104,7 @@ fn a_transport_gets_what_the_agent_would_get() {
         .build()
         .unwrap();
     export(&exporter, batch(1..8, 3)).unwrap();
+    exporter.handle().flush(SOON).unwrap();
 
     let (expected, request) = (&agent.requests()[0], &transport.requests()[0]);
     assert_eq!((request.method, request.path), (&*expected.method, &*expected.path));
@@ -192,4 +197,62 @@ fn a_transport_that_hangs_or_panics_holds_no_shutdown_up() {
         let ExporterStats { spans_buffered, spans_dropped, .. } = handle.stats();
         assert_eq!((spans_buffered, spans_dropped.total()), (0, 7), "{does:?}");
     }
+}
+
+/// Blocks its thread, as the documentation says it must not, until it is told to go on.
+#[derive(Debug)]
+struct Blocking(Mutex<Receiver<()>>);
+
+#[async_trait]
+impl Transport for Blocking {
+    async fn send(&self, _: TransportRequest) -> Result<TransportResponse, TransportError> {
+        let _ = self.0.lock().unwrap().recv();
+        Ok(TransportResponse::new(200))
+    }
+}
+
+#[test]
+fn a_transport_that_blocks_its_thread_holds_no_shutdown_up_and_no_span_is_unaccounted_for() {
+    let (go_on, told) = channel();
+    let transport = Blocking(Mutex::new(told));
+    let exporter = DatadogExporter::builder().with_transport(transport).build().unwrap();
+    let handle = exporter.handle();
+    thread::scope(|scope| {
+        let exporting = scope.spawn(|| export(&exporter, batch(1..8, 2)));
+        until("the export waits", || handle.stats().spans_buffered == 7);
+        let begin = std::time::Instant::now();
+        let error = exporter.shutdown_with_timeout(SHORT).unwrap_err().to_string();
+        assert!(begin.elapsed() < SOON / 2, "{:?}", begin.elapsed());
+        assert!(error.contains("7 spans lost"), "{error}");
+        let outcome = exporting.join().unwrap();
+        assert!(matches!(outcome, Err(OTelSdkError::AlreadyShutdown)), "{outcome:?}");
+    });
+    let stats = handle.stats();
+    assert_adds_up(&stats, "blocked");
+    assert_eq!((stats.spans_buffered, stats.spans_dropped.shutdown), (0, 7));
+    // What comes of it later changes nothing.
+    go_on.send(()).unwrap();
+    drop(exporter);
+    assert_eq!(handle.stats(), stats);
+}
+
+/// Fails with whatever it was told to say.
+#[derive(Debug)]
+struct Talkative(String);
+
+#[async_trait]
+impl Transport for Talkative {
+    async fn send(&self, _: TransportRequest) -> Result<TransportResponse, TransportError> {
+        Err(TransportError::not_sent(self.0.clone()))
+    }
+}
+
+#[test]
+fn an_error_of_a_transport_is_reported_as_one_short_line() {
+    let said = format!("first\r\n\u{1b}[31msecond {}", "x".repeat(10_000));
+    let exporter = DatadogExporter::builder().with_transport(Talkative(said)).build().unwrap();
+    export(&exporter, batch(1..3, 1)).unwrap();
+    let line = exporter.handle().stats().last_error.unwrap();
+    assert!(line.contains("first") && line.contains("second"), "{line}");
+    assert!(line.chars().all(|c| !c.is_control()) && line.len() < 400, "{line}");
 }

@@ -13,7 +13,7 @@ use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt as _};
 use tracing_subscriber::registry::Registry;
 
-use super::{batch, export, in_child, until};
+use super::{batch, export, in_child, until, with_noise};
 use crate::support::{SOON, agent, within};
 
 const TARGET: &str = "opentelemetry-datadog-agent";
@@ -190,5 +190,55 @@ fn who_listens_may_ask_for_the_counters() {
             exporter.handle()
         });
         assert_eq!(handle.stats().spans_exported, 5);
+    });
+}
+
+#[test]
+fn spans_that_a_drop_loses_are_worth_one_line() {
+    in_child("delivery::voice::spans_that_a_drop_loses_are_worth_one_line", &[], || {
+        let lines = Lines::of_this_process();
+        let agent = agent();
+        drop(exporter(&agent));
+        let quiet = exporter(&agent);
+        export(&quiet, secret_batch(1)).unwrap();
+        drop(quiet);
+        agent.pause();
+        let loud = exporter(&agent);
+        export(&loud, secret_batch(6)).unwrap();
+        drop(loud);
+        // The worker has said before its end that the Agent is lost, or not yet when it had to end.
+        let mut said = lines.take();
+        said.retain(|line| line.name != "DatadogExporter.AgentLost");
+        assert_said(&said, Level::WARN, "DatadogExporter.SpansLost", &["5 spans lost", "refused"]);
+    });
+}
+
+#[test]
+fn a_full_buffer_is_worth_one_line() {
+    in_child("delivery::voice::a_full_buffer_is_worth_one_line", &[], || {
+        let lines = Lines::of_this_process();
+        let agent = agent();
+        agent.pause();
+        let url = agent.url();
+        let exporter = DatadogExporter::builder()
+            .with_agent_url(url)
+            .with_buffer_bytes(1 << 20)
+            .build()
+            .unwrap();
+        let handle = exporter.handle();
+        for n in 0..100 {
+            export(&exporter, with_noise(batch(1 + n * 10..11 + n * 10, 2), 4_000)).unwrap();
+        }
+        let retries = handle.stats().retries;
+        until("two tries in vain", || handle.stats().retries >= retries + 2);
+        let said = lines.take();
+        let full: Vec<_> =
+            said.into_iter().filter(|line| line.name != "DatadogExporter.AgentLost").collect();
+        assert_said(
+            &full,
+            Level::WARN,
+            "DatadogExporter.BufferFull",
+            &[url.trim_start_matches("http://")],
+        );
     });
 }
