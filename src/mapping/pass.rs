@@ -293,10 +293,11 @@ impl<'p, 'a, S: Sink> Pass<'p, 'a, S> {
     }
 
     /// Writes a text tag that has no row.
+    #[inline]
     fn write_value(&mut self, name: &Name<'_>, value: &Value) {
         let (value, mark) = clipped(text::of(value, self.text));
         match (name.plain(), mark) {
-            (Some(plain), "") => self.sink.meta(plain.into(), value.into()),
+            (Some(plain), "") => self.sink.text(plain, value),
             _ => self.sink.meta(
                 Text::Shown(format_args!("{name}")),
                 Text::Shown(format_args!("{value}{mark}")),
