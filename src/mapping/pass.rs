@@ -11,7 +11,7 @@ use opentelemetry::{KeyValue, Value};
 use opentelemetry_sdk::trace::SpanData;
 
 use super::attributes::{self, Known, Rule};
-use super::hash::{KeySet, hash};
+use super::hash::{Hashed, KeySet, hash};
 use super::lookup::{self, Lookup, Slots, string};
 use super::resource::{ResourceFacts, ResourceTag};
 use super::tags::{Name, clipped};
@@ -101,11 +101,10 @@ impl<'p, 'a, S: Sink> Pass<'p, 'a, S> {
     /// Notes the attributes of the span that have a row, and writes those that need no decision.
     pub(super) fn span_attributes(&mut self) {
         for (entry, attribute) in self.span.attributes.iter().enumerate().rev() {
-            let key = attribute.key.as_str();
-            let hash = hash(key);
-            match attributes::find(key, hash) {
+            let key = Hashed::of(attribute.key.as_str());
+            match attributes::find(&key) {
                 Some((known, rule)) => self.known(known, rule, &attribute.value),
-                None => self.foreign(entry, attribute, hash),
+                None => self.foreign(entry, attribute, key.hash),
             }
         }
     }
@@ -216,7 +215,7 @@ impl<'p, 'a, S: Sink> Pass<'p, 'a, S> {
                 continue;
             }
             let key = attribute.key.as_str();
-            match attributes::find(key, hash(key)) {
+            match attributes::find(&Hashed::of(key)) {
                 Some((_, Rule::Note | Rule::Statement)) => {}
                 Some((known, _)) => {
                     let winner = self.slots[known as usize].is_some_and(is_empty);

@@ -11,6 +11,7 @@ use opentelemetry::trace::SpanKind;
 use super::{Pass, is_empty};
 use crate::encoding::{Sink, Text};
 use crate::mapping::attributes::{self, Known};
+use crate::mapping::hash::same;
 use crate::mapping::ids;
 use crate::mapping::links::{self, EXCEPTION};
 use crate::mapping::lookup::{self, nonempty, string};
@@ -252,7 +253,7 @@ impl<S: Sink> Pass<'_, '_, S> {
     /// Names the application on a span of another service, and says whether it is one.
     fn base_service(&mut self, names: &SpanNames<'_>) -> bool {
         let facts = self.facts;
-        if names.service == facts.service {
+        if same(&names.service, &facts.service) {
             return false;
         }
         self.text.clear();
