@@ -1,7 +1,7 @@
 //! What a span costs: `cargo bench --bench spans`.
 //!
 //! Mapping alone, encoding alone, export into nothing, export over loopback, and end to end through a
-//! provider; small, typical and hostile spans; batches of 1 to 4,096; 1 to 10,000 attributes. Figures are
+//! provider; small, typical and hostile spans; batches of 1 to 10,000; 1 to 10,000 attributes. Figures are
 //! for a whole batch; the throughput line is spans per second. Allocations stand below the times.
 #![allow(clippy::unwrap_used, reason = "a bench that cannot go on says where")]
 
@@ -165,7 +165,7 @@ fn export_msgpack_to_nowhere(bencher: Bencher<'_, '_>, shape: Shape) {
     export(bencher, &to_nowhere(Encoding::MessagePack), &batch(shape, BATCH));
 }
 
-#[divan::bench(args = [1, 8, 64, 512, 4_096])]
+#[divan::bench(args = [1, 8, 64, 512, 4_096, 10_000])]
 fn export_batches_of(bencher: Bencher<'_, '_>, size: usize) {
     export(bencher, &to_nowhere(Encoding::Json), &batch(Shape::Typical, size));
 }

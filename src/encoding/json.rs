@@ -194,18 +194,28 @@ fn is_plain(bytes: &[u8]) -> bool {
         0..4 => return bytes.iter().all(|byte| specials(u64::from(*byte) | ABOVE_ONE_BYTE) == 0),
         4..8 => (half_word(bytes, 0) | half_word(bytes, bytes.len() - 4) << 32, PLAIN),
         8..16 => (word(bytes, 0), word(bytes, bytes.len() - 8)),
-        _ => {
-            let mut rest = bytes;
-            while let Some((pair, after)) = rest.split_first_chunk::<16>() {
-                if specials(word(pair, 0)) | specials(word(pair, 8)) != 0 {
-                    return false;
-                }
-                rest = after;
-            }
-            (word(bytes, bytes.len() - 16), word(bytes, bytes.len() - 8))
-        }
+        _ => return is_long_plain(bytes),
     };
     specials(first) | specials(last) == 0
+}
+
+/// As [`is_plain`], for sixteen bytes and more: the compiler makes a dozen instructions of sixteen.
+fn is_long_plain(bytes: &[u8]) -> bool {
+    let mut rest = bytes;
+    while let Some((block, after)) = rest.split_first_chunk() {
+        if !is_plain_block(block) {
+            return false;
+        }
+        rest = after;
+    }
+    bytes.last_chunk().is_none_or(is_plain_block)
+}
+
+/// Whether JSON takes all of a block as it is. The flipped bit: see [`specials`].
+#[inline]
+#[expect(clippy::needless_bitwise_bool, reason = "without branches all bytes are compared at once")]
+fn is_plain_block(block: &[u8; 16]) -> bool {
+    block.iter().fold(true, |plain, byte| plain & (byte ^ 0x02 > 0x20) & (*byte != b'\\'))
 }
 
 /// Returns how many bytes at the start JSON takes as they are. They end between characters, since all

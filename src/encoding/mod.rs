@@ -34,15 +34,16 @@ const EXACT_INTEGER: f64 = 9_007_199_254_740_992.0;
 
 /// Returns a number as an integer if it is one: shorter on every wire.
 #[inline]
+#[expect(clippy::cast_possible_truncation, reason = "compared with what it was")]
+#[expect(clippy::cast_precision_loss, reason = "within 2^53")]
+#[expect(clippy::float_cmp, reason = "the question is whether nothing was cut off")]
 fn whole(number: f64) -> Option<i64> {
-    // `fract` would be a call on the processors that every x86-64 build is for.
-    #[expect(clippy::cast_possible_truncation, reason = "compared with what it was")]
+    // `fract` would be a library call: the usual x86-64 build knows no instruction for it.
     let integer = number as i64;
-    #[expect(clippy::cast_precision_loss, reason = "within 2^53")]
     (number.abs() <= EXACT_INTEGER && integer as f64 == number).then_some(integer)
 }
 
-/// The hexadecimal digits of every byte. Both digits of a byte in one step cost a trace id 250
+/// The hexadecimal digits of every byte. Both digits of a byte in one step cost a trace id 200
 /// instructions less than one after the other (callgrind).
 static HEX: [[u8; 2]; 256] = {
     const LOWER: &[u8; 16] = b"0123456789abcdef";

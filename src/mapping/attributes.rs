@@ -193,8 +193,18 @@ impl Known {
 
     /// Returns this attribute's bit in a set of them.
     #[inline]
-    pub(crate) fn bit(self) -> u128 {
+    pub(crate) const fn bit(self) -> u128 {
         1 << (self as u8)
+    }
+
+    /// Returns the set of these attributes.
+    pub(crate) const fn bits(list: &[Self]) -> u128 {
+        let (mut bits, mut at) = (0, 0);
+        while at < list.len() {
+            bits |= list[at].bit();
+            at += 1;
+        }
+        bits
     }
 
     /// Returns one of the attributes of a set that is not empty.

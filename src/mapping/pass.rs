@@ -24,6 +24,8 @@ pub(super) struct Pass<'p, 'a, S: Sink> {
     facts: &'a ResourceFacts<S::Prepared>,
     types: SpanTypes,
     slots: Slots<&'a Value>,
+    /// Names with a row that span or resource have.
+    noted: u128,
     /// Names with a row whose text tag is written.
     written: u128,
     /// Names with a row whose attribute is not written yet.
@@ -78,6 +80,7 @@ impl<'p, 'a, S: Sink> Pass<'p, 'a, S> {
             facts,
             types,
             slots: [None; Known::COUNT],
+            noted: facts.noted,
             written: 0,
             late: 0,
             keys,
@@ -95,7 +98,7 @@ impl<'p, 'a, S: Sink> Pass<'p, 'a, S> {
 
     /// What the span and its resource know, once the attributes are walked.
     pub(super) fn lookup(&self) -> Lookup<'_, 'a> {
-        Lookup { span: &self.slots, resource: &self.facts.slots }
+        Lookup { span: &self.slots, resource: &self.facts.slots, noted: self.noted }
     }
 
     /// Notes the attributes of the span that have a row, and writes those that need no decision.
@@ -115,6 +118,7 @@ impl<'p, 'a, S: Sink> Pass<'p, 'a, S> {
             return;
         }
         *slot = Some(value);
+        self.noted |= known.bit();
         match rule {
             Rule::Tag => self.plain(known, value),
             Rule::Statement if self.types == SpanTypes::Agent => self.plain(known, value),

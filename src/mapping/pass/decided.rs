@@ -89,8 +89,14 @@ impl<S: Sink> Pass<'_, '_, S> {
             Known::RpcGrpcStatusCodeDotted,
             Known::GrpcStatusCode,
         ];
+        /// What tells that there is something to find at all.
+        const ASKS_FOR: u128 =
+            Known::bits(&KEYS) | Known::bits(&[Known::RpcSystemName, Known::RpcSystem]);
         fn read(value: &Value) -> Option<&Value> {
             (string(value).is_some() || lookup::integer(value).is_some()).then_some(value)
+        }
+        if self.noted & ASKS_FOR == 0 {
+            return;
         }
         let attributes = self.lookup();
         let found = attributes.first(&KEYS, read).or_else(|| {
