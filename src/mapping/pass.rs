@@ -12,7 +12,7 @@ use opentelemetry::{KeyValue, Value};
 use opentelemetry_sdk::trace::SpanData;
 
 use super::attributes::{self, Known, Rule};
-use super::hash::{KeySet, hash};
+use super::hash::{Hashed, KeySet, hash};
 use super::lookup::{self, Lookup, Slots, string};
 use super::obfuscate::{Query, push_url};
 use super::resource::{ResourceFacts, ResourceTag};
@@ -28,6 +28,8 @@ pub(super) struct Pass<'p, 'a, S: Sink> {
     /// What becomes of the query string of a URL.
     query: Query,
     slots: Slots<&'a Value>,
+    /// Names with a row that span or resource have.
+    noted: u128,
     /// Names with a row whose text tag is written.
     written: u128,
     /// Names with a row whose attribute is not written yet.
@@ -86,6 +88,7 @@ impl<'p, 'a, S: Sink> Pass<'p, 'a, S> {
                 _ => options.server_query,
             },
             slots: [None; Known::COUNT],
+            noted: facts.noted,
             written: 0,
             late: 0,
             keys,
@@ -103,17 +106,16 @@ impl<'p, 'a, S: Sink> Pass<'p, 'a, S> {
 
     /// What the span and its resource know, once the attributes are walked.
     pub(super) fn lookup(&self) -> Lookup<'_, 'a> {
-        Lookup { span: &self.slots, resource: &self.facts.slots }
+        Lookup { span: &self.slots, resource: &self.facts.slots, noted: self.noted }
     }
 
     /// Notes the attributes of the span that have a row, and writes those that need no decision.
     pub(super) fn span_attributes(&mut self) {
         for (entry, attribute) in self.span.attributes.iter().enumerate().rev() {
-            let key = attribute.key.as_str();
-            let hash = hash(key);
-            match attributes::find(key, hash) {
+            let key = Hashed::of(attribute.key.as_str());
+            match attributes::find(&key) {
                 Some((known, rule)) => self.known(known, rule, &attribute.value),
-                None => self.foreign(entry, attribute, hash),
+                None => self.foreign(entry, attribute, key.hash),
             }
         }
     }
@@ -124,6 +126,7 @@ impl<'p, 'a, S: Sink> Pass<'p, 'a, S> {
             return;
         }
         *slot = Some(value);
+        self.noted |= known.bit();
         match rule {
             Rule::Tag => self.plain(known, value),
             Rule::Statement(_) if self.types == SpanTypes::Agent => self.plain(known, value),
@@ -225,7 +228,7 @@ impl<'p, 'a, S: Sink> Pass<'p, 'a, S> {
                 continue;
             }
             let key = attribute.key.as_str();
-            match attributes::find(key, hash(key)) {
+            match attributes::find(&Hashed::of(key)) {
                 Some((_, Rule::Note | Rule::Statement(_) | Rule::Query)) => {}
                 Some((known, _)) => {
                     let winner = self.slots[known as usize].is_some_and(is_empty);
@@ -309,10 +312,11 @@ impl<'p, 'a, S: Sink> Pass<'p, 'a, S> {
     }
 
     /// Writes a text tag that has no row.
+    #[inline]
     fn write_value(&mut self, name: &Name<'_>, value: &Value) {
         let (value, mark) = clipped(text::of(value, self.text));
         match (name.plain(), mark) {
-            (Some(plain), "") => self.sink.meta(plain.into(), value.into()),
+            (Some(plain), "") => self.sink.text(plain, value),
             _ => self.sink.meta(
                 Text::Shown(format_args!("{name}")),
                 Text::Shown(format_args!("{value}{mark}")),

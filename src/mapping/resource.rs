@@ -25,6 +25,8 @@ const UNKNOWN_SERVICE: &str = "unknown_service";
 pub(crate) struct ResourceFacts<P> {
     /// Attributes that decide something, without those that the configuration replaces.
     pub(crate) slots: Box<Slots<Value>>,
+    /// Which there are, as a set.
+    pub(crate) noted: u128,
     /// Every text tag, in no order.
     pub(crate) tags: Vec<ResourceTag<P>>,
     /// All of them at once: what nearly every span gets.
@@ -65,6 +67,7 @@ impl<P> ResourceFacts<P> {
     pub(crate) fn new<S: Sink<Prepared = P>>(resource: &Resource, options: &Options) -> Self {
         let mut facts = Self {
             slots: Box::new([const { None }; Known::COUNT]),
+            noted: 0,
             tags: Vec::new(),
             block: S::prepare(&[]),
             known: 0,
@@ -96,6 +99,8 @@ impl<P> ResourceFacts<P> {
         facts.has_db_name = facts.tags.iter().any(|tag| tag.known == Some(Known::DbName));
         facts.choose::<S>(options);
         facts.join::<S>();
+        let noted = facts.slots.iter().enumerate().filter(|(_, value)| value.is_some());
+        facts.noted = noted.fold(0, |set, (known, _)| set | 1 << known);
         facts
     }
 

@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::SpanTypes;
 use super::attributes::{self, Known, Rule};
-use super::hash::hash;
+use super::hash::Hashed;
 use super::normalize::{CUT_MARK, MAX_KEY, MAX_VALUE, cut};
 
 /// Keys with this prefix are overrides; those without a row mean nothing here and are removed.
@@ -55,7 +55,7 @@ impl<'a> Name<'a> {
 
     /// Returns the row of the key.
     pub(crate) fn row(&self) -> Option<(Known, Rule)> {
-        attributes::find(self.key, hash(self.key))
+        attributes::find(&Hashed::of(self.key))
     }
 
     /// Returns the name if it is the key itself, as nearly always.

@@ -17,7 +17,15 @@ const SMALL: f64 = 1e-6;
 const LARGE: f64 = 1e21;
 
 /// Returns the text that a value has as a tag, written into `out` unless it is a text already.
+#[inline]
 pub(crate) fn of<'a>(value: &'a Value, out: &'a mut String) -> &'a str {
+    match value {
+        Value::String(text) => text.as_str(),
+        other => written(other, out),
+    }
+}
+
+fn written<'a>(value: &'a Value, out: &'a mut String) -> &'a str {
     out.clear();
     match value {
         Value::String(text) => return text.as_str(),

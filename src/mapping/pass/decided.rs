@@ -11,6 +11,7 @@ use opentelemetry::trace::SpanKind;
 use super::{Pass, is_empty};
 use crate::encoding::{Sink, Text};
 use crate::mapping::attributes::{self, Known, Speaks};
+use crate::mapping::hash::same;
 use crate::mapping::ids;
 use crate::mapping::links::{self, EXCEPTION};
 use crate::mapping::lookup::{self, nonempty, string};
@@ -91,8 +92,14 @@ impl<S: Sink> Pass<'_, '_, S> {
             Known::RpcGrpcStatusCodeDotted,
             Known::GrpcStatusCode,
         ];
+        /// What tells that there is something to find at all.
+        const ASKS_FOR: u128 =
+            Known::bits(&KEYS) | Known::bits(&[Known::RpcSystemName, Known::RpcSystem]);
         fn read(value: &Value) -> Option<&Value> {
             (string(value).is_some() || lookup::integer(value).is_some()).then_some(value)
+        }
+        if self.noted & ASKS_FOR == 0 {
+            return;
         }
         let attributes = self.lookup();
         let found = attributes.first(&KEYS, read).or_else(|| {
@@ -286,7 +293,7 @@ impl<S: Sink> Pass<'_, '_, S> {
     /// Names the application on a span of another service, and says whether it is one.
     fn base_service(&mut self, names: &SpanNames<'_>) -> bool {
         let facts = self.facts;
-        if names.service == facts.service {
+        if same(&names.service, &facts.service) {
             return false;
         }
         self.text.clear();

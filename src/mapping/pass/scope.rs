@@ -5,7 +5,7 @@ use opentelemetry::KeyValue;
 use super::{Pass, is_empty, name_hash};
 use crate::encoding::Sink;
 use crate::mapping::attributes::Known;
-use crate::mapping::hash::hash;
+use crate::mapping::hash::{hash, same};
 use crate::mapping::tags::{Name, push_clipped};
 use crate::mapping::text;
 
@@ -56,7 +56,7 @@ impl<'a, S: Sink> Pass<'_, 'a, S> {
         if (self.late | self.written) & bits != 0 {
             return written.for_each(|(known, text)| self.own(*known, text));
         }
-        let is_same = self.scope.name == scope.name() && self.scope.version == version;
+        let is_same = same(&self.scope.name, scope.name()) && same(&self.scope.version, version);
         if !is_same || self.scope.tags.is_none() {
             let mut clipped = [const { String::new() }; 4];
             texts.iter().zip(&mut clipped).for_each(|(text, out)| push_clipped(out, text));
