@@ -10,7 +10,7 @@
 
 mod attributes;
 mod hash;
-mod ids;
+pub(crate) mod ids;
 mod links;
 mod lookup;
 mod naming;
@@ -18,6 +18,7 @@ mod normalize;
 mod pass;
 mod resource;
 mod sampling;
+pub(crate) mod state;
 mod status;
 mod tags;
 mod text;
@@ -154,7 +155,7 @@ pub(crate) fn map<S: Sink>(
         trace_id_high: ids::high_half(span.span_context.trace_id()),
         priority: pass
             .priority
-            .unwrap_or_else(|| sampling::priority_of_flag(span.span_context.is_sampled())),
+            .unwrap_or_else(|| sampling::priority_of(state::State::of(&span.span_context))),
     };
     pass.sink.finish(&Fields {
         service: &chosen.service,
