@@ -6,6 +6,7 @@ mod delivery;
 mod documented;
 mod golden;
 mod hostile;
+mod log_correlation;
 mod precedence;
 mod property;
 mod runtimes;
