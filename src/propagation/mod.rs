@@ -30,7 +30,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use opentelemetry::propagation::text_map_propagator::FieldIter;
 use opentelemetry::propagation::{Extractor, Injector, TextMapPropagator};
-use opentelemetry::trace::{SpanContext, TraceContextExt as _};
+use opentelemetry::trace::TraceContextExt as _;
 use opentelemetry::{Context, KeyValue, SpanId, otel_warn};
 
 use crate::config::PropagationSettings;
@@ -197,19 +197,12 @@ impl TextMapPropagator for DatadogPropagator {
         let Some(found) = self.read_all(extractor) else { return cx.clone() };
         if behavior == ExtractBehavior::Restart {
             let links = vec![link(&found.context, found.style, RESTARTED)];
-            let inbound = Inbound { links, ..Inbound::default() };
-            return cx.with_remote_span_context(SpanContext::NONE).with_value(inbound);
+            return cx.with_value(Inbound { links, ..Inbound::beside(cx.span().span_context()) });
         }
         let Found { mut context, links, .. } = found;
         let (is_open, error) = (context.priority.is_none(), context.error.take());
         let parent = context.into_span_context();
-        let inbound = Inbound {
-            trace_id: parent.trace_id(),
-            span_id: parent.span_id(),
-            is_open,
-            error,
-            links,
-        };
+        let inbound = Inbound { is_open, error, links, ..Inbound::beside(&parent) };
         let cx = cx.with_remote_span_context(parent);
         if inbound.says_something() { cx.with_value(inbound) } else { cx }
     }
