@@ -5,6 +5,8 @@
 //! counts. A variable that is set but empty is unset. Not here: what the resource says
 //! ([`crate::mapping`]), and how an address is reached ([`crate::delivery`]).
 
+mod propagation;
+
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -13,6 +15,8 @@ use crate::builder::DatadogExporterBuilder;
 use crate::delivery::{AgentAddress, ApiVersion, DeliverySettings};
 use crate::encoding::Encoding;
 use crate::mapping::{Options, Query};
+
+pub(crate) use propagation::{PropagationSettings, Unified};
 
 /// Where the Agent's socket is unless configured otherwise.
 const DEFAULT_SOCKET: &str = "/var/run/datadog/apm.socket";
@@ -62,6 +66,13 @@ pub(crate) const VARIABLES: &[&str] = &[
     "DD_TRACE_REPORT_HOSTNAME",
     "DD_HOSTNAME",
     "DD_EXTERNAL_ENV",
+    "DD_TRACE_PROPAGATION_STYLE",
+    "DD_TRACE_PROPAGATION_STYLE_EXTRACT",
+    "DD_TRACE_PROPAGATION_STYLE_INJECT",
+    "DD_TRACE_PROPAGATION_EXTRACT_FIRST",
+    "DD_TRACE_PROPAGATION_BEHAVIOR_EXTRACT",
+    "DD_TRACE_X_DATADOG_TAGS_MAX_LENGTH",
+    "OTEL_PROPAGATORS",
 ];
 
 /// Everything that is decided before the first span.
@@ -82,9 +93,7 @@ pub(crate) struct Settings {
 impl Settings {
     /// Finds every setting in the environment of this process.
     pub(crate) fn of_process(builder: DatadogExporterBuilder) -> Result<Self, BuildError> {
-        // What is no UTF-8 gets a mark, and is refused by it.
-        let variable = |name: &str| Some(std::env::var_os(name)?.to_string_lossy().into_owned());
-        Self::resolve(builder, variable, is_socket)
+        Self::resolve(builder, of_process, is_socket)
     }
 
     /// Finds every setting: `variable` looks up the environment, `is_socket` the file system.
@@ -153,6 +162,11 @@ impl Settings {
             warnings: variables.warnings,
         })
     }
+}
+
+/// Returns a variable of this process. What is no UTF-8 gets a mark, and is refused by it.
+fn of_process(name: &str) -> Option<String> {
+    Some(std::env::var_os(name)?.to_string_lossy().into_owned())
 }
 
 /// The environment, and what was wrong in it.

@@ -38,6 +38,12 @@
 //! [`DatadogExporter::handle`] gives an [`ExporterHandle`]: `flush` waits until all is delivered, `stats`
 //! accounts for every span.
 //!
+//! # One trace across services
+//!
+//! [`DatadogPropagator`] reads and writes `x-datadog-*` and W3C headers. What a caller says beside the ids
+//! (priority, origin, trace tags) stays in the trace state under `dd`; the exporter reads it there, so the
+//! SDK's own W3C propagator is enough for it too. [`LogCorrelation`] gives log lines the ids of their span.
+//!
 //! # Features
 //!
 //! | feature | what |
@@ -56,6 +62,9 @@
 //! | map | `mapping/` | one pass over the attributes; tables decide names, types and tags |
 //! | encode | `encoding/` | the mapping's calls become JSON or MessagePack, with no span object between |
 //! | send | `delivery/` | a thread of its own brings payloads to the Agent |
+//!
+//! Beside the path stands `propagation/`: headers in and out. It shares `mapping/state.rs` with the
+//! exporter, which reads what a trace state says to Datadog.
 //!
 //! Three walls hold this up: mapping knows no bytes, encoding knows no OpenTelemetry, delivery knows no
 //! spans. The rules of the mapping are rows: `mapping/attributes.rs` says what each attribute does,
@@ -76,6 +85,7 @@ mod traces;
 mod mapping;
 mod encoding;
 mod delivery;
+mod propagation;
 #[cfg(feature = "testing")]
 #[cfg_attr(docsrs, doc(cfg(feature = "testing")))]
 pub mod testing;
@@ -89,3 +99,7 @@ pub use encoding::Encoding;
 pub use error::BuildError;
 pub use exporter::DatadogExporter;
 pub use mapping::{SpanNames, SpanTypes};
+pub use propagation::{
+    DatadogPropagator, DatadogPropagatorBuilder, ExtractBehavior, LogCorrelation, LogFields,
+    PropagationSpanProcessor, PropagationStyle,
+};

@@ -186,6 +186,8 @@ known! {
     Language                   "language"                            Late,
     RuntimeId                  "runtime-id"                          Late,
     ProcessId                  "process_id"                          Late,
+    Origin                     "_dd.origin"                          Late,
+    LastParent                 "_dd.parent_id"                       Late,
     // The Agent reads these from one span for its whole trace or request: only ours are true.
     TraceIdHigh                "_dd.p.tid"                           Note,
     Hostname                   "_dd.hostname"                        Note,

@@ -5,6 +5,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use opentelemetry::{SpanId, TraceId};
 use opentelemetry_sdk::trace::SpanData;
 
+use super::state::{NO_PARENT, State};
+
 /// Returns the half of a trace id that Datadog calls the trace id.
 pub(crate) fn low_half(id: TraceId) -> u64 {
     let bytes = id.to_bytes();
@@ -27,10 +29,25 @@ pub(crate) fn sendable(trace: TraceId, span: SpanId) -> bool {
     low_half(trace) != 0 && span != SpanId::INVALID
 }
 
-/// Whether a span has no parent. One that is its own parent is sent without.
+/// Whether a span has no parent. One that is its own parent is sent without, and so is one whose parent
+/// only stands in for none.
 pub(crate) fn is_root(span: &SpanData) -> bool {
     let own = span.span_context.span_id();
-    span.parent_span_id == SpanId::INVALID || span.parent_span_id == own
+    span.parent_span_id == SpanId::INVALID || span.parent_span_id == own || has_stand_in(span)
+}
+
+/// Returns the parent that stands in for none: since 0.33.1 the SDK gives up the trace of a caller that has
+/// no span, such as a Synthetics test, so the propagator hands it this one and the exporter takes it back.
+pub(crate) fn stand_in(trace: TraceId) -> SpanId {
+    SpanId::from(low_half(trace))
+}
+
+/// Whether the parent of a span is a stand-in.
+fn has_stand_in(span: &SpanData) -> bool {
+    let context = &span.span_context;
+    span.parent_span_is_remote
+        && span.parent_span_id == stand_in(context.trace_id())
+        && State::of(context).last_parent() == Some(NO_PARENT)
 }
 
 /// Whether a span has no parent in this process.

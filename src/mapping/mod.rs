@@ -10,7 +10,7 @@
 
 mod attributes;
 mod hash;
-mod ids;
+pub(crate) mod ids;
 mod links;
 mod lookup;
 mod naming;
@@ -19,6 +19,7 @@ mod obfuscate;
 mod pass;
 mod resource;
 mod sampling;
+pub(crate) mod state;
 mod status;
 mod systems;
 mod tags;
@@ -173,7 +174,7 @@ pub(crate) fn map<S: Sink>(
         trace_id_high: ids::high_half(span.span_context.trace_id()),
         priority: pass
             .priority
-            .unwrap_or_else(|| sampling::priority_of_flag(span.span_context.is_sampled())),
+            .unwrap_or_else(|| sampling::priority_of(state::State::of(&span.span_context))),
     };
     pass.sink.finish(&Fields {
         service: &chosen.service,

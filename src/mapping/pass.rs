@@ -220,6 +220,18 @@ impl<'p, 'a, S: Sink> Pass<'p, 'a, S> {
         by_span || self.in_scope(hash, &name)
     }
 
+    /// Whether span, scope or resource have a text tag of this name, which has no row.
+    fn is_named(&self, name: &str) -> bool {
+        let (list, hash) = (&self.span.attributes, hash(name));
+        let name = Name::of(name);
+        let found = self.keys.get(hash, |entry| Name::of(list[entry].key.as_str()).same_as(&name));
+        let on_span = found.is_some_and(|entry| lookup::number(&list[entry].value).is_none());
+        let is_tag = |tag: &ResourceTag<S::Prepared>| Name::of(&tag.name).same_as(&name);
+        on_span
+            || self.in_scope(hash, &name)
+            || (self.facts.filter.may_hold(hash) && self.facts.tags.iter().any(is_tag))
+    }
+
     /// Writes the empty text attributes whose names are still free.
     fn empty_tags(&mut self) {
         let list = &self.span.attributes;
@@ -267,6 +279,14 @@ impl<'p, 'a, S: Sink> Pass<'p, 'a, S> {
             self.late &= !known.bit();
         }
         self.put(known, attribute.unwrap_or(text));
+    }
+
+    /// As [`Self::own`], for a text that is not a plain one.
+    fn own_text(&mut self, known: Known, text: Text<'_>) {
+        match self.slots[known as usize].and_then(string) {
+            Some(own) => self.own(known, own),
+            None => self.put_text(known, text),
+        }
     }
 
     /// Writes a text tag unless one of that name is written.

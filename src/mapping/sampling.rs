@@ -5,6 +5,8 @@
 
 use opentelemetry::trace::TraceState;
 
+use super::state::State;
+
 /// Priorities that the Agent keeps or drops as meant; it drops 3 and above.
 const PRIORITIES: std::ops::RangeInclusive<f64> = -1.0..=2.0;
 
@@ -20,9 +22,9 @@ pub(crate) fn priority_asked_for(number: f64) -> f64 {
     number.clamp(*PRIORITIES.start(), *PRIORITIES.end()).trunc()
 }
 
-/// Returns the priority of a span that asks for none.
-pub(crate) fn priority_of_flag(sampled: bool) -> f64 {
-    if sampled { 1.0 } else { 0.0 }
+/// Returns the priority of a span that asks for none: its caller's, as far as the Agent understands it.
+pub(crate) fn priority_of(state: State<'_>) -> f64 {
+    priority_asked_for(f64::from(state.priority()))
 }
 
 /// Returns the fraction of traces that was kept, from the `ot` member of the trace state.

@@ -16,7 +16,9 @@ use crate::mapping::ids;
 use crate::mapping::links::{self, EXCEPTION};
 use crate::mapping::lookup::{self, nonempty, string};
 use crate::mapping::naming::{self, Database, SpanNames};
+use crate::mapping::normalize::MAX_KEY;
 use crate::mapping::obfuscate::{self, Dialect, Language};
+use crate::mapping::state::{NO_PARENT, State, TAG_PREFIX};
 use crate::mapping::tags::push_clipped;
 use crate::mapping::{Options, Place, normalize, sampling, status, text};
 
@@ -250,10 +252,7 @@ impl<S: Sink> Pass<'_, '_, S> {
 
     fn ids_and_states(&mut self) {
         let context = &self.span.span_context;
-        match self.slots[Known::OtelTraceId as usize].and_then(string) {
-            Some(own) => self.own(Known::OtelTraceId, own),
-            None => self.put_text(Known::OtelTraceId, Text::Hex(&context.trace_id().to_bytes())),
-        }
+        self.own_text(Known::OtelTraceId, Text::Hex(&context.trace_id().to_bytes()));
         if context.trace_state().into_iter().len() > 0 {
             let mut state = std::mem::take(self.text);
             state.clear();
@@ -316,8 +315,9 @@ impl<S: Sink> Pass<'_, '_, S> {
         if asked.is_some() {
             self.late &= !Known::SamplingPriorityAttribute.bit();
         }
-        let default = (place == Place::First || local_root)
-            .then(|| sampling::priority_of_flag(span.span_context.is_sampled()));
+        let state = State::of(&span.span_context);
+        let speaks = place == Place::First || local_root;
+        let default = speaks.then(|| sampling::priority_of(state));
         // The wire name is taken literally.
         self.priority = self.lookup().span_number(Known::SamplingPriority).or(asked).or(default);
         self.number_or(Known::SamplingPriority, self.priority);
@@ -331,6 +331,37 @@ impl<S: Sink> Pass<'_, '_, S> {
         let entry =
             local_root || foreign_service || matches!(kind, SpanKind::Server | SpanKind::Consumer);
         self.number_or(Known::TopLevel, entry.then_some(1.0));
+        if state.has_items() {
+            self.caller(state, speaks);
+        }
+    }
+
+    /// What the caller said about the trace. The origin goes to every span, since a chunk may be cut.
+    fn caller(&mut self, state: State<'_>, speaks: bool) {
+        if let Some(origin) = state.origin() {
+            self.own_text(Known::Origin, Text::Shown(format_args!("{origin}")));
+        }
+        let last_parent = state.last_parent().filter(|id| *id != NO_PARENT);
+        if let Some(id) = last_parent.filter(|_| self.span.parent_span_is_remote) {
+            self.own(Known::LastParent, id);
+        }
+        if speaks {
+            self.trace_tags(state);
+        }
+    }
+
+    /// The tags of the trace; an attribute of the same name comes first.
+    fn trace_tags(&mut self, state: State<'_>) {
+        let mut name = std::mem::take(self.text);
+        for (key, value) in state.tags() {
+            name.clear();
+            name.push_str(TAG_PREFIX);
+            name.push_str(key);
+            if name.len() <= MAX_KEY && !self.is_named(&name) {
+                self.sink.meta(Text::Str(&name), Text::Shown(format_args!("{value}")));
+            }
+        }
+        *self.text = name;
     }
 
     /// Writes a metric; an attribute of its name on the span comes first.

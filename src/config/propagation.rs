@@ -1,0 +1,206 @@
+//! How the settings of the propagator and of log correlation are found: code over variables.
+
+use super::{Variables, of_process};
+use crate::propagation::{DatadogPropagatorBuilder, ExtractBehavior, MAX_TAGS, PropagationStyle};
+
+/// Datadog's own order.
+const DEFAULT_STYLES: [PropagationStyle; 2] =
+    [PropagationStyle::Datadog, PropagationStyle::TraceContext];
+
+/// What a list of styles looks like, for messages.
+const STYLES_FORM: &str = "a list of datadog, tracecontext, baggage, none, separated by commas";
+/// What a behaviour looks like, for messages.
+const BEHAVIOR_FORM: &str = "continue, restart or ignore";
+
+/// Everything that a propagator is told.
+#[derive(Debug)]
+pub(crate) struct PropagationSettings {
+    /// The styles that are read, in order.
+    pub(crate) extract: Vec<PropagationStyle>,
+    /// The styles that are written.
+    pub(crate) inject: Vec<PropagationStyle>,
+    /// Most bytes of the tags header.
+    pub(crate) tags_max_length: usize,
+    /// Whether reading ends with the first context.
+    pub(crate) extract_first: bool,
+    /// What is done with a caller's context.
+    pub(crate) behavior: ExtractBehavior,
+}
+
+impl PropagationSettings {
+    /// Finds every setting in the environment of this process; says what was wrong in it.
+    pub(crate) fn of_process(builder: DatadogPropagatorBuilder) -> (Self, Vec<String>) {
+        Self::resolve(builder, of_process)
+    }
+
+    /// Finds every setting; `variable` looks up the environment.
+    pub(crate) fn resolve(
+        builder: DatadogPropagatorBuilder,
+        variable: impl Fn(&str) -> Option<String>,
+    ) -> (Self, Vec<String>) {
+        let mut variables = Variables { variable, warnings: Vec::new() };
+        let needs_shared = builder.extract.is_none() || builder.inject.is_none();
+        let shared = if needs_shared { variables.shared_styles() } else { Vec::new() };
+        let mut styles = |in_code: Option<Vec<PropagationStyle>>, name| {
+            in_code.or_else(|| variables.styles(name)).unwrap_or_else(|| shared.clone())
+        };
+        let extract = styles(builder.extract, "DD_TRACE_PROPAGATION_STYLE_EXTRACT");
+        let inject = styles(builder.inject, "DD_TRACE_PROPAGATION_STYLE_INJECT");
+        let tags_max_length = match builder.tags_max_length {
+            Some(bytes) => bytes,
+            None => variables
+                .read("DD_TRACE_X_DATADOG_TAGS_MAX_LENGTH", "a number of bytes, 0 to 512", |text| {
+                    text.parse().ok()
+                })
+                .unwrap_or(MAX_TAGS),
+        };
+        let settings = Self {
+            extract,
+            inject,
+            tags_max_length: tags_max_length.min(MAX_TAGS),
+            extract_first: builder.extract_first
+                || variables.flag("DD_TRACE_PROPAGATION_EXTRACT_FIRST", false),
+            behavior: builder.behavior.unwrap_or_else(|| variables.behavior()),
+        };
+        (settings, variables.warnings)
+    }
+}
+
+impl<F: Fn(&str) -> Option<String>> Variables<F> {
+    /// Returns the styles for reading and writing alike.
+    fn shared_styles(&mut self) -> Vec<PropagationStyle> {
+        self.styles("DD_TRACE_PROPAGATION_STYLE")
+            .or_else(|| self.styles("OTEL_PROPAGATORS"))
+            .unwrap_or_else(|| DEFAULT_STYLES.to_vec())
+    }
+
+    /// Reads a list of styles. One that is unknown costs a warning; if nothing is left, the next source
+    /// counts.
+    fn styles(&mut self, name: &'static str) -> Option<Vec<PropagationStyle>> {
+        let list = self.text(name)?;
+        let (mut styles, mut unknown, mut is_known) = (Vec::new(), Vec::new(), false);
+        for word in list.split(',').map(str::trim).filter(|word| !word.is_empty()) {
+            match word.to_ascii_lowercase().as_str() {
+                "datadog" => styles.push(PropagationStyle::Datadog),
+                "tracecontext" => styles.push(PropagationStyle::TraceContext),
+                // Baggage is the SDK's own propagator, which the user puts beside ours.
+                "none" | "baggage" => is_known = true,
+                _ => unknown.push(word),
+            }
+        }
+        if !unknown.is_empty() {
+            self.warn(name, &unknown.join(","), STYLES_FORM);
+        }
+        (is_known || !styles.is_empty()).then_some(styles)
+    }
+
+    fn behavior(&mut self) -> ExtractBehavior {
+        let read = |value: &str| match value.to_ascii_lowercase().as_str() {
+            "continue" => Some(ExtractBehavior::Continue),
+            "restart" => Some(ExtractBehavior::Restart),
+            "ignore" => Some(ExtractBehavior::Ignore),
+            _ => None,
+        };
+        self.read("DD_TRACE_PROPAGATION_BEHAVIOR_EXTRACT", BEHAVIOR_FORM, read).unwrap_or_default()
+    }
+}
+
+/// Service, env and version, as log lines need them.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Unified {
+    /// The service.
+    pub(crate) service: Option<String>,
+    /// The environment.
+    pub(crate) env: Option<String>,
+    /// The version.
+    pub(crate) version: Option<String>,
+}
+
+impl Unified {
+    /// Finds them in the environment of this process; says what was wrong in it.
+    pub(crate) fn of_process() -> (Self, Vec<String>) {
+        let mut variables = Variables { variable: of_process, warnings: Vec::new() };
+        let ([service, env, version], _) = variables.tags();
+        let unified = Self {
+            service: variables.text("DD_SERVICE").or(service),
+            env: variables.text("DD_ENV").or(env),
+            version: variables.text("DD_VERSION").or(version),
+        };
+        (unified, variables.warnings)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::DatadogPropagator;
+    use PropagationStyle::{Datadog, TraceContext};
+
+    fn resolve(
+        builder: DatadogPropagatorBuilder,
+        variables: &[(&str, &str)],
+    ) -> (PropagationSettings, usize) {
+        let find = |name: &str| {
+            variables.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned())
+        };
+        let (settings, warnings) = PropagationSettings::resolve(builder, find);
+        (settings, warnings.len())
+    }
+
+    #[test]
+    fn styles_come_from_code_then_one_way_then_both_ways_then_opentelemetry() {
+        let all = [
+            ("DD_TRACE_PROPAGATION_STYLE_EXTRACT", "none"),
+            ("DD_TRACE_PROPAGATION_STYLE_INJECT", "Tracecontext, DATADOG"),
+            ("DD_TRACE_PROPAGATION_STYLE", "tracecontext"),
+            ("OTEL_PROPAGATORS", "datadog,baggage"),
+        ];
+        let found = |builder, variables| {
+            let (settings, warnings) = resolve(builder, variables);
+            assert_eq!(warnings, 0, "{variables:?}");
+            (settings.extract, settings.inject)
+        };
+        let builder = DatadogPropagator::builder;
+        let in_code = builder().with_extract_styles([Datadog]).with_inject_styles([]);
+        assert_eq!(found(in_code, &all), (vec![Datadog], vec![]));
+        assert_eq!(found(builder(), &all), (vec![], vec![TraceContext, Datadog]));
+        assert_eq!(found(builder(), &all[2..]), (vec![TraceContext], vec![TraceContext]));
+        assert_eq!(found(builder(), &all[3..]), (vec![Datadog], vec![Datadog]));
+        let default = vec![Datadog, TraceContext];
+        assert_eq!(found(builder(), &[]), (default.clone(), default));
+    }
+
+    #[test]
+    fn what_is_unknown_costs_a_warning_and_the_next_source_counts() {
+        let (settings, warnings) = resolve(
+            DatadogPropagator::builder(),
+            &[
+                ("DD_TRACE_PROPAGATION_STYLE", "b3"),
+                ("OTEL_PROPAGATORS", "tracecontext,jaeger"),
+                ("DD_TRACE_X_DATADOG_TAGS_MAX_LENGTH", "many"),
+                ("DD_TRACE_PROPAGATION_EXTRACT_FIRST", "perhaps"),
+                ("DD_TRACE_PROPAGATION_BEHAVIOR_EXTRACT", "stop"),
+            ],
+        );
+        assert_eq!((settings.extract, warnings), (vec![TraceContext], 5));
+        assert_eq!((settings.tags_max_length, settings.extract_first), (MAX_TAGS, false));
+        assert_eq!(settings.behavior, ExtractBehavior::Continue);
+    }
+
+    #[test]
+    fn limits_and_behaviours_are_read() {
+        let (settings, warnings) = resolve(
+            DatadogPropagator::builder(),
+            &[
+                ("DD_TRACE_X_DATADOG_TAGS_MAX_LENGTH", "9999"),
+                ("DD_TRACE_PROPAGATION_EXTRACT_FIRST", "true"),
+                ("DD_TRACE_PROPAGATION_BEHAVIOR_EXTRACT", "Restart"),
+            ],
+        );
+        assert_eq!((settings.tags_max_length, settings.extract_first), (MAX_TAGS, true));
+        assert_eq!((settings.behavior, warnings), (ExtractBehavior::Restart, 0));
+        let in_code = DatadogPropagator::builder().with_tags_max_length(0);
+        let (settings, _) = resolve(in_code, &[("DD_TRACE_X_DATADOG_TAGS_MAX_LENGTH", "9")]);
+        assert_eq!(settings.tags_max_length, 0);
+    }
+}

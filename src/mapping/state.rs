@@ -1,0 +1,211 @@
+//! What a span context says to Datadog: its sampled flag, and the `dd` member of its trace state.
+//!
+//! An exporter sees nothing else of the caller, so all that a trace carries stands in `dd`: priority,
+//! origin, trace tags, the last parent that Datadog knows of. It is read in place, item by item. A sampler
+//! may have changed the flag after `dd` was written, so neither is trusted without the other. Not here:
+//! headers, and how `dd` is written ([`crate::propagation`]).
+//!
+//! Sources: `DataDog/system-tests`, `tests/parametric/test_headers_tracestate_dd.py`; `DataDog/dd-trace-go`,
+//! `ddtrace/tracer/textmap.go`.
+
+use std::fmt;
+
+use opentelemetry::trace::SpanContext;
+
+/// The key of Datadog's member in a trace state.
+pub(crate) const MEMBER: &str = "dd";
+/// What a `p` item says if the caller has no span: with it, a parent that equals the low half of the trace
+/// id is only a stand-in. Without it that parent is real: some tracers give a root span the id of its trace.
+pub(crate) const NO_PARENT: &str = "0000000000000000";
+/// What stands before the name of a trace tag, everywhere but in `dd`.
+pub(crate) const TAG_PREFIX: &str = "_dd.p.";
+/// The name of the tag that says who decided about sampling.
+pub(crate) const DECISION_MAKER: &str = "dm";
+/// The name of the tag with the high half of the trace id, which travels as part of the id.
+pub(crate) const HIGH_HALF: &str = "tid";
+
+/// The decision maker where a flag overrules the priority: nobody in particular.
+const DEFAULT_DECISION_MAKER: Value<'static> = Value::plain("-0");
+/// What stands before the name of a trace tag in `dd`.
+const TAG_ITEM: &str = "t.";
+/// Most digits of a mechanism number.
+const MECHANISM_DIGITS: std::ops::RangeInclusive<usize> = 1..=3;
+
+/// The flag of a span context with the items of its `dd` member.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct State<'a> {
+    sampled: bool,
+    items: &'a str,
+}
+
+impl<'a> State<'a> {
+    /// Reads a span context.
+    pub(crate) fn of(context: &'a SpanContext) -> Self {
+        Self::new(context.is_sampled(), context.trace_state().get(MEMBER).unwrap_or(""))
+    }
+
+    /// Joins a flag with the items of a `dd` member.
+    pub(crate) fn new(sampled: bool, items: &'a str) -> Self {
+        Self { sampled, items }
+    }
+
+    /// Whether there is a `dd` member.
+    pub(crate) fn has_items(self) -> bool {
+        !self.items.is_empty()
+    }
+
+    /// Returns the priority that `dd` asks for, whatever the flag says.
+    pub(crate) fn asked(self) -> Option<i8> {
+        self.item("s")?.parse().ok()
+    }
+
+    /// Returns the priority: what `dd` asks for where the flag agrees, else what the flag says.
+    pub(crate) fn priority(self) -> i8 {
+        let of_flag = i8::from(self.sampled);
+        self.asked().filter(|asked| (*asked > 0) == self.sampled).unwrap_or(of_flag)
+    }
+
+    /// Returns where the trace comes from: `rum`, `synthetics` and others.
+    pub(crate) fn origin(self) -> Option<Value<'a>> {
+        self.item("o").map(Value::escaped)
+    }
+
+    /// Returns the id of the last span that Datadog knows of, opaque.
+    pub(crate) fn last_parent(self) -> Option<&'a str> {
+        self.item("p")
+    }
+
+    /// Returns the tags of the trace, names without prefix, each once: of several the first.
+    pub(crate) fn tags(self) -> impl Iterator<Item = (&'a str, Value<'a>)> {
+        // Where flag and priority differ, whoever decided the priority did not decide this.
+        let overruled = self.asked().is_some_and(|asked| (asked > 0) != self.sampled);
+        let maker = (overruled && self.sampled).then_some((DECISION_MAKER, DEFAULT_DECISION_MAKER));
+        let written = self.raw_tags().enumerate().filter(move |(number, (name, value))| {
+            let seen = self.raw_tags().take(*number).any(|(other, _)| other == *name);
+            match *name {
+                HIGH_HALF => false,
+                DECISION_MAKER => !seen && !overruled && is_decision_maker(value.text),
+                _ => !seen,
+            }
+        });
+        maker.into_iter().chain(written.map(|(_, tag)| tag))
+    }
+
+    fn raw_tags(self) -> impl Iterator<Item = (&'a str, Value<'a>)> {
+        self.items().filter_map(|(name, value)| {
+            let name = name.strip_prefix(TAG_ITEM).filter(|name| !name.is_empty())?;
+            Some((name, Value::escaped(value)))
+        })
+    }
+
+    fn item(self, name: &str) -> Option<&'a str> {
+        self.items().find(|(key, _)| *key == name).map(|(_, value)| value)
+    }
+
+    /// Returns every item that says something.
+    fn items(self) -> impl Iterator<Item = (&'a str, &'a str)> {
+        self.items.split(';').filter_map(|item| {
+            let (name, value) = trim(item).split_once(':')?;
+            (!value.is_empty()).then_some((name, value))
+        })
+    }
+}
+
+/// Whether a text names a decision maker: `-` and the number of a mechanism.
+pub(crate) fn is_decision_maker(text: &str) -> bool {
+    let number = text.strip_prefix('-');
+    number.is_some_and(|digits| {
+        MECHANISM_DIGITS.contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_digit())
+    })
+}
+
+/// Returns a text without blanks around it, as HTTP defines them.
+pub(crate) fn trim(text: &str) -> &str {
+    text.trim_matches([' ', '\t'])
+}
+
+/// A text of a caller: as it is, or from `dd`, where `~` stands for `=`.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Value<'a> {
+    text: &'a str,
+    escaped: bool,
+}
+
+impl<'a> Value<'a> {
+    /// A text as it is.
+    pub(crate) const fn plain(text: &'a str) -> Self {
+        Self { text, escaped: false }
+    }
+
+    /// A text from `dd`.
+    pub(crate) const fn escaped(text: &'a str) -> Self {
+        Self { text, escaped: true }
+    }
+
+    /// Whether there is no text.
+    pub(crate) fn is_empty(self) -> bool {
+        self.text.is_empty()
+    }
+
+    /// Returns the characters that are meant.
+    pub(crate) fn chars(self) -> impl Iterator<Item = char> {
+        self.text.chars().map(move |c| if self.escaped && c == '~' { '=' } else { c })
+    }
+}
+
+impl fmt::Display for Value<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if !self.escaped {
+            return f.write_str(self.text);
+        }
+        for (number, part) in self.text.split('~').enumerate() {
+            f.write_str(if number == 0 { "" } else { "=" })?;
+            f.write_str(part)?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tags(sampled: bool, items: &str) -> Vec<String> {
+        let state = State::new(sampled, items);
+        state.tags().map(|(name, value)| format!("{name}={value}")).collect()
+    }
+
+    #[test]
+    fn the_flag_overrules_a_priority_that_differs() {
+        let rows = [
+            (true, "", 1),
+            (true, "s:2", 2),
+            (true, "s:-1", 1),
+            (true, "s:127", 127),
+            (true, "s:128", 1),
+            (false, "", 0),
+            (false, "s:-1", -1),
+            (false, "s:2", 0),
+            (false, "s:x", 0),
+        ];
+        for (sampled, items, priority) in rows {
+            assert_eq!(State::new(sampled, items).priority(), priority, "{sampled} {items}");
+        }
+    }
+
+    #[test]
+    fn an_overruled_decision_maker_is_replaced_or_removed() {
+        assert_eq!(tags(true, "s:2;t.dm:-4"), ["dm=-4"]);
+        assert_eq!(tags(true, "s:0;t.dm:-4;t.a:b"), ["dm=-0", "a=b"]);
+        assert_eq!(tags(true, "s:0;t.a:b"), ["dm=-0", "a=b"]);
+        assert_eq!(tags(false, "s:2;t.dm:-4;t.a:b"), ["a=b"]);
+        assert_eq!(tags(true, "t.dm:-4"), ["dm=-4"]);
+    }
+
+    #[test]
+    fn tags_come_once_and_only_if_they_say_something() {
+        let items = "t.a:1;t.a:2;t.:x;t.b:; t.c:x~~:y ;t.tid:12;t.dm:4;junk;t.d";
+        assert_eq!(tags(true, items), ["a=1", "c=x==:y"]);
+        assert_eq!(tags(true, "t.dm:4;t.dm:-1"), Vec::<String>::new());
+    }
+}

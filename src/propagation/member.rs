@@ -1,0 +1,80 @@
+//! Writes the value of the `dd` member: 256 bytes at most, what does not fit is skipped.
+
+use std::fmt::Write as _;
+
+use super::context::TraceContext;
+use crate::mapping::state::Value;
+
+/// Most bytes of a member's value: the limit of W3C.
+pub(super) const MAX_VALUE: usize = 256;
+/// Stands for what must not stand in a member.
+const REPLACEMENT: char = '_';
+
+/// Writes what a context says, with `parent` as the last span that Datadog knows of.
+pub(super) fn write(context: &TraceContext<'_>, parent: &str) -> String {
+    let mut member = Member { text: String::with_capacity(MAX_VALUE), limit: MAX_VALUE };
+    if let Some(priority) = context.priority {
+        member.item(|text| {
+            write!(text, "s:{priority}").expect("writing to a String cannot fail");
+        });
+    }
+    let parent_len = if parent.is_empty() { 0 } else { parent.len() + ";p:".len() };
+    member.limit = MAX_VALUE.saturating_sub(parent_len);
+    if !context.origin.is_empty() {
+        member.item(|text| {
+            text.push_str("o:");
+            text.extend(escaped(context.origin));
+        });
+    }
+    member.limit = MAX_VALUE;
+    if !parent.is_empty() {
+        member.item(|text| {
+            text.push_str("p:");
+            text.extend(escaped(Value::plain(parent)));
+        });
+    }
+    for (name, value) in &context.tags {
+        member.item(|text| {
+            text.push_str("t.");
+            text.extend(name.chars().map(|c| if is_in_name(c) { c } else { REPLACEMENT }));
+            text.push(':');
+            text.extend(escaped(*value));
+        });
+    }
+    member.text
+}
+
+/// Items joined by `;`.
+struct Member {
+    text: String,
+    limit: usize,
+}
+
+impl Member {
+    /// Adds an item if it fits.
+    fn item(&mut self, write: impl FnOnce(&mut String)) {
+        let before = self.text.len();
+        if before > 0 {
+            self.text.push(';');
+        }
+        write(&mut self.text);
+        if self.text.len() > self.limit {
+            self.text.truncate(before);
+        }
+    }
+}
+
+/// Returns the characters of a value as they may stand in an item.
+fn escaped(value: Value<'_>) -> impl Iterator<Item = char> {
+    value.chars().map(|c| match c {
+        '=' => '~',
+        ',' | ';' | '~' => REPLACEMENT,
+        ' '..='~' => c,
+        _ => REPLACEMENT,
+    })
+}
+
+/// Whether a character may stand in the name of a tag.
+fn is_in_name(c: char) -> bool {
+    matches!(c, '!'..='~') && !matches!(c, ',' | '=' | ';' | ':')
+}
