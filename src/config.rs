@@ -6,6 +6,7 @@
 //! ([`crate::mapping`]), and how an address is reached ([`crate::delivery`]).
 
 mod propagation;
+mod sampling;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -17,6 +18,7 @@ use crate::encoding::Encoding;
 use crate::mapping::{Options, Query};
 
 pub(crate) use propagation::{PropagationSettings, Unified};
+pub(crate) use sampling::SamplingSettings;
 
 /// Where the Agent's socket is unless configured otherwise.
 const DEFAULT_SOCKET: &str = "/var/run/datadog/apm.socket";
@@ -63,6 +65,9 @@ pub(crate) const VARIABLES: &[&str] = &[
     "DD_TRACE_ENABLED",
     "DD_HTTP_SERVER_TAG_QUERY_STRING",
     "DD_HTTP_CLIENT_TAG_QUERY_STRING",
+    "DD_TRACE_SAMPLE_RATE",
+    "DD_TRACE_SAMPLING_RULES",
+    "DD_TRACE_RATE_LIMIT",
     "DD_TRACE_REPORT_HOSTNAME",
     "DD_HOSTNAME",
     "DD_EXTERNAL_ENV",

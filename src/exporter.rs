@@ -79,7 +79,7 @@ impl DatadogExporter {
         let delivery =
             if settings.enabled { Some(Delivery::start(settings.delivery)?) } else { None };
         let no_resource = Resource::builder_empty().build();
-        Ok(Self {
+        let exporter = Self {
             facts: prepare(settings.encoding, &no_resource, &settings.options),
             encoding: settings.encoding,
             options: settings.options,
@@ -91,13 +91,23 @@ impl DatadogExporter {
             delivery,
             is_shut_down: AtomicBool::new(false),
             notices: Notices::default(),
-        })
+        };
+        exporter.announce();
+        Ok(exporter)
     }
 
     /// Returns a handle that flushes this exporter and tells its counters, wherever the exporter goes. If
     /// the exporter is switched off, there is nothing to flush and all counters are zero.
     pub fn handle(&self) -> ExporterHandle {
         self.delivery.as_ref().map_or_else(ExporterHandle::of_nothing, Delivery::handle)
+    }
+
+    /// Tells delivery whose the spans are: the Agent's rates go by it.
+    fn announce(&self) {
+        if let Some(delivery) = &self.delivery {
+            let (service, env) = self.facts.identity();
+            delivery.belongs_to(service, &env);
+        }
     }
 
     /// Turns a batch into payloads. Says too whether the hook panicked.
@@ -174,6 +184,7 @@ impl SpanExporter for DatadogExporter {
 
     fn set_resource(&mut self, resource: &Resource) {
         self.facts = prepare(self.encoding, resource, &self.options);
+        self.announce();
     }
 }
 

@@ -86,6 +86,7 @@ mod mapping;
 mod encoding;
 mod delivery;
 mod propagation;
+mod sampling;
 #[cfg(feature = "testing")]
 #[cfg_attr(docsrs, doc(cfg(feature = "testing")))]
 pub mod testing;
@@ -102,4 +103,7 @@ pub use mapping::{SpanNames, SpanTypes};
 pub use propagation::{
     DatadogPropagator, DatadogPropagatorBuilder, ExtractBehavior, LogCorrelation, LogFields,
     PropagationSpanProcessor, PropagationStyle,
+};
+pub use sampling::{
+    DatadogSampler, DatadogSamplerBuilder, DatadogSpanProcessor, RejectedTraces, SamplingRule,
 };

@@ -1,7 +1,7 @@
 //! The outage buffer: payloads in the order they came, bounded in bytes of real memory.
 //!
-//! What waits is joined and compressed, oldest first, as soon as more waits than one request can
-//! carry: spans shrink about tenfold, so a minute without an Agent fits. The worker does it, outside
+//! What waits for an Agent that is away is joined and compressed, oldest first, as soon as more waits than
+//! one request can carry: spans shrink about tenfold, so a minute without an Agent fits. The worker does it, outside
 //! the lock; only a buffer that would overflow otherwise does it at once. When the bound is reached the
 //! oldest goes first, except for the request under way: it cannot be taken back, so the next oldest goes.
 //! The buffer is plain data: no thread, no clock, no socket.
@@ -153,7 +153,7 @@ pub(super) struct Buffer {
     /// Bytes of documents in the queue that are not compressed.
     raw: usize,
     limit: usize,
-    /// Most of `raw`: beyond it the oldest is compressed.
+    /// Most of `raw` while the Agent takes nothing: beyond it the oldest is compressed.
     raw_limit: usize,
     /// Most bytes that are joined for one request; shrinks if the Agent refuses as much.
     request_limit: usize,
@@ -278,7 +278,10 @@ impl Buffer {
     /// Takes out the oldest payloads that should be compressed, joined; [`Self::put_packed`] takes them
     /// back. Nothing if what waits is not worth it.
     pub(super) fn take_excess(&mut self) -> Option<Waiting> {
-        if self.raw <= self.raw_limit {
+        // An Agent that takes what it gets, only slowly, will take this too: compressing costs more than a
+        // slow Agent does, unless the memory runs out.
+        let most = if self.is_failing { self.raw_limit } else { self.limit / 2 };
+        if self.raw <= most {
             return None;
         }
         let at = self.first_raw()?;

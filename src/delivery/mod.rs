@@ -26,8 +26,8 @@ use std::time::{Duration, Instant};
 
 use opentelemetry_sdk::error::{OTelSdkError, OTelSdkResult};
 
-use crate::BuildError;
 use crate::encoding::Payload;
+use crate::{BuildError, DatadogSampler};
 use shared::Shared;
 
 pub(crate) use address::AgentAddress;
@@ -120,6 +120,11 @@ impl Delivery {
         self.shared.check_process()
     }
 
+    /// Says whose the spans are: service and environment, as the Agent stores them.
+    pub(crate) fn belongs_to(&self, service: &str, env: &str) {
+        self.shared.rates.belong_to(service, env);
+    }
+
     /// Counts spans that are not sent at all.
     pub(crate) fn refuse(&self, spans: u64, reason: Reason) {
         self.shared.lock().buffer.refuse(spans, reason);
@@ -202,6 +207,22 @@ impl ExporterHandle {
     /// `InternalFailure` if spans were given up meanwhile; `AlreadyShutdown` if the exporter ended.
     pub fn flush(&self, timeout: Duration) -> OTelSdkResult {
         self.shared.flush(timeout)
+    }
+
+    /// Returns a sampler that follows the rates that the Agent answers to this exporter, with what `DD_*` says
+    /// about sampling before them.
+    ///
+    /// # Errors
+    ///
+    /// As [`DatadogSamplerBuilder::build`](crate::DatadogSamplerBuilder::build).
+    pub fn sampler(&self) -> Result<DatadogSampler, BuildError> {
+        DatadogSampler::builder().with_agent_rates(self).build()
+    }
+
+    /// Returns the fraction of traces that the Agent wants of a service, or of the application's own, if it
+    /// has said so.
+    pub(crate) fn rate(&self, service: Option<&str>) -> Option<f64> {
+        self.shared.rates.rate(service)
     }
 
     /// Returns the counters as they are now.

@@ -4,7 +4,7 @@
 //! that it knows the latest. Source: the Agent's own code, 7.85, `pkg/trace/api/responses.go`.
 
 use std::collections::HashMap;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{PoisonError, RwLock, RwLockReadGuard};
 
 /// The header of requests and answers that tells which rates are known.
 pub(super) const VERSION_HEADER: &str = "datadog-rates-payload-version";
@@ -23,18 +23,20 @@ const KEY_MIDDLE: &str = ",env:";
 /// Most rates that are kept: as many services as the Agent itself keeps.
 const MAX_RATES: usize = 5_000;
 
-/// The rates known last. Cheap to read from any thread.
+/// The rates known last, and whose they are. Reading takes a lock that is hardly ever contended, and no
+/// memory.
 #[derive(Debug, Default)]
-pub(crate) struct AgentRates {
-    known: RwLock<Arc<Known>>,
+pub(super) struct AgentRates {
+    known: RwLock<Known>,
 }
 
-/// One set of rates.
 #[derive(Debug, Default)]
-pub(crate) struct Known {
+struct Known {
     version: Option<String>,
     /// From service and environment to the fraction that is kept.
     rates: HashMap<String, HashMap<String, f64>>,
+    /// The application's service and environment, as the Agent stores them.
+    own: (String, String),
 }
 
 impl AgentRates {
@@ -46,25 +48,28 @@ impl AgentRates {
     /// Takes what an answer says. What cannot be read changes nothing.
     pub(super) fn learn(&self, body: &[u8], version: Option<&str>) {
         let Some(rates) = read(body) else { return };
-        let version = version.filter(|version| !version.is_empty()).map(str::to_owned);
-        let known = Arc::new(Known { version, rates });
-        *self.known.write().unwrap_or_else(PoisonError::into_inner) = known;
+        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+        known.version = version.filter(|version| !version.is_empty()).map(str::to_owned);
+        known.rates = rates;
     }
 
-    /// Returns the rates known now.
-    pub(crate) fn known(&self) -> Arc<Known> {
-        Arc::clone(&self.known.read().unwrap_or_else(PoisonError::into_inner))
+    /// Says whose traces are meant where nobody names a service: as the Agent stores both.
+    pub(super) fn belong_to(&self, service: &str, env: &str) {
+        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+        known.own = (service.to_owned(), env.to_owned());
     }
-}
 
-impl Known {
-    /// Returns the fraction to keep of the traces of a service in an environment, both as the Agent
-    /// normalises them; the Agent's default for a service that it has not seen; nothing before the first
-    /// answer.
-    #[cfg_attr(not(test), expect(dead_code, reason = "the sampler asks"))]
-    pub(crate) fn rate(&self, service: &str, env: &str) -> Option<f64> {
-        let of = |service: &str, env: &str| self.rates.get(service)?.get(env).copied();
-        of(service, env).or_else(|| of("", ""))
+    /// Returns the fraction to keep of the traces of a service, or of the application's own; the Agent's
+    /// default for a service that it has not seen; nothing before the first answer.
+    pub(super) fn rate(&self, service: Option<&str>) -> Option<f64> {
+        let known = self.known();
+        let of = |service: &str, env: &str| known.rates.get(service)?.get(env).copied();
+        let (own_service, env) = &known.own;
+        of(service.unwrap_or(own_service), env).or_else(|| of("", ""))
+    }
+
+    fn known(&self) -> RwLockReadGuard<'_, Known> {
+        self.known.read().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -90,13 +95,16 @@ mod tests {
     #[test]
     fn rates_are_found_by_service_and_environment_or_by_default() {
         let rates = AgentRates::default();
-        assert_eq!(rates.known().rate("shop", "prod"), None);
+        assert_eq!(rates.rate(None), None);
         let body = br#"{"rate_by_service":{"service:,env:":0.5,"service:shop,env:prod":0.25,"service:shop,env:":1}}"#;
         rates.learn(body, Some("6b01238e-12"));
         for (service, env, rate) in
             [("shop", "prod", 0.25), ("shop", "", 1.0), ("shop", "qa", 0.5), ("pay", "prod", 0.5)]
         {
-            assert_eq!(rates.known().rate(service, env), Some(rate), "{service} {env}");
+            rates.belong_to("cart", env);
+            assert_eq!(rates.rate(Some(service)), Some(rate), "{service} {env}");
+            rates.belong_to(service, env);
+            assert_eq!(rates.rate(None), Some(rate), "{service} {env}");
         }
         assert_eq!(rates.version(), "6b01238e-12");
     }
@@ -108,9 +116,9 @@ mod tests {
         rates.learn(br#"{"rate_by_service":{"service:,env:":0.5}}"#, Some("1"));
         for body in [&b"OK\n"[..], b"{}", b"", b"[]", br#"{"rate_by_service":7}"#] {
             rates.learn(body, Some("2"));
-            assert_eq!((rates.version().as_str(), rates.known().rate("", "")), ("1", Some(0.5)));
+            assert_eq!((rates.version().as_str(), rates.rate(None)), ("1", Some(0.5)));
         }
         rates.learn(br#"{"rate_by_service":{"x":1,"service:a":1,"service:b,env:c":2}}"#, None);
-        assert_eq!((rates.version().as_str(), rates.known().rate("b", "c")), ("0", None));
+        assert_eq!((rates.version().as_str(), rates.rate(Some("b"))), ("0", None));
     }
 }

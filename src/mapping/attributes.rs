@@ -158,6 +158,8 @@ known! {
     Analysed                   "_dd1.sr.eausr"                       Late,
     SamplingPriorityAttribute  "sampling.priority"                   Late,
     SamplingPriority           "_sampling_priority_v1"               Late,
+    ManualKeep                 "manual.keep"                         Tag,
+    ManualDrop                 "manual.drop"                         Tag,
     SampleRate                 "_sample_rate"                        Late,
     Measured                   "_dd.measured"                        Late,
     TopLevel                   "_dd.top_level"                       Late,

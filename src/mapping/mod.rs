@@ -19,6 +19,7 @@ mod obfuscate;
 mod pass;
 mod resource;
 mod sampling;
+mod start;
 pub(crate) mod state;
 mod status;
 mod systems;
@@ -41,6 +42,8 @@ pub(crate) use ids::{equal_ids, is_root, sendable};
 pub use naming::SpanNames;
 pub(crate) use obfuscate::Query;
 pub(crate) use resource::ResourceFacts;
+pub(crate) use start::StartNames;
+pub(crate) use text::of as text_of;
 
 /// Which span types are sent.
 ///
@@ -153,7 +156,7 @@ pub(crate) fn map<S: Sink>(
 
     let database = naming::database(&pass.lookup(), options.types, statement);
     let chosen = naming::choose(
-        span,
+        (&span.name, &span.span_kind),
         &pass.lookup(),
         database,
         &facts.service,

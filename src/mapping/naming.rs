@@ -9,7 +9,6 @@
 use std::borrow::Cow;
 
 use opentelemetry::trace::SpanKind;
-use opentelemetry_sdk::trace::SpanData;
 
 use super::SpanTypes;
 use super::attributes::Known;
@@ -257,10 +256,10 @@ pub(crate) fn database<'a>(
 
 /// Chooses the names of a span.
 ///
-/// `service` is the one of the resource or the configuration; `gen_ai` says whether the span has an
-/// attribute of the generative AI conventions.
+/// `span` is its own name and its kind; `service` is the one of the resource or the configuration; `gen_ai`
+/// says whether the span has an attribute of the generative AI conventions.
 pub(crate) fn choose<'a>(
-    span: &'a SpanData,
+    (span_name, kind): (&'a str, &SpanKind),
     attributes: &Lookup<'_, 'a>,
     database: Database<'a>,
     service: &'a str,
@@ -268,9 +267,9 @@ pub(crate) fn choose<'a>(
     gen_ai: bool,
     buffers: &'a mut NameBuffers,
 ) -> SpanNames<'a> {
-    let kind = kind_bit(&span.span_kind);
+    let kind = kind_bit(kind);
     let NameBuffers { service: service_buffer, name, resource, obfuscated } = buffers;
-    let source = Source { span, kind, attributes, database };
+    let source = Source { span_name, kind, attributes, database };
     let service = own_service(attributes, service_buffer).unwrap_or(service);
     let name = match attributes.span_text(Known::DatadogName) {
         Some(name) => name,
@@ -342,7 +341,7 @@ fn span_type<'a>(source: &Source<'_, 'a>, types: SpanTypes, gen_ai: bool) -> &'a
 
 /// What names are made of.
 struct Source<'s, 'a> {
-    span: &'a SpanData,
+    span_name: &'a str,
     kind: Kinds,
     attributes: &'s Lookup<'s, 'a>,
     database: Database<'a>,
@@ -380,7 +379,7 @@ fn build<'a>(
     types: SpanTypes,
     out: &'a mut String,
 ) -> &'a str {
-    let Source { span, kind, attributes, .. } = source;
+    let Source { span_name, kind, attributes, .. } = source;
     let found = table.iter().find(|row| {
         row.kinds & kind != 0
             && !(row.documented && types == SpanTypes::Agent)
@@ -397,7 +396,7 @@ fn build<'a>(
     match found.map_or(&[][..], |row| row.name) {
         [Lit(text)] => return text,
         [Val(concept)] => return attributes.text(concept).unwrap_or(""),
-        [SpanName] => return &span.name,
+        [SpanName] => return span_name,
         [Statement] => return source.database.statement.unwrap_or(""),
         parts => parts.iter().for_each(|part| push(out, part, source)),
     }
@@ -405,7 +404,7 @@ fn build<'a>(
 }
 
 fn push(out: &mut String, part: &Part, source: &Source<'_, '_>) {
-    let Source { span, attributes, database, .. } = source;
+    let Source { span_name, attributes, database, .. } = source;
     match part {
         Lit(text) => out.push_str(text),
         Norm(concept) => normalize::push_tag_value(out, attributes.text(concept).unwrap_or("")),
@@ -421,14 +420,14 @@ fn push(out: &mut String, part: &Part, source: &Source<'_, '_>) {
             method => method.unwrap_or(""),
         }),
         Statement => out.push_str(database.statement.unwrap_or("")),
-        DbSpanName if obfuscate::looks_like_sql(&span.name) => {
-            obfuscate::push_statement(out, &span.name, database.language());
+        DbSpanName if obfuscate::looks_like_sql(span_name) => {
+            obfuscate::push_statement(out, span_name, database.language());
         }
-        DbSpanName if looks_like_statement(&span.name) && !database.language().is_read() => {
+        DbSpanName if looks_like_statement(span_name) && !database.language().is_read() => {
             push(out, &Norm(DB_SYSTEM), source);
             out.push_str(".query");
         }
-        SpanName | DbSpanName => out.push_str(&span.name),
+        SpanName | DbSpanName => out.push_str(span_name),
     }
 }
 

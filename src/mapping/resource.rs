@@ -104,6 +104,13 @@ impl<P> ResourceFacts<P> {
         facts
     }
 
+    /// Returns the application's service and environment as the Agent stores them.
+    pub(crate) fn identity(&self) -> (&str, String) {
+        let mut env = String::new();
+        normalize::push_tag_value(&mut env, &self.env);
+        (&self.service_normalised, env)
+    }
+
     /// Prepares what nearly every span gets, and what tells that a span is another.
     fn join<S: Sink<Prepared = P>>(&mut self) {
         let all: Vec<_> =

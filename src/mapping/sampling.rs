@@ -10,6 +10,11 @@ use super::state::State;
 /// Priorities that the Agent keeps or drops as meant; it drops 3 and above.
 const PRIORITIES: std::ops::RangeInclusive<f64> = -1.0..=2.0;
 
+/// The priority of a trace that the user wants.
+pub(crate) const USER_KEEP: f64 = 2.0;
+/// The priority of a trace that the user does not want.
+pub(crate) const USER_REJECT: f64 = -1.0;
+
 /// Hexadecimal digits of a full sampling threshold.
 const THRESHOLD_DIGITS: usize = 14;
 /// Thresholds are out of this many: 2^56.

@@ -49,6 +49,11 @@ impl<'a> State<'a> {
         Self { sampled, items }
     }
 
+    /// The same items, with a flag that somebody decided later.
+    pub(crate) fn decided(self, sampled: bool) -> Self {
+        Self { sampled, ..self }
+    }
+
     /// Whether there is a `dd` member.
     pub(crate) fn has_items(self) -> bool {
         !self.items.is_empty()
@@ -89,6 +94,17 @@ impl<'a> State<'a> {
             }
         });
         maker.into_iter().chain(written.map(|(_, tag)| tag))
+    }
+
+    /// Appends the items that a new decision leaves as they are, each behind a `;`.
+    pub(crate) fn push_undecided(self, out: &mut String) {
+        /// What a decision says anew.
+        const DECIDED: [&str; 3] = ["s", "t.dm", "t.ksr"];
+        for (name, value) in self.items().filter(|(name, _)| !DECIDED.contains(name)) {
+            for piece in [";", name, ":", value] {
+                out.push_str(piece);
+            }
+        }
     }
 
     fn raw_tags(self) -> impl Iterator<Item = (&'a str, Value<'a>)> {

@@ -45,6 +45,11 @@ pub(crate) use tags::MAX_HEADER as MAX_TAGS;
 /// Most bytes of a caller's text in a warning.
 const MAX_SHOWN: usize = 64;
 
+/// Whether a caller's context is there, but nobody has decided about sampling.
+pub(crate) fn is_open(cx: &Context) -> bool {
+    Inbound::of(cx).is_some_and(|inbound| inbound.is_open)
+}
+
 /// Reads and writes Datadog's headers and those of W3C: one trace across services of both worlds.
 ///
 /// Reads `x-datadog-*`, then `traceparent` with `tracestate`; writes both. Under any sampler and any

@@ -35,6 +35,11 @@ fn payload(spans: usize, bytes: usize) -> Vec<Payload> {
     payloads
 }
 
+/// A buffer before an Agent that is away.
+fn away() -> Buffer {
+    Buffer { is_failing: true, ..Buffer::new(LIMIT, LIMIT) }
+}
+
 /// Takes out one request after the other, each in vain: as an Agent that is away sees them.
 fn spans_in_order(mut buffer: Buffer) -> Vec<u64> {
     buffer.is_failing = true;
@@ -49,7 +54,7 @@ fn spans_in_order(mut buffer: Buffer) -> Vec<u64> {
 
 #[test]
 fn what_was_compressed_goes_before_what_was_compressed_meanwhile() {
-    let mut buffer = Buffer::new(LIMIT, LIMIT);
+    let mut buffer = away();
     let first = buffer.push(payload(1, RAW_LIMIT + 1_000));
     let mut packing = buffer.take_excess().expect("it is more than may wait as it is");
     buffer.push(payload(2, 40 * 1024));
@@ -64,7 +69,7 @@ fn what_was_compressed_goes_before_what_was_compressed_meanwhile() {
 
 #[test]
 fn what_is_being_compressed_makes_room_before_all_that_is_newer() {
-    let mut buffer = Buffer::new(LIMIT, LIMIT);
+    let mut buffer = away();
     buffer.push(payload(1, RAW_LIMIT + 1_000));
     let mut packing = buffer.take_excess().expect("it is more than may wait as it is");
     buffer.push(payload(2, 20 * 1024));
@@ -78,7 +83,7 @@ fn what_is_being_compressed_makes_room_before_all_that_is_newer() {
 
 #[test]
 fn a_request_in_vain_is_not_joined_with_what_others_are_behind() {
-    let mut buffer = Buffer::new(LIMIT, LIMIT);
+    let mut buffer = away();
     buffer.push(payload(1, 1_000));
     let flight = buffer.take().expect("it was just pushed");
     buffer.push(payload(2, RAW_LIMIT + 1_000));
@@ -96,8 +101,20 @@ fn a_request_in_vain_is_not_joined_with_what_others_are_behind() {
 
 #[test]
 fn a_buffer_that_compresses_is_not_idle() {
-    let mut buffer = Buffer::new(LIMIT, LIMIT);
+    let mut buffer = away();
     buffer.push(payload(1, RAW_LIMIT + 1_000));
     assert!(buffer.take_excess().is_some());
     assert!(!buffer.is_idle());
+}
+
+#[test]
+fn before_an_agent_that_takes_what_it_gets_little_is_compressed() {
+    let mut buffer = Buffer::new(LIMIT, LIMIT);
+    buffer.push(payload(1, RAW_LIMIT + 1_000));
+    assert!(buffer.take_excess().is_none());
+    buffer.push(payload(1, LIMIT / 2));
+    assert!(
+        buffer.take_excess().is_some(),
+        "half of the buffer is not left to an Agent that is slow"
+    );
 }

@@ -315,11 +315,16 @@ impl<S: Sink> Pass<'_, '_, S> {
         if asked.is_some() {
             self.late &= !Known::SamplingPriorityAttribute.bit();
         }
-        let state = State::of(&span.span_context);
         let speaks = place == Place::First || local_root;
-        let default = speaks.then(|| sampling::priority_of(state));
         // The wire name is taken literally.
-        self.priority = self.lookup().span_number(Known::SamplingPriority).or(asked).or(default);
+        let explicit = self.lookup().span_number(Known::SamplingPriority).or(asked);
+        let state = match explicit {
+            // A span of a rejected trace, let through to be counted: the flag is not its own.
+            Some(priority) => State::of(&span.span_context).decided(priority >= 1.0),
+            None => State::of(&span.span_context),
+        };
+        let default = speaks.then(|| sampling::priority_of(state));
+        self.priority = explicit.or(self.manual_priority()).or(default);
         self.number_or(Known::SamplingPriority, self.priority);
         let analysed = self.lookup().span(Known::AnalyticsEvent).and_then(flag);
         self.number_or(Known::Analysed, analysed.map(|analysed| if analysed { 1.0 } else { 0.0 }));
@@ -334,6 +339,14 @@ impl<S: Sink> Pass<'_, '_, S> {
         if state.has_items() {
             self.caller(state, speaks);
         }
+    }
+
+    /// The priority that the user's own attributes ask for.
+    fn manual_priority(&self) -> Option<f64> {
+        const KEYS: [(Known, f64); 2] =
+            [(Known::ManualKeep, sampling::USER_KEEP), (Known::ManualDrop, sampling::USER_REJECT)];
+        let asks = |known| self.lookup().span(known).and_then(flag) == Some(true);
+        KEYS.into_iter().find(|(known, _)| asks(*known)).map(|(_, priority)| priority)
     }
 
     /// What the caller said about the trace. The origin goes to every span, since a chunk may be cut.

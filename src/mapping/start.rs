@@ -1,0 +1,46 @@
+//! The names that a span will be exported with, from what is known when it starts: for samplers.
+//!
+//! The resource's attributes have no say here, and an attribute that is set later is not known yet.
+
+use opentelemetry::trace::SpanKind;
+use opentelemetry::{KeyValue, Value};
+
+use super::SpanTypes;
+use super::attributes::{self, Known};
+use super::hash::Hashed;
+use super::lookup::{Lookup, Slots};
+use super::naming::{self, NameBuffers, SpanNames};
+
+/// A resource that says nothing.
+static NO_RESOURCE: Slots<Value> = [const { None }; Known::COUNT];
+
+/// Finds names, one span after the other.
+#[derive(Debug, Default)]
+pub(crate) struct StartNames {
+    buffers: NameBuffers,
+    statement: String,
+}
+
+impl StartNames {
+    /// Returns the names of a span that starts.
+    pub(crate) fn of<'a>(
+        &'a mut self,
+        name: &'a str,
+        kind: &SpanKind,
+        list: &'a [KeyValue],
+    ) -> SpanNames<'a> {
+        let mut slots: Slots<&'a Value> = [None; Known::COUNT];
+        let mut noted = 0;
+        for attribute in list {
+            let found = attributes::find(&Hashed::of(attribute.key.as_str()));
+            if let Some((known, _)) = found {
+                slots[known as usize] = Some(&attribute.value);
+                noted |= known.bit();
+            }
+        }
+        let lookup = Lookup { span: &slots, resource: &NO_RESOURCE, noted };
+        let types = SpanTypes::Documented;
+        let database = naming::database(&lookup, types, &mut self.statement);
+        naming::choose((name, kind), &lookup, database, "", types, false, &mut self.buffers)
+    }
+}

@@ -1,0 +1,102 @@
+//! [`DatadogSamplerBuilder`]: takes settings, and reads nothing before `build`.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use opentelemetry::otel_warn;
+
+use super::limit::Limit;
+use super::rate::Rate;
+use super::{DatadogSampler, Inner, RejectedTraces, SamplingRule};
+use crate::config::SamplingSettings;
+use crate::{BuildError, ExporterHandle};
+
+/// Builds a [`DatadogSampler`].
+#[derive(Clone, Debug, Default)]
+#[must_use = "a builder does nothing until `build` is called"]
+pub struct DatadogSamplerBuilder {
+    pub(crate) service: Option<String>,
+    pub(crate) rules: Vec<SamplingRule>,
+    pub(crate) rate: Option<f64>,
+    pub(crate) limit: Option<f64>,
+    agent: Option<ExporterHandle>,
+    rejected: RejectedTraces,
+}
+
+impl DatadogSamplerBuilder {
+    /// Sets the service that rules see on a span that names none.
+    ///
+    /// Otherwise `DD_SERVICE`.
+    pub fn with_service(mut self, service: impl Into<String>) -> Self {
+        self.service = Some(service.into());
+        self
+    }
+
+    /// Adds a rule; the first that fits counts.
+    ///
+    /// Otherwise `DD_TRACE_SAMPLING_RULES`: with any rule in code the variable is not read.
+    pub fn with_rule(mut self, rule: SamplingRule) -> Self {
+        self.rules.push(rule);
+        self
+    }
+
+    /// Sets the fraction of traces to keep, from 0 to 1, of those that no rule is for.
+    ///
+    /// Otherwise `DD_TRACE_SAMPLE_RATE`, else the Agent's rates.
+    pub fn with_rate(mut self, rate: f64) -> Self {
+        self.rate = Some(rate);
+        self
+    }
+
+    /// Sets how many traces a second rules and rate may keep in this process.
+    ///
+    /// Otherwise `DD_TRACE_RATE_LIMIT`, or 100.
+    pub fn with_rate_limit(mut self, traces_per_second: f64) -> Self {
+        self.limit = Some(traces_per_second);
+        self
+    }
+
+    /// Follows the rates that the Agent answers to an exporter's requests, which must go to
+    /// [`ApiVersion::V04`](crate::ApiVersion).
+    ///
+    /// Until the first answer every trace is kept.
+    pub fn with_agent_rates(mut self, exporter: &ExporterHandle) -> Self {
+        self.agent = Some(exporter.clone());
+        self
+    }
+
+    /// Sets what happens to traces that are not kept; otherwise they are dropped.
+    pub fn with_rejected_traces(mut self, rejected: RejectedTraces) -> Self {
+        self.rejected = rejected;
+        self
+    }
+
+    /// Reads the `DD_*` variables and checks every setting. A bad variable is one warning.
+    ///
+    /// # Errors
+    ///
+    /// Fails if a rate in code is not from 0 to 1, or a limit is not 0 or more.
+    pub fn build(self) -> Result<DatadogSampler, BuildError> {
+        let (agent, rejected) = (self.agent.clone(), self.rejected);
+        let (settings, warnings) = SamplingSettings::of_process(self)?;
+        for warning in &warnings {
+            otel_warn!(name: "DatadogSampler.BadVariable", message = warning.as_str());
+        }
+        let SamplingSettings { service, rules, rate, limit } = settings;
+        let with_rate = |rule: SamplingRule| rule.rate().map(|rate| (rule, rate));
+        let inner = Inner {
+            service,
+            rules: rules.into_iter().map(with_rate).collect::<Result<_, _>>()?,
+            rate: rate.map(checked_rate).transpose()?,
+            limit: Limit::new(limit, Instant::now()),
+            agent,
+            rejected,
+        };
+        Ok(DatadogSampler { inner: Arc::new(inner) })
+    }
+}
+
+fn checked_rate(rate: f64) -> Result<Rate, BuildError> {
+    Rate::new(rate)
+        .ok_or_else(|| BuildError::setting("with_rate", rate.to_string(), "a rate from 0 to 1"))
+}

@@ -1,0 +1,256 @@
+//! Datadog's sampling, as parts that go into any provider.
+//!
+//! | file | what |
+//! |---|---|
+//! | `builder.rs` | settings of the sampler |
+//! | `rules.rs`, `glob.rs` | which traces a rate is for |
+//! | `rate.rs` | which traces a rate keeps: the same in every service |
+//! | `limit.rs` | how many traces a second the user's rates keep |
+//! | `subject.rs` | what is known of a root span when it starts |
+//! | `processor.rs` | lets spans of rejected traces through to the exporter |
+//!
+//! The sampler decides once for a trace, at its root, and writes the decision into the trace state under
+//! `dd`: propagator and exporter read it there. Below the root, and where a caller has decided, it follows.
+
+mod builder;
+mod glob;
+mod limit;
+mod processor;
+mod rate;
+mod rules;
+mod subject;
+
+use std::fmt::Write as _;
+use std::sync::Arc;
+use std::time::Instant;
+
+use opentelemetry::trace::{
+    Link, SpanContext, SpanKind, TraceContextExt as _, TraceId, TraceState,
+};
+use opentelemetry::{Context, KeyValue};
+use opentelemetry_sdk::trace::{SamplingDecision, SamplingResult, ShouldSample};
+
+use crate::delivery::ExporterHandle;
+use crate::mapping::ids::low_half;
+use crate::mapping::state::{DECISION_MAKER, MEMBER, State};
+use crate::propagation;
+use limit::Limit;
+use rate::Rate;
+use subject::RootSpan;
+
+pub use builder::DatadogSamplerBuilder;
+pub use processor::DatadogSpanProcessor;
+pub(crate) use rules::RULES_FORM;
+pub use rules::SamplingRule;
+
+/// The member of a trace state that tells OpenTelemetry which part of all traces was kept.
+const OTEL_MEMBER: &str = "ot";
+
+/// What happens to traces that are not kept.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum RejectedTraces {
+    /// No span of them exists: the least CPU and no bytes. The Agent scales its trace metrics up by the
+    /// fraction that was kept, so they are true on average.
+    #[default]
+    Dropped,
+    /// Their spans are recorded and go to the Agent, which counts and drops them: its trace metrics are
+    /// exact. Needs a [`DatadogSpanProcessor`] around the processor of the exporter.
+    Recorded,
+}
+
+/// Decides about traces as Datadog's tracers do: the caller's decision first, then `manual.keep` and
+/// `manual.drop`, the first [`SamplingRule`] that fits, the user's rate, the rates of the Agent; without any
+/// of these every trace is kept.
+///
+/// # Examples
+///
+/// ```
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use opentelemetry_datadog_agent::{ApiVersion, DatadogExporter, DatadogSampler, SamplingRule};
+/// use opentelemetry_sdk::trace::SdkTracerProvider;
+///
+/// let exporter = DatadogExporter::builder().with_api_version(ApiVersion::V04).build()?;
+/// let sampler = DatadogSampler::builder()
+///     .with_rule(SamplingRule::new(0.0).with_resource("GET /health*"))
+///     .with_agent_rates(&exporter.handle())
+///     .build()?;
+/// let provider =
+///     SdkTracerProvider::builder().with_sampler(sampler).with_batch_exporter(exporter).build();
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+pub struct DatadogSampler {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    service: String,
+    rules: Vec<(SamplingRule, Rate)>,
+    rate: Option<Rate>,
+    limit: Limit,
+    agent: Option<ExporterHandle>,
+    rejected: RejectedTraces,
+}
+
+/// Who decided, by the numbers of Datadog. Source: `DataDog/libdatadog`, `libdd-sampling`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Mechanism {
+    /// Nobody in particular.
+    Default = 0,
+    /// The Agent's rate.
+    AgentRate = 1,
+    /// A rule or rate of the user.
+    LocalRule = 3,
+    /// An attribute of the span.
+    Manual = 4,
+}
+
+/// What was decided about a trace.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Decision {
+    keep: bool,
+    mechanism: Mechanism,
+    rate: Option<Rate>,
+    /// Which part passed the limit, if it was asked.
+    passed: Option<f64>,
+}
+
+impl Decision {
+    fn new(keep: bool, mechanism: Mechanism, rate: Option<Rate>) -> Self {
+        Self { keep, mechanism, rate, passed: None }
+    }
+
+    /// Returns the priority: what the user wants is stronger than what is automatic.
+    fn priority(self) -> i8 {
+        match (self.mechanism, self.keep) {
+            (Mechanism::LocalRule | Mechanism::Manual, true) => 2,
+            (Mechanism::LocalRule | Mechanism::Manual, false) => -1,
+            (Mechanism::AgentRate | Mechanism::Default, keep) => keep.into(),
+        }
+    }
+
+    /// Returns the tags of the root span that say how it came about.
+    fn attributes(self) -> Vec<KeyValue> {
+        let rate = self.rate.and_then(|rate| {
+            let key = match self.mechanism {
+                Mechanism::AgentRate => "_dd.agent_psr",
+                Mechanism::LocalRule => "_dd.rule_psr",
+                Mechanism::Default | Mechanism::Manual => return None,
+            };
+            Some(KeyValue::new(key, rate.get()))
+        });
+        let passed = self.passed.map(|passed| KeyValue::new("_dd.limit_psr", passed));
+        rate.into_iter().chain(passed).collect()
+    }
+}
+
+impl DatadogSampler {
+    /// Starts a builder. It reads nothing until [`DatadogSamplerBuilder::build`].
+    pub fn builder() -> DatadogSamplerBuilder {
+        DatadogSamplerBuilder::default()
+    }
+}
+
+impl Inner {
+    /// Follows who decided before.
+    fn follow(&self, parent: &SpanContext) -> SamplingResult {
+        SamplingResult {
+            decision: self.decision(parent.is_sampled()),
+            attributes: Vec::new(),
+            trace_state: parent.trace_state().clone(),
+        }
+    }
+
+    fn decision(&self, keep: bool) -> SamplingDecision {
+        match (keep, self.rejected) {
+            (true, _) => SamplingDecision::RecordAndSample,
+            (false, RejectedTraces::Dropped) => SamplingDecision::Drop,
+            (false, RejectedTraces::Recorded) => SamplingDecision::RecordOnly,
+        }
+    }
+
+    /// Decides about a trace.
+    fn decide(
+        &self,
+        trace_id: u64,
+        root: &RootSpan<'_>,
+        now: impl FnOnce() -> Instant,
+    ) -> Decision {
+        if let Some(keep) = root.manual() {
+            return Decision::new(keep, Mechanism::Manual, None);
+        }
+        let rule = self.rules.iter().find(|(rule, _)| rule.fits(root)).map(|(_, rate)| *rate);
+        if let Some(rate) = rule.or(self.rate) {
+            let decision = Decision::new(rate.keeps(trace_id), Mechanism::LocalRule, Some(rate));
+            if !decision.keep {
+                return decision;
+            }
+            let (passes, part) = self.limit.pass(now());
+            return Decision { keep: passes, passed: Some(part), ..decision };
+        }
+        let rate = self.agent.as_ref().and_then(|agent| agent.rate(root.own_service()));
+        match rate.and_then(Rate::new) {
+            Some(rate) => Decision::new(rate.keeps(trace_id), Mechanism::AgentRate, Some(rate)),
+            None => Decision::new(true, Mechanism::Default, None),
+        }
+    }
+
+    /// Writes a decision into the trace state, beside what a caller said.
+    fn write(&self, decision: Decision, parent: &SpanContext) -> TraceState {
+        let mut items = format!("s:{}", decision.priority());
+        let mechanism = decision.mechanism as u8;
+        let written =
+            if decision.keep { write!(items, ";t.{DECISION_MAKER}:-{mechanism}") } else { Ok(()) };
+        let rate = decision.rate.map_or(Ok(()), |rate| write!(items, ";t.ksr:{rate}"));
+        written.and(rate).expect("writing to a String cannot fail");
+        State::of(parent).push_undecided(&mut items);
+        // Both values are plain ASCII, and far below the limit of a member but for what a caller sent.
+        let state = parent.trace_state();
+        let state = state.insert(MEMBER, items).unwrap_or_else(|_| state.clone());
+        match decision.rate {
+            Some(rate)
+                if decision.keep
+                    && self.rejected == RejectedTraces::Dropped
+                    && rate < Rate::ALL =>
+            {
+                let threshold = format!("th:{}", rate.threshold());
+                state.insert(OTEL_MEMBER, threshold).unwrap_or(state)
+            }
+            _ => state,
+        }
+    }
+}
+
+impl ShouldSample for DatadogSampler {
+    fn should_sample(
+        &self,
+        parent_context: Option<&Context>,
+        trace_id: TraceId,
+        name: &str,
+        span_kind: &SpanKind,
+        attributes: &[KeyValue],
+        _links: &[Link],
+    ) -> SamplingResult {
+        let inner = &self.inner;
+        let none = SpanContext::empty_context();
+        let span = parent_context.map(Context::span);
+        let parent = span.as_ref().map_or(&none, |span| span.span_context());
+        let is_open = parent_context.is_some_and(propagation::is_open);
+        if parent.is_valid() && !is_open {
+            return inner.follow(parent);
+        }
+        let root = RootSpan { name, kind: span_kind, attributes, service: &inner.service };
+        let decision = inner.decide(low_half(trace_id), &root, Instant::now);
+        SamplingResult {
+            decision: inner.decision(decision.keep),
+            attributes: decision.attributes(),
+            trace_state: inner.write(decision, parent),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,89 @@
+//! [`DatadogSpanProcessor`]: the SDK's processors skip spans of rejected traces; through it they pass.
+
+use std::time::Duration;
+
+use opentelemetry::trace::SpanContext;
+use opentelemetry::{Context, KeyValue};
+use opentelemetry_sdk::Resource;
+use opentelemetry_sdk::error::OTelSdkResult;
+use opentelemetry_sdk::trace::{Span, SpanData, SpanProcessor};
+
+use crate::mapping::state::State;
+
+/// The tag that says a priority, whatever the sampled flag says.
+const PRIORITY: &str = "_sampling_priority_v1";
+
+/// Hands spans of rejected traces to a processor that would skip them, with their priority as a tag, so
+/// that the Agent counts and drops them.
+///
+/// Put it around the processor of a [`DatadogExporter`](crate::DatadogExporter) only: other exporters would
+/// keep what was rejected. It sees recorded spans only: the sampler is a
+/// [`DatadogSampler`](crate::DatadogSampler) with [`RejectedTraces::Recorded`](crate::RejectedTraces), or any
+/// that says `RecordOnly`.
+///
+/// # Examples
+///
+/// ```
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use opentelemetry_datadog_agent::{
+///     DatadogExporter, DatadogSampler, DatadogSpanProcessor, RejectedTraces,
+/// };
+/// use opentelemetry_sdk::trace::{BatchSpanProcessor, SdkTracerProvider};
+///
+/// let exporter = DatadogExporter::builder().build()?;
+/// let sampler = DatadogSampler::builder()
+///     .with_rate(0.1)
+///     .with_rejected_traces(RejectedTraces::Recorded)
+///     .build()?;
+/// let provider = SdkTracerProvider::builder()
+///     .with_sampler(sampler)
+///     .with_span_processor(DatadogSpanProcessor::new(BatchSpanProcessor::builder(exporter).build()))
+///     .build();
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct DatadogSpanProcessor<P> {
+    inner: P,
+}
+
+impl<P: SpanProcessor> DatadogSpanProcessor<P> {
+    /// Puts one around a processor.
+    pub fn new(inner: P) -> Self {
+        Self { inner }
+    }
+}
+
+impl<P: SpanProcessor> SpanProcessor for DatadogSpanProcessor<P> {
+    fn on_start(&self, span: &mut Span, context: &Context) {
+        self.inner.on_start(span, context);
+    }
+
+    fn on_end(&self, mut span: SpanData) {
+        let context = &span.span_context;
+        if !context.is_sampled() {
+            let priority = i64::from(State::of(context).priority());
+            span.span_context = SpanContext::new(
+                context.trace_id(),
+                context.span_id(),
+                context.trace_flags().with_sampled(true),
+                context.is_remote(),
+                context.trace_state().clone(),
+            );
+            span.attributes.push(KeyValue::new(PRIORITY, priority));
+        }
+        self.inner.on_end(span);
+    }
+
+    fn force_flush(&self) -> OTelSdkResult {
+        self.inner.force_flush()
+    }
+
+    fn shutdown_with_timeout(&self, timeout: Duration) -> OTelSdkResult {
+        self.inner.shutdown_with_timeout(timeout)
+    }
+
+    fn set_resource(&mut self, resource: &Resource) {
+        self.inner.set_resource(resource);
+    }
+}

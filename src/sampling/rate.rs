@@ -1,0 +1,129 @@
+//! The fraction of traces that is kept, and which ones: the same in every service of a trace.
+//!
+//! A trace is kept if its id, multiplied by Knuth's factor, is within the fraction of all 64-bit numbers.
+//! Every official tracer computes the same. Source: `DataDog/dd-trace-go`, `ddtrace/tracer/sampler.go`.
+
+use std::fmt;
+
+/// Spreads ids that are not random.
+const FACTOR: u64 = 1_111_111_111_111_111_111;
+
+/// The largest number that a product can be, as a double: 2^64.
+const PRODUCTS: f64 = 18_446_744_073_709_551_616.0;
+
+/// Most digits behind the point of a rate on the wire.
+const DECIMALS: usize = 6;
+
+/// Thresholds of OpenTelemetry's consistent sampling are out of this many: 2^56.
+const THRESHOLDS: f64 = 72_057_594_037_927_936.0;
+
+/// A fraction of traces, from 0 to 1.
+#[derive(Clone, Copy, Debug, PartialEq, PartialOrd)]
+pub(crate) struct Rate(f64);
+
+impl Rate {
+    /// Everything is kept.
+    pub(crate) const ALL: Self = Self(1.0);
+
+    /// Returns a rate, if a number is one.
+    pub(crate) fn new(rate: f64) -> Option<Self> {
+        (0.0..=1.0).contains(&rate).then_some(Self(rate))
+    }
+
+    /// Returns the number.
+    pub(crate) fn get(self) -> f64 {
+        self.0
+    }
+
+    /// Whether a trace is kept, by the low half of its id.
+    pub(crate) fn keeps(self, trace_id: u64) -> bool {
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "a rate below 1 of 2^64 is below 2^64, and saturates if not"
+        )]
+        let most = (self.0 * PRODUCTS) as u64;
+        self.0 >= 1.0 || trace_id.wrapping_mul(FACTOR) < most
+    }
+
+    /// Returns the threshold that says this rate to OpenTelemetry: what is rejected, of 2^56.
+    pub(crate) fn threshold(self) -> Threshold {
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "a fraction of 2^56"
+        )]
+        Threshold(((1.0 - self.0) * THRESHOLDS) as u64)
+    }
+}
+
+/// Shows a rate as tracers send it: without zeros at its end.
+impl fmt::Display for Rate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let scale = 10_f64.powi(i32::try_from(DECIMALS).unwrap_or(0));
+        write!(f, "{}", (self.0 * scale).round() / scale)
+    }
+}
+
+/// What is rejected, in hexadecimal digits without zeros at their end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Threshold(u64);
+
+impl fmt::Display for Threshold {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        /// Hexadecimal digits of 56 bits.
+        const DIGITS: usize = 14;
+        let zeros = usize::try_from(self.0.trailing_zeros() / 4).unwrap_or(0).min(DIGITS - 1);
+        write!(f, "{:0width$x}", self.0 >> (4 * zeros), width = DIGITS - zeros)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What the test suite that all official tracers pass expects, and ids at the borders.
+    #[test]
+    fn the_same_traces_are_kept_as_by_every_tracer() {
+        let half = Rate::new(0.5).unwrap();
+        let kept = |id: u64| half.keeps(id);
+        for (id, is_kept) in [
+            (1, true),
+            (10, false),
+            (100, true),
+            (1_000, true),
+            (18_444_899_399_302_180_861, false),
+            (18_444_899_399_302_180_862, true),
+        ] {
+            assert_eq!(kept(id), is_kept, "{id}");
+        }
+        assert!(Rate::ALL.keeps(u64::MAX));
+        assert!(!Rate::new(0.0).unwrap().keeps(0));
+    }
+
+    #[test]
+    fn a_rate_keeps_its_part_of_all_traces() {
+        for rate in [0.01, 0.1, 0.5, 0.9] {
+            let kept = (1..=100_000_u64).filter(|id| Rate::new(rate).unwrap().keeps(*id)).count();
+            #[expect(clippy::cast_precision_loss, reason = "small numbers")]
+            let part = kept as f64 / 100_000.0;
+            assert!((part - rate).abs() < 0.005, "{rate}: {part}");
+        }
+    }
+
+    #[test]
+    fn rates_are_shown_short() {
+        for (rate, shown, threshold) in [
+            (1.0, "1", "0"),
+            (0.5, "0.5", "8"),
+            (0.25, "0.25", "c"),
+            (0.1, "0.1", "e6666666666668"),
+            (0.123_456_789, "0.123457", "e06522c8c69ca"),
+        ] {
+            let rate = Rate::new(rate).unwrap();
+            assert_eq!(rate.to_string(), shown);
+            assert_eq!(rate.threshold().to_string(), threshold, "{shown}");
+        }
+        assert_eq!((Rate::new(1.1), Rate::new(f64::NAN), Rate::new(-0.1)), (None, None, None));
+    }
+}

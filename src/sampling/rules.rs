@@ -1,0 +1,191 @@
+//! [`SamplingRule`]: which traces a rate of the user is for.
+//!
+//! The JSON form is that of `DD_TRACE_SAMPLING_RULES` in the official tracers.
+
+use serde_json::Value as Json;
+
+use super::glob::Glob;
+use super::rate::Rate;
+use crate::BuildError;
+
+/// Most rules that are read from a variable.
+const MAX_RULES: usize = 1_000;
+
+/// What a rule looks like in JSON, for messages.
+pub(crate) const RULES_FORM: &str = r#"a JSON list like [{"service":"web*","name":"http.*","resource":"GET *","tags":{"k":"v*"},"sample_rate":0.1}]"#;
+
+/// A rate for the traces whose root span fits every pattern given; a pattern that is not given fits all.
+///
+/// Patterns: `*` is any text, `?` any character, case does not matter. A rule sees what is known when the
+/// root span starts: attributes set later have no say.
+///
+/// # Examples
+///
+/// ```
+/// use opentelemetry_datadog_agent::SamplingRule;
+///
+/// let health_checks = SamplingRule::new(0.0).with_resource("GET /health*");
+/// let a_tenth = SamplingRule::new(0.1).with_service("checkout").with_tag("tenant", "free-*");
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+pub struct SamplingRule {
+    rate: f64,
+    service: Option<Glob>,
+    name: Option<Glob>,
+    resource: Option<Glob>,
+    tags: Vec<(String, Glob)>,
+}
+
+/// What is known of a root span when it starts.
+pub(super) trait Subject {
+    /// Returns the service.
+    fn service(&self) -> &str;
+    /// Says whether a pattern fits the operation name.
+    fn name_fits(&self, pattern: &Glob) -> bool;
+    /// Says whether a pattern fits the resource.
+    fn resource_fits(&self, pattern: &Glob) -> bool;
+    /// Says whether a pattern fits the text of an attribute.
+    fn tag_fits(&self, key: &str, pattern: &Glob) -> bool;
+}
+
+impl SamplingRule {
+    /// Starts a rule for all traces; `rate` is the fraction to keep, from 0 to 1.
+    pub fn new(rate: f64) -> Self {
+        Self { rate, service: None, name: None, resource: None, tags: Vec::new() }
+    }
+
+    /// Restricts the rule to services that fit.
+    #[must_use]
+    pub fn with_service(mut self, pattern: impl AsRef<str>) -> Self {
+        self.service = Some(Glob::new(pattern.as_ref()));
+        self
+    }
+
+    /// Restricts the rule to operation names that fit, such as `http.server.request`.
+    #[must_use]
+    pub fn with_name(mut self, pattern: impl AsRef<str>) -> Self {
+        self.name = Some(Glob::new(pattern.as_ref()));
+        self
+    }
+
+    /// Restricts the rule to resources that fit, such as `GET /users/{id}`.
+    #[must_use]
+    pub fn with_resource(mut self, pattern: impl AsRef<str>) -> Self {
+        self.resource = Some(Glob::new(pattern.as_ref()));
+        self
+    }
+
+    /// Restricts the rule to root spans with an attribute whose text fits.
+    #[must_use]
+    pub fn with_tag(mut self, key: impl Into<String>, pattern: impl AsRef<str>) -> Self {
+        self.tags.push((key.into(), Glob::new(pattern.as_ref())));
+        self
+    }
+
+    /// Returns the rate, if it is one.
+    pub(super) fn rate(&self) -> Result<Rate, BuildError> {
+        Rate::new(self.rate).ok_or_else(|| {
+            BuildError::setting("SamplingRule::new", self.rate.to_string(), "a rate from 0 to 1")
+        })
+    }
+
+    /// Whether the rule is for a trace.
+    pub(super) fn fits(&self, subject: &impl Subject) -> bool {
+        let fits = |pattern: &Option<Glob>, fits: &dyn Fn(&Glob) -> bool| {
+            pattern.as_ref().is_none_or(|pattern| pattern.fits_all() || fits(pattern))
+        };
+        fits(&self.service, &|pattern| pattern.fits(subject.service()))
+            && fits(&self.name, &|pattern| subject.name_fits(pattern))
+            && fits(&self.resource, &|pattern| subject.resource_fits(pattern))
+            && self.tags.iter().all(|(key, pattern)| subject.tag_fits(key, pattern))
+    }
+
+    /// Reads rules from JSON; nothing if any of it is wrong.
+    pub(crate) fn read_all(text: &str) -> Option<Vec<Self>> {
+        let Json::Array(rules) = serde_json::from_str(text).ok()? else { return None };
+        (rules.len() <= MAX_RULES).then(|| rules.iter().map(Self::read).collect()).flatten()
+    }
+
+    fn read(rule: &Json) -> Option<Self> {
+        let mut read = Self::new(1.0);
+        for (member, value) in rule.as_object()? {
+            match member.as_str() {
+                "sample_rate" => read.rate = Rate::new(value.as_f64()?)?.get(),
+                "service" => read.service = Some(Glob::new(value.as_str()?)),
+                "name" => read.name = Some(Glob::new(value.as_str()?)),
+                "resource" => read.resource = Some(Glob::new(value.as_str()?)),
+                "tags" => {
+                    for (key, pattern) in value.as_object()? {
+                        read.tags.push((key.clone(), Glob::new(pattern.as_str()?)));
+                    }
+                }
+                // Newer tracers know more: none of it changes what these say.
+                _ => {}
+            }
+        }
+        rule.get("sample_rate").map(|_| read)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Span;
+
+    impl Subject for Span {
+        fn service(&self) -> &'static str {
+            "checkout"
+        }
+        fn name_fits(&self, pattern: &Glob) -> bool {
+            pattern.fits("http.server.request")
+        }
+        fn resource_fits(&self, pattern: &Glob) -> bool {
+            pattern.fits("GET /users/{id}")
+        }
+        fn tag_fits(&self, key: &str, pattern: &Glob) -> bool {
+            key == "tenant" && pattern.fits("free-7")
+        }
+    }
+
+    #[test]
+    fn a_rule_is_for_what_fits_all_its_patterns() {
+        for rule in [
+            r#"{"sample_rate":1}"#,
+            r#"{"service":"check*","sample_rate":1}"#,
+            r#"{"name":"http.*","resource":"GET /users/*","sample_rate":1}"#,
+            r#"{"service":"*","tags":{"tenant":"free-?"},"sample_rate":1}"#,
+        ] {
+            let rules = SamplingRule::read_all(&format!("[{rule}]")).unwrap();
+            assert!(rules[0].fits(&Span), "{rule}");
+        }
+        for rule in [
+            r#"{"service":"cart","sample_rate":1}"#,
+            r#"{"service":"check*","resource":"POST *","sample_rate":1}"#,
+            r#"{"tags":{"tenant":"free-?","other":"*"},"sample_rate":1}"#,
+        ] {
+            let rules = SamplingRule::read_all(&format!("[{rule}]")).unwrap();
+            assert!(!rules[0].fits(&Span), "{rule}");
+        }
+    }
+
+    #[test]
+    fn hostile_texts_are_no_rules() {
+        for text in [
+            "",
+            "{}",
+            "[1]",
+            "[{}]",
+            r#"[{"sample_rate":"1"}]"#,
+            r#"[{"sample_rate":2}]"#,
+            r#"[{"sample_rate":1,"service":7}]"#,
+            r#"[{"sample_rate":1,"tags":{"a":7}}]"#,
+            r#"[{"sample_rate":1}"#,
+            &format!("[{}]", vec![r#"{"sample_rate":1}"#; 1_001].join(",")),
+        ] {
+            assert_eq!(SamplingRule::read_all(text), None, "{text}");
+        }
+        assert_eq!(SamplingRule::read_all("[]"), Some(Vec::new()));
+        assert!(SamplingRule::read_all(r#"[{"sample_rate":1,"new":[]}]"#).is_some());
+    }
+}

@@ -1,0 +1,159 @@
+//! What is decided, by whom, and what is written about it.
+
+use std::time::Instant;
+
+use opentelemetry::trace::{SpanId, TraceFlags};
+
+use super::*;
+
+/// Half of all traces are kept: this one ...
+const KEPT: u64 = 1;
+/// ... and not this one.
+const REJECTED: u64 = 10;
+
+fn sample(sampler: &DatadogSampler, trace: u64, attributes: &[KeyValue]) -> SamplingResult {
+    under(sampler, None, trace, attributes)
+}
+
+fn under(
+    sampler: &DatadogSampler,
+    parent: Option<SpanContext>,
+    trace: u64,
+    attributes: &[KeyValue],
+) -> SamplingResult {
+    let cx = parent.map(|parent| Context::new().with_remote_span_context(parent));
+    let trace = TraceId::from(u128::from(trace));
+    sampler.should_sample(cx.as_ref(), trace, "GET", &SpanKind::Server, attributes, &[])
+}
+
+fn dd(result: &SamplingResult) -> &str {
+    result.trace_state.get(MEMBER).unwrap_or("")
+}
+
+fn tags(result: &SamplingResult) -> Vec<(String, String)> {
+    let tags = result.attributes.iter();
+    tags.map(|tag| (tag.key.to_string(), tag.value.to_string())).collect()
+}
+
+fn half() -> DatadogSamplerBuilder {
+    DatadogSampler::builder().with_rate(0.5).with_rate_limit(1e6)
+}
+
+#[test]
+fn without_any_rate_every_trace_is_kept() {
+    let sampler = DatadogSampler::builder().build().unwrap();
+    let result = sample(&sampler, REJECTED, &[]);
+    assert_eq!(result.decision, SamplingDecision::RecordAndSample);
+    assert_eq!((dd(&result), tags(&result)), ("s:1;t.dm:-0", vec![]));
+}
+
+#[test]
+fn a_rate_of_the_user_gives_the_strong_priorities() {
+    let sampler = half().build().unwrap();
+    let kept = sample(&sampler, KEPT, &[]);
+    assert_eq!(kept.decision, SamplingDecision::RecordAndSample);
+    assert_eq!(dd(&kept), "s:2;t.dm:-3;t.ksr:0.5");
+    assert_eq!(kept.trace_state.get(OTEL_MEMBER), Some("th:8"));
+    let expected = [("_dd.rule_psr", "0.5"), ("_dd.limit_psr", "1")];
+    assert_eq!(tags(&kept), expected.map(|(key, value)| (key.to_owned(), value.to_owned())));
+
+    let rejected = sample(&sampler, REJECTED, &[]);
+    assert_eq!(rejected.decision, SamplingDecision::Drop);
+    assert_eq!(dd(&rejected), "s:-1;t.ksr:0.5");
+}
+
+#[test]
+fn rejected_traces_may_be_recorded_and_then_nothing_is_weighed() {
+    let sampler = half().with_rejected_traces(RejectedTraces::Recorded).build().unwrap();
+    let rejected = sample(&sampler, REJECTED, &[]);
+    assert_eq!(rejected.decision, SamplingDecision::RecordOnly);
+    assert_eq!(dd(&rejected), "s:-1;t.ksr:0.5");
+    let kept = sample(&sampler, KEPT, &[]);
+    assert_eq!(kept.trace_state.get(OTEL_MEMBER), None);
+}
+
+#[test]
+fn the_first_rule_that_fits_counts_before_the_rate() {
+    let sampler = half()
+        .with_service("shop")
+        .with_rule(SamplingRule::new(0.0).with_resource("get /health*"))
+        .with_rule(SamplingRule::new(1.0).with_name("http.server.*").with_tag("tenant", "paid-?"))
+        .build()
+        .unwrap();
+    let request = |route: &'static str, tenant: &'static str| {
+        [
+            KeyValue::new("http.request.method", "GET"),
+            KeyValue::new("http.route", route),
+            KeyValue::new("tenant", tenant),
+        ]
+    };
+    for (route, tenant, trace, priority) in [
+        ("/healthz", "paid-1", KEPT, "s:-1"),
+        ("/orders", "paid-1", REJECTED, "s:2"),
+        ("/orders", "free", REJECTED, "s:-1"),
+        ("/orders", "free", KEPT, "s:2"),
+    ] {
+        let result = sample(&sampler, trace, &request(route, tenant));
+        assert!(dd(&result).starts_with(priority), "{route} {tenant}: {}", dd(&result));
+    }
+}
+
+#[test]
+fn the_user_decides_about_a_single_trace() {
+    let sampler = half().build().unwrap();
+    for (key, dd_member) in [("manual.keep", "s:2;t.dm:-4"), ("manual.drop", "s:-1")] {
+        let result = sample(&sampler, REJECTED, &[KeyValue::new(key, true)]);
+        assert_eq!(dd(&result), dd_member);
+        assert_eq!(dd(&sample(&sampler, REJECTED, &[KeyValue::new(key, false)])), "s:-1;t.ksr:0.5");
+    }
+}
+
+#[test]
+fn a_decision_that_is_made_is_followed_to_the_letter() {
+    let sampler = half().build().unwrap();
+    for (flags, state, decision) in [
+        (TraceFlags::SAMPLED, "dd=s:2;o:rum;t.dm:-4,vendor=x", SamplingDecision::RecordAndSample),
+        (TraceFlags::SAMPLED, "", SamplingDecision::RecordAndSample),
+        (TraceFlags::default(), "dd=s:-1", SamplingDecision::Drop),
+        (TraceFlags::default(), "", SamplingDecision::Drop),
+    ] {
+        let state: TraceState = state.parse().unwrap();
+        let parent =
+            SpanContext::new(TraceId::from(7), SpanId::from(8), flags, true, state.clone());
+        let result = under(&sampler, Some(parent), 7, &[KeyValue::new("manual.drop", true)]);
+        assert_eq!(result.decision, decision);
+        assert_eq!((result.trace_state, result.attributes), (state, vec![]));
+    }
+}
+
+#[test]
+fn above_the_limit_traces_are_rejected_and_the_part_is_said() {
+    let sampler = DatadogSampler::builder().with_rate(1.0).with_rate_limit(2.0).build().unwrap();
+    let results: Vec<_> = (0..10).map(|_| sample(&sampler, KEPT, &[])).collect();
+    let kept = results.iter().filter(|result| dd(result).starts_with("s:2")).count();
+    assert!((2..=3).contains(&kept), "{kept}");
+    let last = tags(&results[9]);
+    assert_eq!(last[1].0, "_dd.limit_psr");
+    assert!(last[1].1.parse::<f64>().unwrap() < 0.5, "{last:?}");
+}
+
+#[test]
+fn many_threads_share_one_limit() {
+    let sampler = DatadogSampler::builder().with_rate(1.0).with_rate_limit(50.0).build().unwrap();
+    let begin = Instant::now();
+    let kept: usize = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..4)
+            .map(|_| {
+                let sampler = sampler.clone();
+                scope.spawn(move || {
+                    let results = (0..500).map(|_| sample(&sampler, KEPT, &[]));
+                    results.filter(|result| dd(result).starts_with("s:2")).count()
+                })
+            })
+            .collect();
+        threads.into_iter().map(|thread| thread.join().unwrap()).sum()
+    });
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "small")]
+    let most = 51 + (begin.elapsed().as_secs_f64() * 50.0) as usize;
+    assert!((50..=most).contains(&kept), "{kept} of at most {most}");
+}
