@@ -42,7 +42,8 @@ pub enum ExtractBehavior {
     #[default]
     Continue,
     /// A new trace begins, with a link to the caller's, for services at a border of trust. The link needs
-    /// [`PropagationSpanProcessor`](super::PropagationSpanProcessor). Baggage is kept.
+    /// [`PropagationSpanProcessor`](super::PropagationSpanProcessor). Baggage is kept, and so is a span of
+    /// this process that is current already.
     Restart,
     /// A new trace begins, and the caller is forgotten. For its baggage too, leave the SDK's
     /// `BaggagePropagator` out.

@@ -23,7 +23,7 @@ pub(super) const RESTARTED: &str = "propagation_behavior_extract";
 /// What the trace state cannot hold.
 #[derive(Clone, Debug)]
 pub(super) struct Inbound {
-    /// The context it came with; zero if a new trace begins.
+    /// The parent of the span that is meant; zero if a new trace begins.
     pub(super) trace_id: TraceId,
     /// See `trace_id`.
     pub(super) span_id: SpanId,
@@ -35,19 +35,18 @@ pub(super) struct Inbound {
     pub(super) links: Vec<Link>,
 }
 
-impl Default for Inbound {
-    fn default() -> Self {
+impl Inbound {
+    /// Returns one that says nothing yet, for spans that are started under `parent`.
+    pub(super) fn beside(parent: &SpanContext) -> Self {
         Self {
-            trace_id: TraceId::INVALID,
-            span_id: SpanId::INVALID,
+            trace_id: parent.trace_id(),
+            span_id: parent.span_id(),
             is_open: false,
             error: None,
             links: Vec::new(),
         }
     }
-}
 
-impl Inbound {
     /// Returns what came with the caller's context, as long as no span of ours stands before it.
     pub(super) fn of(cx: &Context) -> Option<&Self> {
         let span = cx.span();

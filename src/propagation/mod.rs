@@ -30,7 +30,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use opentelemetry::propagation::text_map_propagator::FieldIter;
 use opentelemetry::propagation::{Extractor, Injector, TextMapPropagator};
-use opentelemetry::trace::{SpanContext, TraceContextExt as _};
+use opentelemetry::trace::TraceContextExt as _;
 use opentelemetry::{Context, KeyValue, SpanId, otel_warn};
 
 use crate::config::PropagationSettings;
@@ -50,6 +50,9 @@ const MAX_SHOWN: usize = 64;
 /// Reads `x-datadog-*`, then `traceparent` with `tracestate`; writes both. Under any sampler and any
 /// exporter; [`DatadogExporter`](crate::DatadogExporter) sends what the caller said (priority, origin, tags)
 /// with the spans.
+///
+/// A caller that has not decided about sampling leaves it to this service: its trace counts as sampled, unless
+/// the sampler here says otherwise.
 ///
 /// # Limits
 ///
@@ -138,11 +141,10 @@ impl DatadogPropagator {
     /// Says once what kept a trace from being continued.
     fn warn(&self, broken: &Broken) {
         if !self.has_warned.swap(true, Ordering::Relaxed) {
+            let Broken { header, value, expected } = broken;
             otel_warn!(
                 name: "DatadogPropagator.BrokenHeaders",
-                header = broken.header,
-                value = broken.value.as_str(),
-                message = format!("a new trace begins, since the header is not {}", broken.expected)
+                message = format!("a new trace begins: cannot read `{header}` = {value:?}: expected {expected}")
             );
         }
     }
@@ -197,19 +199,12 @@ impl TextMapPropagator for DatadogPropagator {
         let Some(found) = self.read_all(extractor) else { return cx.clone() };
         if behavior == ExtractBehavior::Restart {
             let links = vec![link(&found.context, found.style, RESTARTED)];
-            let inbound = Inbound { links, ..Inbound::default() };
-            return cx.with_remote_span_context(SpanContext::NONE).with_value(inbound);
+            return cx.with_value(Inbound { links, ..Inbound::beside(cx.span().span_context()) });
         }
         let Found { mut context, links, .. } = found;
         let (is_open, error) = (context.priority.is_none(), context.error.take());
         let parent = context.into_span_context();
-        let inbound = Inbound {
-            trace_id: parent.trace_id(),
-            span_id: parent.span_id(),
-            is_open,
-            error,
-            links,
-        };
+        let inbound = Inbound { is_open, error, links, ..Inbound::beside(&parent) };
         let cx = cx.with_remote_span_context(parent);
         if inbound.says_something() { cx.with_value(inbound) } else { cx }
     }

@@ -8,6 +8,7 @@ mod golden;
 mod hostile;
 mod log_correlation;
 mod precedence;
+mod propagation;
 mod property;
 mod runtimes;
 mod support;

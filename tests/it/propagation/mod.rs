@@ -1,0 +1,81 @@
+//! Traces across services: headers in, spans at the Agent, headers out.
+
+mod properties;
+mod sdk;
+mod services;
+mod state;
+mod vectors;
+
+use std::collections::HashMap;
+
+use opentelemetry::Context;
+use opentelemetry::propagation::{Extractor, TextMapPropagator};
+use opentelemetry::trace::{SpanContext, TraceContextExt as _};
+use opentelemetry_datadog_agent::testing::{Span, TestAgent};
+use opentelemetry_datadog_agent::{DatadogExporter, PropagationSpanProcessor};
+use opentelemetry_sdk::trace::SdkTracerProvider;
+
+/// Headers in any order, repeats allowed.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Headers(pub(crate) Vec<(String, String)>);
+
+impl Headers {
+    fn of(headers: &[(&str, &str)]) -> Self {
+        let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+        Self(headers.iter().map(owned).collect())
+    }
+}
+
+impl Extractor for Headers {
+    fn get(&self, key: &str) -> Option<&str> {
+        Some(self.get_all(key)?[0])
+    }
+
+    fn keys(&self) -> Vec<&str> {
+        self.0.iter().map(|(name, _)| name.as_str()).collect()
+    }
+
+    fn get_all(&self, key: &str) -> Option<Vec<&str>> {
+        let same = |(name, _): &&(String, String)| name.eq_ignore_ascii_case(key);
+        let values: Vec<_> = self.0.iter().filter(same).map(|(_, value)| value.as_str()).collect();
+        (!values.is_empty()).then_some(values)
+    }
+}
+
+/// What a propagator writes for a context.
+fn injected(propagator: &dyn TextMapPropagator, cx: &Context) -> HashMap<String, String> {
+    let mut headers = HashMap::new();
+    propagator.inject_context(cx, &mut headers);
+    headers
+}
+
+/// What a propagator writes for a span.
+fn injected_for(propagator: &dyn TextMapPropagator, span: SpanContext) -> HashMap<String, String> {
+    injected(propagator, &Context::new().with_remote_span_context(span))
+}
+
+/// What a propagator reads from headers, with nothing before it.
+fn extracted(propagator: &dyn TextMapPropagator, headers: &dyn Extractor) -> Context {
+    propagator.extract_with_context(&Context::new(), headers)
+}
+
+/// A provider as an application would have it.
+fn provider(agent: &TestAgent, service: &str) -> SdkTracerProvider {
+    let exporter = DatadogExporter::builder()
+        .with_agent_url(agent.url())
+        .with_service(service)
+        .build()
+        .unwrap();
+    SdkTracerProvider::builder()
+        .with_span_processor(PropagationSpanProcessor::new())
+        .with_batch_exporter(exporter)
+        .build()
+}
+
+/// The only span of a name.
+fn named<'s>(spans: &'s [Span], resource: &str) -> &'s Span {
+    let mut found = spans.iter().filter(|span| span.resource == resource);
+    let span = found.next().unwrap_or_else(|| panic!("no span {resource}"));
+    assert!(found.next().is_none(), "several spans {resource}");
+    span
+}
