@@ -84,7 +84,11 @@ fn batch(count: u64) -> Vec<SpanData> {
             let linked = vec![KeyValue::new("reason", "retry"), KeyValue::new("try", 2)];
             links.links.push(Link::new(context(number, 77, "dd=s:1"), linked, 1));
             SpanData {
-                span_context: context(number / 4, number, "dd=s:2,ot=th:8"),
+                span_context: context(
+                    number / 4,
+                    number,
+                    "dd=s:2;o:rum;p:7b;t.dm:-4;t.a:b~,ot=th:8",
+                ),
                 parent_span_id: SpanId::from(number),
                 parent_span_is_remote: number % 4 == 0,
                 span_kind: kinds[usize::try_from(number % 4).unwrap()].clone(),

@@ -89,10 +89,12 @@ fn cost(propagator: &dyn TextMapPropagator) -> (usize, usize) {
 #[test]
 fn headers_cost_a_handful_of_allocations() {
     let (read, written) = cost(&DatadogPropagator::new());
-    let stock = cost(&TraceContextPropagator::new());
-    println!("ours: {read} to read, {written} to write; W3C of the SDK: {stock:?}");
+    let (sdk_read, sdk_written) = cost(&TraceContextPropagator::new());
     // To read: two texts for each of two members and their list, that of our member, the context; lists of
-    // headers, tags and vendors. To write: a text for each of seven headers, lists of tags and vendors.
-    assert!(read <= 16, "{read} allocations to read");
-    assert!(written <= 14, "{written} allocations to write");
+    // headers, tags and vendors. To write: a text for each of seven headers and for our member, lists of
+    // tags and vendors.
+    assert!(read <= 12, "{read} allocations to read");
+    assert!(written <= 10, "{written} allocations to write");
+    // Twice the headers and more, for about what two of them cost there.
+    assert!(read <= sdk_read + 2 && written <= sdk_written + 3, "{sdk_read}, {sdk_written}");
 }

@@ -163,6 +163,11 @@ impl<'a> Value<'a> {
         self.text.is_empty()
     }
 
+    /// Returns its length in bytes.
+    pub(crate) fn len(self) -> usize {
+        self.text.len()
+    }
+
     /// Returns the characters that are meant.
     pub(crate) fn chars(self) -> impl Iterator<Item = char> {
         self.text.chars().map(move |c| if self.escaped && c == '~' { '=' } else { c })

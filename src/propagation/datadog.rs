@@ -66,7 +66,9 @@ pub(super) fn write(
     }
     if !context.origin.is_empty() {
         let printable = |c| if matches!(c, ' '..='~') { c } else { '_' };
-        injector.set(ORIGIN, context.origin.chars().map(printable).collect());
+        let mut origin = String::with_capacity(context.origin.len());
+        origin.extend(context.origin.chars().map(printable));
+        injector.set(ORIGIN, origin);
     }
     let (tags, error) = tags::write(context, tags_limit);
     if let Some(tags) = tags {

@@ -56,6 +56,9 @@ pub(crate) fn is_open(cx: &Context) -> bool {
 /// exporter; [`DatadogExporter`](crate::DatadogExporter) sends what the caller said (priority, origin, tags)
 /// with the spans.
 ///
+/// A caller that has not decided about sampling leaves it to this service: its trace counts as sampled, unless
+/// the sampler here says otherwise.
+///
 /// # Limits
 ///
 /// What the caller said has the room that a trace state has: 256 bytes for priority, origin and tags
@@ -143,11 +146,10 @@ impl DatadogPropagator {
     /// Says once what kept a trace from being continued.
     fn warn(&self, broken: &Broken) {
         if !self.has_warned.swap(true, Ordering::Relaxed) {
+            let Broken { header, value, expected } = broken;
             otel_warn!(
                 name: "DatadogPropagator.BrokenHeaders",
-                header = broken.header,
-                value = broken.value.as_str(),
-                message = format!("a new trace begins, since the header is not {}", broken.expected)
+                message = format!("a new trace begins: cannot read `{header}` = {value:?}: expected {expected}")
             );
         }
     }

@@ -12,6 +12,8 @@ use crate::mapping::state::{
 pub(crate) const MAX_HEADER: usize = 512;
 /// Digits of the high half of a trace id.
 const HIGH_DIGITS: usize = 16;
+/// Bytes of the tag with the high half.
+const HIGH_LEN: usize = TAG_PREFIX.len() + HIGH_HALF.len() + HIGH_DIGITS + ",=".len();
 
 /// What the header says.
 #[derive(Debug, Default)]
@@ -76,7 +78,6 @@ pub(super) fn write(
     context: &TraceContext<'_>,
     limit: usize,
 ) -> (Option<String>, Option<PropagationError>) {
-    let mut header = String::new();
     let mut error = None;
     let mut high = Some(high_half(context.trace_id)).filter(|high| *high != 0);
     if high.is_none() && context.tags.is_empty() {
@@ -85,6 +86,9 @@ pub(super) fn write(
     if limit == 0 {
         return (None, Some("disabled".into()));
     }
+    let length = |(name, value): &Tag<'_>| TAG_PREFIX.len() + name.len() + value.len() + ",=".len();
+    let mut header =
+        String::with_capacity(HIGH_LEN + context.tags.iter().map(length).sum::<usize>());
     for (name, value) in &context.tags {
         if *name != DECISION_MAKER && *name > HIGH_HALF {
             push_high(&mut header, high.take());

@@ -55,8 +55,8 @@ pub(super) fn read(extractor: &dyn Extractor) -> Option<Result<TraceContext<'_>,
 pub(super) fn write(context: &TraceContext<'_>, injector: &mut dyn Injector) {
     let trace = Hex::<32>::new(&context.trace_id.to_bytes());
     let span = Hex::<16>::new(&context.span_id.to_bytes());
-    let flags = u8::from(context.is_sampled());
-    injector.set(TRACEPARENT, format!("00-{}-{}-{flags:02x}", trace.as_str(), span.as_str()));
+    let flags = if context.is_sampled() { "01" } else { "00" };
+    injector.set(TRACEPARENT, ["00", trace.as_str(), span.as_str(), flags].join("-"));
     let parent = if context.is_remote { &*context.last_parent } else { span.as_str() };
     let own = member::write(context, parent);
     let own = (!own.is_empty()).then_some((MEMBER, own.as_str()));

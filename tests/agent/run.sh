@@ -6,6 +6,8 @@ cd "$(dirname "$0")"
 
 # Newest release when this was written; its checks are what official tracers are tested with.
 official=ddapm-test-agent==1.69.1
+# Likewise: the tracer that reads our headers.
+tracer=ddtrace==4.16.0
 
 tools=$PWD/target/tools
 mkdir -p "$tools"
@@ -18,8 +20,14 @@ if ! "$tools/python/bin/ddapm-test-agent" --version >/dev/null 2>&1; then
     "$tools/python/bin/pip" install --quiet --disable-pip-version-check "$official"
 fi
 
+if ! "$tools/tracer/bin/python" -c 'import ddtrace' >/dev/null 2>&1; then
+    python3 -m venv --clear "$tools/tracer"
+    "$tools/tracer/bin/pip" install --quiet --disable-pip-version-check "$tracer"
+fi
+
 export REAL_AGENT=$tools/real-agent
 export TEST_AGENT=$tools/python/bin/ddapm-test-agent
+export TRACER_PYTHON=$tools/tracer/bin/python
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 cargo clippy --quiet --all-targets -- -D warnings

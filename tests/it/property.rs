@@ -45,7 +45,7 @@ const KEYS: &[&str] = &[
     "otel.scope.name", "otel.library.name", "otel.status_code", "otel.status_description",
     "w3c.tracestate", "runtime-id", "process_id", "_dd.p.tid", "_dd.hostname", "_dd.top_level",
     "_dd.measured", "_dd.base_service", "_dd.span_links", "_dd.span_events.has_exception",
-    "_sample_rate", "host.name", "team",
+    "_sample_rate", "host.name", "team", "_dd.origin", "_dd.parent_id", "_dd.p.dm", "_dd.p.a",
 ];
 
 /// Values that mean something to one of [`KEYS`].
@@ -129,7 +129,14 @@ fn span_id() -> impl Strategy<Value = SpanId> {
 }
 
 fn trace_state() -> impl Strategy<Value = TraceState> {
-    let texts = vec!["", "dd=s:2;o:rum", "ot=th:8", "ot=p:4,dd=s:-1", "a=b,c=d"];
+    let texts = vec![
+        "",
+        "dd=s:2;o:rum",
+        "dd=p:1;t.dm:-4;t.a:b;t.a:~;t.:c;t.tid:1",
+        "ot=th:8",
+        "ot=p:4,dd=s:-1",
+        "a=b,c=d",
+    ];
     prop::sample::select(texts).prop_map(|text| text.parse().unwrap())
 }
 

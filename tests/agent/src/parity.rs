@@ -30,7 +30,7 @@ const SEED: u64 = 7;
 #[rustfmt::skip]
 const ON_PURPOSE: &[Row] = &[
     Row { field: "meta._dd.base_service",  why: "a span of another service names the application",       is_meant: |p| p.only_right() },
-    Row { field: "meta._dd.p.dm",          why: "the receiver's own sampler says who decided",           is_meant: |p| p.only_left() },
+    Row { field: "meta._dd.p.dm",          why: "the receiver's own sampler says who decided; `dd` does", is_meant: |p| p.only_left() || p.right_span["meta.w3c.tracestate"].contains(&format!("t.dm:{}", p.right)) },
     Row { field: "meta._dd.p.tid",         why: "the high half of the trace id",                         is_meant: |p| p.right_span["meta.otel.trace_id"].starts_with(p.right) },
     Row { field: "meta.error.message",     why: "today's name of `error.msg`; both are sent",            is_meant: |p| p.only_right() && p.right_span["meta.error.msg"] == p.right },
     Row { field: "meta.error.msg",         why: "read from the exception event first",                   is_meant: has_exception },

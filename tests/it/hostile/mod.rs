@@ -4,7 +4,7 @@
 mod hook;
 mod ids_and_times;
 mod keys;
-mod notices;
+pub(crate) mod notices;
 mod numbers;
 mod texts;
 

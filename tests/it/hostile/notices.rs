@@ -24,7 +24,7 @@ fn spans_that_cannot_be_sent_are_counted() {
 }
 
 #[cfg(feature = "internal-logs")]
-mod said {
+pub(crate) mod said {
     use std::sync::{Arc, Mutex};
 
     use tracing::{Event, Level, Subscriber};
@@ -32,10 +32,11 @@ mod said {
     use tracing_subscriber::registry::Registry;
 
     use super::*;
+    use crate::delivery::in_child;
 
     /// Keeps the names of our warnings.
     #[derive(Clone, Default)]
-    struct Names(Arc<Mutex<Vec<&'static str>>>);
+    pub(crate) struct Names(pub(crate) Arc<Mutex<Vec<&'static str>>>);
 
     impl<S: Subscriber> Layer<S> for Names {
         fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
@@ -50,22 +51,26 @@ mod said {
 
     #[test]
     fn each_oddity_is_said_once_however_often_it_comes() {
-        let names = Names::default();
-        let subscriber = Registry::default().with(names.clone());
-        // The batch is looked through on the thread that exports.
-        tracing::subscriber::with_default(subscriber, || {
-            let agent = agent();
-            let builder = DatadogExporter::builder().with_agent_url(agent.url());
-            let exporter =
-                builder.with_names(|span, _| assert!(span.name != "bad")).build().unwrap();
-            let bad = SpanData { name: "bad".into(), ..of(7, 1) };
-            for _ in 0..3 {
-                block_on(exporter.export(vec![of(0, 1), of(5, 5), bad.clone()])).unwrap();
-            }
+        // Alone in its process: a warning that a thread without a subscriber gives first may be lost.
+        let test = "hostile::notices::said::each_oddity_is_said_once_however_often_it_comes";
+        in_child(test, &[], || {
+            let names = Names::default();
+            let subscriber = Registry::default().with(names.clone());
+            // The batch is looked through on the thread that exports.
+            tracing::subscriber::with_default(subscriber, || {
+                let agent = agent();
+                let builder = DatadogExporter::builder().with_agent_url(agent.url());
+                let exporter =
+                    builder.with_names(|span, _| assert!(span.name != "bad")).build().unwrap();
+                let bad = SpanData { name: "bad".into(), ..of(7, 1) };
+                for _ in 0..3 {
+                    block_on(exporter.export(vec![of(0, 1), of(5, 5), bad.clone()])).unwrap();
+                }
+            });
+            let mut said = names.0.lock().unwrap().clone();
+            said.sort_unstable();
+            let expected = ["EqualIds", "NamesHookPanicked", "SpansSkipped"];
+            assert_eq!(said, expected.map(|name| format!("DatadogExporter.{name}")));
         });
-        let mut said = names.0.lock().unwrap().clone();
-        said.sort_unstable();
-        let expected = ["EqualIds", "NamesHookPanicked", "SpansSkipped"];
-        assert_eq!(said, expected.map(|name| format!("DatadogExporter.{name}")));
     }
 }

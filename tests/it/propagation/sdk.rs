@@ -173,3 +173,27 @@ fn variables_choose_the_styles() {
         assert_eq!(propagator.fields().count(), 5);
     });
 }
+
+#[cfg(feature = "internal-logs")]
+#[test]
+fn broken_headers_are_said_once_and_only_if_they_cost_the_trace() {
+    use tracing_subscriber::layer::SubscriberExt as _;
+
+    // Alone in its process: a warning that a thread without a subscriber gave first may be lost.
+    let test = "propagation::sdk::broken_headers_are_said_once_and_only_if_they_cost_the_trace";
+    in_child(test, &[], || {
+        let names = crate::hostile::notices::said::Names::default();
+        let subscriber = tracing_subscriber::Registry::default().with(names.clone());
+        let _guard = tracing::subscriber::set_default(subscriber);
+        let propagator = DatadogPropagator::new();
+        let broken = ("x-datadog-trace-id", "0x1\n");
+        let cx = extracted(&propagator, &Headers::of(&[broken, CALLER[3]]));
+        assert_eq!(cx.span().span_context().span_id(), SpanId::from(6));
+        assert_eq!(names.0.lock().unwrap().len(), 0);
+        for _ in 0..2 {
+            let cx = extracted(&propagator, &Headers::of(&[broken, ("traceparent", "00-")]));
+            assert!(!cx.span().span_context().is_valid());
+        }
+        assert_eq!(*names.0.lock().unwrap(), ["DatadogPropagator.BrokenHeaders"]);
+    });
+}

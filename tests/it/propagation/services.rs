@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use opentelemetry::propagation::TextMapPropagator;
 use opentelemetry::trace::{SpanKind, TraceContextExt as _, Tracer as _, TracerProvider as _};
 use opentelemetry::{Context, SpanId};
-use opentelemetry_datadog_agent::testing::TestAgent;
+use opentelemetry_datadog_agent::testing::{Span, TestAgent};
 use opentelemetry_datadog_agent::{DatadogPropagator, PropagationStyle};
 use opentelemetry_sdk::propagation::TraceContextPropagator;
 
@@ -58,11 +58,24 @@ fn three_services_of_two_worlds_make_one_trace() {
     let third = serve(&agent, "third", &DatadogPropagator::new(), &second);
 
     let spans = agent.spans();
-    assert_eq!(spans.len(), 6);
-    assert_eq!(agent.traces().len(), 1, "{}", agent.waterfall());
+    assert_eq!((spans.len(), agent.traces().len()), (6, 1), "{}", agent.waterfall());
+    follows_the_browser(&spans);
+    let call = named(&spans, "call third").span_id;
+    assert_eq!(third["x-datadog-trace-id"], "1311768467463790320");
+    assert_eq!(third["x-datadog-parent-id"], call.to_string());
+    assert_eq!(third["x-datadog-sampling-priority"], "2");
+    assert_eq!(third["x-datadog-origin"], "rum");
+    let tags = "_dd.p.dm=-4,_dd.p.tid=640cfd8d00000000,_dd.p.usr.id=MTI=";
+    assert_eq!(third["x-datadog-tags"], tags);
+    let expected = format!("dd=s:2;o:rum;p:{call:016x};t.dm:-4;t.usr.id:MTI~");
+    assert_eq!(third["tracestate"], expected);
+}
+
+/// The spans of all services hang below each other, and carry what the browser said.
+fn follows_the_browser(spans: &[Span]) {
     let mut parent = 77;
     for name in ["serve first", "call first", "serve second", "call second", "serve third"] {
-        let span = named(&spans, name);
+        let span = named(spans, name);
         assert_eq!(span.parent_id, parent, "{name}");
         assert_eq!(span.meta["otel.trace_id"], "640cfd8d00000000123456789abcdef0", "{name}");
         assert_eq!(span.meta["_dd.origin"], "rum", "{name}");
@@ -73,21 +86,12 @@ fn three_services_of_two_worlds_make_one_trace() {
         }
         parent = span.span_id;
     }
-    let last_parent = |name| named(&spans, name).meta.get("_dd.parent_id").cloned();
-    let id = |name| format!("{:016x}", named(&spans, name).span_id);
+    let last_parent = |name| named(spans, name).meta.get("_dd.parent_id").cloned();
+    let id = |name| format!("{:016x}", named(spans, name).span_id);
     assert_eq!(last_parent("serve first"), None);
     assert_eq!(last_parent("serve second"), Some(id("call first")));
     // The stock propagator passes on what it does not know.
     assert_eq!(last_parent("serve third"), Some(id("call first")));
-
-    assert_eq!(third["x-datadog-trace-id"], "1311768467463790320");
-    assert_eq!(third["x-datadog-parent-id"], named(&spans, "call third").span_id.to_string());
-    assert_eq!(third["x-datadog-sampling-priority"], "2");
-    assert_eq!(third["x-datadog-origin"], "rum");
-    let tags = "_dd.p.dm=-4,_dd.p.tid=640cfd8d00000000,_dd.p.usr.id=MTI=";
-    assert_eq!(third["x-datadog-tags"], tags);
-    let expected = format!("dd=s:2;o:rum;p:{};t.dm:-4;t.usr.id:MTI~", id("call third"));
-    assert_eq!(third["tracestate"], expected);
 }
 
 /// The headers of a Synthetics API test: a trace, and no span to be the parent.
