@@ -165,3 +165,21 @@ fn code(line: &str) -> &str {
     let comment = line.match_indices("//").find(|(at, _)| !line[..*at].ends_with(':'));
     comment.map_or(line, |(at, _)| &line[..at])
 }
+
+/// Each claim of SECURITY.md names the test that holds it.
+#[test]
+fn every_test_that_security_md_names_is_there() {
+    let text = fs::read_to_string(Path::new(ROOT).join("SECURITY.md")).unwrap();
+    let code: String =
+        ["src", "tests"].into_iter().flat_map(sources).map(|(_, text)| text).collect();
+    let claims = text.lines().filter(|line| line.starts_with("| ") && line.contains('`'));
+    let names =
+        claims.flat_map(|line| line.rsplit(" | ").next().unwrap().split('`').skip(1).step_by(2));
+    let mut checked = 0;
+    for name in names {
+        let is_path = name.contains('/') && Path::new(ROOT).join(name).exists();
+        assert!(is_path || code.contains(&format!("fn {name}()")), "there is no {name}");
+        checked += 1;
+    }
+    assert!(checked >= 15, "only {checked} names");
+}
