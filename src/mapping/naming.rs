@@ -348,9 +348,12 @@ impl<'a> Source<'_, 'a> {
         }
         out.clear();
         match language {
-            Language::Sql(_) if obfuscate::push_statement(out, resource, language) => out,
+            Language::Sql(_) | Language::Commands
+                if obfuscate::push_statement(out, resource, language) =>
+            {
+                out
+            }
             Language::Sql(_) => NON_PARSABLE,
-            Language::Commands if obfuscate::push_statement(out, resource, language) => out,
             Language::Commands => {
                 push(out, &Norm(DB_SYSTEM), self);
                 out.push_str(".query");

@@ -68,9 +68,8 @@ impl Visitor<'_> for Name<'_> {
 }
 
 impl Document<'_> {
-    fn value<E>(self) -> Result<(), E> {
+    fn value(self) {
         self.0.push_str(VALUE);
-        Ok(())
     }
 }
 
@@ -82,27 +81,33 @@ impl<'de> Visitor<'de> for Document<'_> {
     }
 
     fn visit_bool<E>(self, _: bool) -> Result<(), E> {
-        self.value()
+        self.value();
+        Ok(())
     }
 
     fn visit_i64<E>(self, _: i64) -> Result<(), E> {
-        self.value()
+        self.value();
+        Ok(())
     }
 
     fn visit_u64<E>(self, _: u64) -> Result<(), E> {
-        self.value()
+        self.value();
+        Ok(())
     }
 
     fn visit_f64<E>(self, _: f64) -> Result<(), E> {
-        self.value()
+        self.value();
+        Ok(())
     }
 
     fn visit_str<E>(self, _: &str) -> Result<(), E> {
-        self.value()
+        self.value();
+        Ok(())
     }
 
     fn visit_unit<E>(self) -> Result<(), E> {
-        self.value()
+        self.value();
+        Ok(())
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<(), A::Error> {
