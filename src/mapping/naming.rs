@@ -347,12 +347,10 @@ impl<'a> Source<'_, 'a> {
             return resource;
         }
         out.clear();
+        if obfuscate::push_statement(out, resource, language) {
+            return out;
+        }
         match language {
-            Language::Sql(_) | Language::Commands
-                if obfuscate::push_statement(out, resource, language) =>
-            {
-                out
-            }
             Language::Sql(_) => NON_PARSABLE,
             Language::Commands => {
                 push(out, &Norm(DB_SYSTEM), self);

@@ -9,6 +9,7 @@ mod hostile;
 mod precedence;
 mod property;
 mod runtimes;
+mod secrets;
 mod support;
 mod test_agent;
 mod tidy;

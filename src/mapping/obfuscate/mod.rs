@@ -7,6 +7,7 @@
 
 mod commands;
 mod json;
+mod names;
 mod sql;
 mod tokens;
 mod url;

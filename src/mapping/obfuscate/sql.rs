@@ -22,7 +22,9 @@ const STATEMENTS: &[(&str, &str)] = &[
 
 /// Whether a text is a statement in SQL, by its words.
 pub(super) fn looks_like_sql(text: &str) -> bool {
-    let mut words = Tokens::new(text, Dialect::UNKNOWN)
+    let mut tokens = Tokens::new(text, Dialect::UNKNOWN);
+    let mut words = tokens
+        .by_ref()
         .filter(|token| !matches!(token, Token::Comment | Token::Sign("(")))
         .map(|token| match token {
             Token::Name(word) | Token::Bracketed(word) | Token::Keyword(_, word) => word,
@@ -30,11 +32,13 @@ pub(super) fn looks_like_sql(text: &str) -> bool {
         });
     let first = words.next().unwrap_or("");
     let found = STATEMENTS.iter().find(|(word, _)| word.eq_ignore_ascii_case(first));
-    match found {
+    let is_sql = match found {
         Some((_, "")) => words.next().is_some(),
         Some((_, needed)) => words.any(|word| word.eq_ignore_ascii_case(needed)),
-        None => false,
-    }
+        None => return false,
+    };
+    // Where the walk broke off, the word may stand behind.
+    is_sql || tokens.findings().is_broken
 }
 
 /// Appends a statement without its literals; false if nothing is left of it.
@@ -296,6 +300,7 @@ mod tests {
             "/* c */ (select 1)",
             "insert into t values (1)",
             "WITH x AS (SELECT 1) SELECT 2",
+            "INSERT /* /* */ INTO t",
         ] {
             assert!(looks_like_sql(text), "{text}");
         }

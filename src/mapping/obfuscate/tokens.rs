@@ -411,10 +411,12 @@ impl<'a> Tokens<'a> {
         Token::Literal
     }
 
-    /// A name in brackets; one that is a number counts as a literal.
+    /// A name in brackets; what is rather a list of literals counts as one.
     fn bracketed(&mut self) -> Token<'a> {
         match self.quoted_name(b']') {
-            Token::Name(name) if name.starts_with(|c: char| c.is_ascii_digit()) => {
+            Token::Name(name)
+                if name.starts_with(|c: char| c.is_ascii_digit()) || name.contains('\'') =>
+            {
                 Token::Bracketed("?")
             }
             Token::Name(name) => Token::Bracketed(name),
