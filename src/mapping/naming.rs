@@ -357,7 +357,7 @@ impl<'a> Source<'_, 'a> {
             return resource;
         }
         out.clear();
-        if language.is_read() && obfuscate::push_statement(out, resource, language) {
+        if obfuscate::push_statement(out, resource, language) {
             return out;
         }
         match language {

@@ -131,7 +131,7 @@ impl<'p, 'a, S: Sink> Pass<'p, 'a, S> {
             Rule::Tag => self.plain(known, value),
             Rule::Statement(_) if self.types == SpanTypes::Agent => self.plain(known, value),
             Rule::Query if self.query == Query::Kept => self.plain(known, value),
-            Rule::Late | Rule::Statement(_) => self.late |= known.bit(),
+            Rule::Statement(_) | Rule::Late => self.late |= known.bit(),
             Rule::Rename(target) => self.late |= target.bit(),
             Rule::Note | Rule::Query => {}
         }

@@ -37,6 +37,18 @@ const fn sql(name: &'static str) -> System {
     db(name, "sql", Language::Sql(Dialect::STANDARD))
 }
 
+const fn hashed(name: &'static str) -> System {
+    db(name, "sql", Language::Sql(Dialect::HASHED))
+}
+
+const fn quoting(name: &'static str) -> System {
+    db(name, "sql", Language::Sql(Dialect::QUOTING))
+}
+
+const fn escaping(name: &'static str) -> System {
+    db(name, "sql", Language::Sql(Dialect::ESCAPING))
+}
+
 /// A system that speaks SQL, of which the Agent does not know.
 const fn unseen(name: &'static str, dialect: Dialect) -> System {
     db(name, "db", Language::Sql(dialect))
@@ -49,16 +61,16 @@ const TRANSACT: Language = Language::Sql(Dialect::TRANSACT);
 #[rustfmt::skip]
 static SYSTEMS: &[System] = &[
     sql("adabas"), sql("cache"), db("clickhouse", "sql", MYSQL), sql("cloudscape"), sql("cockroachdb"),
-    sql("coldfusion"), sql("db2"), sql("derby"), sql("edb"), sql("filemaker"), sql("firebird"), sql("firstsql"),
-    sql("h2"), sql("hanadb"), sql("hsqldb"), sql("informix"), sql("ingres"), sql("instantdb"), sql("interbase"),
+    sql("coldfusion"), hashed("db2"), sql("derby"), sql("edb"), sql("filemaker"), sql("firebird"), sql("firstsql"),
+    sql("h2"), sql("hanadb"), sql("hsqldb"), quoting("informix"), sql("ingres"), sql("instantdb"), sql("interbase"),
     db("mariadb", "sql", MYSQL), sql("maxdb"), db("mssql", "sql", TRANSACT), db("mysql", "sql", MYSQL),
-    sql("netezza"), sql("oracle"), db("other_sql", "sql", Language::Sql(Dialect::UNKNOWN)), sql("pervasive"),
-    sql("pointbase"), sql("postgresql"), sql("progress"), sql("redshift"), sql("sqlite"),
-    db("sybase", "sql", TRANSACT), sql("teradata"), sql("vertica"),
+    sql("netezza"), hashed("oracle"), db("other_sql", "sql", Language::Sql(Dialect::UNKNOWN)), sql("pervasive"),
+    sql("pointbase"), sql("postgresql"), sql("progress"), escaping("redshift"), sql("sqlite"),
+    quoting("sybase"), sql("teradata"), sql("vertica"),
     // The stable names of some of them, as the Agent has known them since 7.85 at the latest.
-    sql("actian.ingres"), sql("aws.redshift"), sql("firebirdsql"), sql("h2database"), sql("ibm.db2"),
-    sql("ibm.informix"), sql("ibm.netezza"), sql("intersystems.cache"), db("microsoft.sql_server", "sql", TRANSACT),
-    sql("oracle.db"), sql("sap.hana"), sql("sap.maxdb"), sql("softwareag.adabas"),
+    sql("actian.ingres"), escaping("aws.redshift"), sql("firebirdsql"), sql("h2database"), hashed("ibm.db2"),
+    quoting("ibm.informix"), sql("ibm.netezza"), sql("intersystems.cache"), db("microsoft.sql_server", "sql", TRANSACT),
+    hashed("oracle.db"), sql("sap.hana"), sql("sap.maxdb"), sql("softwareag.adabas"),
     // Names that the Agent does not know, common all the same.
     unseen("postgres", Dialect::STANDARD), unseen("pgsql", Dialect::STANDARD), unseen("trino", Dialect::STANDARD),
     unseen("snowflake", Dialect::UNKNOWN), unseen("gcp.spanner", Dialect::UNKNOWN), unseen("spanner", Dialect::UNKNOWN),

@@ -3,6 +3,8 @@
 //! The form is the Agent's: upper case, at most three, and a mark that there were more. Source:
 //! `DataDog/datadog-agent`, `pkg/obfuscate/redis.go`.
 
+use super::names;
+
 /// Most commands that are named.
 const MAX_COMMANDS: usize = 3;
 
@@ -25,7 +27,9 @@ pub(super) fn push(out: &mut String, text: &str) -> bool {
         if count == MAX_COMMANDS {
             break;
         }
-        if !is_command(command) {
+        // A value may hold an end of line: behind one, a word must be known.
+        let is_first = out.len() == start;
+        if !is_command(command) || !(is_first || names::contains(command)) {
             was_cut = true;
             continue;
         }
@@ -77,6 +81,7 @@ mod tests {
             ("SET k v\nGE...", "SET ..."),
             ("\n  GET  a\n\n", "GET"),
             ("config 'secret'", "CONFIG"),
+            ("SET k one\nsecret two\nGET k", "SET GET"),
         ] {
             let mut out = String::new();
             assert!(push(&mut out, text), "{text}");

@@ -67,6 +67,12 @@ impl Visitor<'_> for Name<'_> {
     }
 }
 
+impl Document<'_> {
+    fn value(self) {
+        self.0.push_str(VALUE);
+    }
+}
+
 impl<'de> Visitor<'de> for Document<'_> {
     type Value = ();
 
@@ -75,32 +81,32 @@ impl<'de> Visitor<'de> for Document<'_> {
     }
 
     fn visit_bool<E>(self, _: bool) -> Result<(), E> {
-        self.0.push_str(VALUE);
+        self.value();
         Ok(())
     }
 
     fn visit_i64<E>(self, _: i64) -> Result<(), E> {
-        self.0.push_str(VALUE);
+        self.value();
         Ok(())
     }
 
     fn visit_u64<E>(self, _: u64) -> Result<(), E> {
-        self.0.push_str(VALUE);
+        self.value();
         Ok(())
     }
 
     fn visit_f64<E>(self, _: f64) -> Result<(), E> {
-        self.0.push_str(VALUE);
+        self.value();
         Ok(())
     }
 
     fn visit_str<E>(self, _: &str) -> Result<(), E> {
-        self.0.push_str(VALUE);
+        self.value();
         Ok(())
     }
 
     fn visit_unit<E>(self) -> Result<(), E> {
-        self.0.push_str(VALUE);
+        self.value();
         Ok(())
     }
 

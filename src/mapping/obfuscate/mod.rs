@@ -7,9 +7,11 @@
 
 mod commands;
 mod json;
+mod names;
 mod sql;
 mod tokens;
 mod url;
+mod words;
 
 pub(crate) use self::url::{Query, push_url};
 use tokens::{Backslash, DoubleQuotes, Hash};
@@ -58,8 +60,14 @@ impl Dialect {
         hash: Hash::Comment,
         brackets: false,
     };
-    /// SQL Server and Sybase: names in brackets, temporary tables with `#`.
+    /// SQL Server: names in brackets, temporary tables with `#`.
     pub(crate) const TRANSACT: Self = Self { hash: Hash::Letter, brackets: true, ..Self::STANDARD };
+    /// Oracle and DB2: names may have `#` in them.
+    pub(crate) const HASHED: Self = Self { hash: Hash::Letter, ..Self::STANDARD };
+    /// Informix and Sybase: texts stand in double quotes unless an option is set.
+    pub(crate) const QUOTING: Self = Self { double_quotes: DoubleQuotes::Unknown, ..Self::HASHED };
+    /// Redshift: an old PostgreSQL, in which a backslash may escape.
+    pub(crate) const ESCAPING: Self = Self { backslash: Backslash::Unknown, ..Self::STANDARD };
     /// Systems that nobody knows: what may be a literal is taken for one.
     pub(crate) const UNKNOWN: Self = Self {
         backslash: Backslash::Unknown,

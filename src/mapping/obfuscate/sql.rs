@@ -5,7 +5,8 @@
 //! `pkg/obfuscate/sql.go` (its default mode).
 
 use super::Dialect;
-use super::tokens::{Backslash, Findings, Keyword, Token, Tokens};
+use super::tokens::{Backslash, Findings, Token, Tokens};
+use super::words::Keyword;
 
 /// What stands for a literal.
 const LITERAL: &str = "?";
@@ -21,19 +22,23 @@ const STATEMENTS: &[(&str, &str)] = &[
 
 /// Whether a text is a statement in SQL, by its words.
 pub(super) fn looks_like_sql(text: &str) -> bool {
-    let mut words = Tokens::new(text, Dialect::UNKNOWN)
+    let mut tokens = Tokens::new(text, Dialect::UNKNOWN);
+    let mut words = tokens
+        .by_ref()
         .filter(|token| !matches!(token, Token::Comment | Token::Sign("(")))
         .map(|token| match token {
-            Token::Name(word) | Token::Keyword(_, word) => word,
+            Token::Name(word) | Token::Bracketed(word) | Token::Keyword(_, word) => word,
             Token::Literal | Token::Sign(_) | Token::Comment => "",
         });
     let first = words.next().unwrap_or("");
     let found = STATEMENTS.iter().find(|(word, _)| word.eq_ignore_ascii_case(first));
-    match found {
+    let is_sql = match found {
         Some((_, "")) => words.next().is_some(),
         Some((_, needed)) => words.any(|word| word.eq_ignore_ascii_case(needed)),
-        None => false,
-    }
+        None => return false,
+    };
+    // Where the walk broke off, the word may stand behind.
+    is_sql || tokens.findings().is_broken
 }
 
 /// Appends a statement without its literals; false if nothing is left of it.
@@ -97,6 +102,11 @@ struct Writer<'o> {
 
 impl Writer<'_> {
     fn token(&mut self, token: Token<'_>) {
+        if let Token::Bracketed(name) = token {
+            return [Token::Sign("["), Token::Name(name), Token::Sign("]")]
+                .into_iter()
+                .for_each(|token| self.token(token));
+        }
         let (kind, text) = self.filtered(token);
         self.last = self.grouped(kind, text);
     }
@@ -119,7 +129,7 @@ impl Writer<'_> {
             Token::Keyword(Keyword::Savepoint, word) => (Kind::Savepoint, word),
             Token::Keyword(Keyword::Query, word) => (Kind::Query, word),
             Token::Keyword(_, word) => (Kind::Other, word),
-            Token::Name(name) => (Kind::Name, name),
+            Token::Name(name) | Token::Bracketed(name) => (Kind::Name, name),
             Token::Sign("(") => (Kind::Open, "("),
             Token::Sign(")") => (Kind::Close, ")"),
             Token::Sign(",") => (Kind::Comma, ","),
@@ -226,12 +236,44 @@ mod tests {
             (
                 "SELECT [a b] FROM #t WHERE c = [d]",
                 Dialect::TRANSACT,
-                "SELECT a b FROM #t WHERE c = d",
+                "SELECT [ a b ] FROM #t WHERE c = [ d ]",
             ),
             ("SELECT a #> '{secret}' FROM t", Dialect::STANDARD, "SELECT a #> ? FROM t"),
             ("SELECT \"secret\" FROM \"t\".\"u\"", Dialect::UNKNOWN, "SELECT ? FROM t . u"),
         ] {
             assert_eq!(obfuscated(text, dialect), left, "{text}");
+        }
+    }
+
+    /// Statements that a reader of another dialect would take apart elsewhere.
+    #[rustfmt::skip]
+    const TRAPS: &[(&str, Dialect, &str)] = &[
+        ("SELECT a#it's\nFROM t WHERE b = 'secret'",     Dialect::MYSQL,    "SELECT a FROM t WHERE b = ?"),
+        ("SELECT a#42 FROM t",                           Dialect::STANDARD, "SELECT a # ? FROM t"),
+        ("SELECT obj# FROM sys.obj$",                    Dialect::HASHED,   "SELECT obj# FROM sys.obj$"),
+        ("SELECT a*42, t.*, count(*)",                   Dialect::STANDARD, "SELECT a * ? t.*, count ( * )"),
+        ("SELECT a*E'it\\'s secret', 'a\\'b'",           Dialect::STANDARD, "SELECT a * ?"),
+        ("SELECT x %(y + length(')')), 'secret'",        Dialect::STANDARD, "SELECT x % ( y + length ( ? ) )"),
+        ("SELECT %(name)s, %s FROM t",                   Dialect::STANDARD, "SELECT ? FROM t"),
+        ("SELECT {fn f('}')}, 'secret' FROM t",          Dialect::STANDARD, "SELECT ? FROM t"),
+        ("UPDATE t SET m = {'}': 'secret'}, a = 1",      Dialect::STANDARD, "UPDATE t SET m = ? a = ?"),
+        ("SELECT a /* /* */ '*/ secret'",                Dialect::STANDARD, "SELECT a"),
+        ("SELECT a /*!50000 , '*/secret' */",            Dialect::MYSQL,    "SELECT a"),
+        ("SELECT a --'x\nsecret'",                       Dialect::MYSQL,    "SELECT a"),
+        ("SELECT a // 'x\nsecret'",                      Dialect::STANDARD, "SELECT a"),
+        ("SELECT a # 'x\nsecret'",                       Dialect::UNKNOWN,  "SELECT a"),
+        ("SELECT a -- x\rSELECT 'x\nsecret'",            Dialect::STANDARD, "SELECT a"),
+        ("SELECT a[2:42], b FROM t WHERE c = :1",        Dialect::STANDARD, "SELECT a [ ? : ? ], b FROM t WHERE c = :1"),
+        ("SELECT a FROM t WHERE b = eabfa4a8-3f90-4c93-8f61-eabfa4a803e2", Dialect::STANDARD, "SELECT a FROM t WHERE b = ?"),
+        ("SELECT a FROM t WHERE b = 5b6962dd-3f90-4c93-8f61-eabfa4a803e2", Dialect::STANDARD, "SELECT a FROM t WHERE b = ?"),
+        ("SELECT [2042] FROM t",                         Dialect::TRANSACT, "SELECT [ ? ] FROM t"),
+        ("SELECT a FROM t WHERE b > \"secret\"",         Dialect::QUOTING,  "SELECT a FROM t WHERE b > ?"),
+    ];
+
+    #[test]
+    fn no_trap_shows_a_literal() {
+        for (text, dialect, left) in TRAPS {
+            assert_eq!(obfuscated(text, *dialect), *left, "{text}");
         }
     }
 
@@ -258,6 +300,7 @@ mod tests {
             "/* c */ (select 1)",
             "insert into t values (1)",
             "WITH x AS (SELECT 1) SELECT 2",
+            "INSERT /* /* */ INTO t",
         ] {
             assert!(looks_like_sql(text), "{text}");
         }

@@ -5,6 +5,7 @@
 //! the rules are those of `DataDog/datadog-agent`, `pkg/obfuscate/sql_tokenizer.go`.
 
 use super::Dialect;
+use super::words::{self, Keyword, Meaning};
 
 /// What a backslash before a quote means in a plain text literal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,6 +47,8 @@ pub(super) enum Token<'a> {
     Literal,
     /// A name or a placeholder with a name.
     Name(&'a str),
+    /// A name in brackets.
+    Bracketed(&'a str),
     /// A word with a meaning.
     Keyword(Keyword, &'a str),
     /// An operator or a sign.
@@ -54,43 +57,15 @@ pub(super) enum Token<'a> {
     Comment,
 }
 
-/// What a word means to those who write statements again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Keyword {
-    /// It begins a query, also one within another.
-    Query,
-    /// An alias follows.
-    As,
-    /// A name follows that is chosen at will.
-    Savepoint,
-    /// A name must follow.
-    BeforeName,
-    /// It is a literal.
-    Literal,
-    /// None of these.
-    Other,
-}
-
-/// Words with a meaning, in upper case.
-#[rustfmt::skip]
-const KEYWORDS: &[(&str, Keyword)] = &[
-    ("AS",        Keyword::As),
-    ("ALTER",     Keyword::Other), ("BEGIN",  Keyword::Other), ("COMMIT",   Keyword::Other),
-    ("CREATE",    Keyword::Other), ("DROP",   Keyword::Other), ("GRANT",    Keyword::Other),
-    ("INSERT",    Keyword::Other), ("LIMIT",  Keyword::Other), ("REVOKE",   Keyword::Other),
-    ("TRUNCATE",  Keyword::Other),
-    ("FROM",      Keyword::BeforeName), ("INTO", Keyword::BeforeName), ("JOIN", Keyword::BeforeName),
-    ("SELECT",    Keyword::Query), ("DELETE", Keyword::Query), ("UPDATE",   Keyword::Query),
-    ("SAVEPOINT", Keyword::Savepoint),
-    ("NULL",      Keyword::Literal), ("TRUE", Keyword::Literal), ("FALSE", Keyword::Literal),
-];
-
-/// The lengths of [`KEYWORDS`]: most words are none of them.
-const KEYWORD_LENGTHS: std::ops::RangeInclusive<usize> = 2..=9;
-
 /// Signs of more than one character, the longer first.
 #[rustfmt::skip]
 const SIGNS: &[&str] = &["<=>", "->>", "#>>", "!~*", "<>", "<=", ">=", "!=", "!~", "~*", "::", "->", "#>", "#-"];
+
+/// What may begin or end a literal.
+const QUOTES: [char; 4] = ['\'', '"', '`', '$'];
+
+/// `xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx`.
+const UUID_LENGTH: usize = 36;
 
 /// What a walk over a statement found out about it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -169,14 +144,17 @@ impl<'a> Tokens<'a> {
             b'\'' => self.text_literal(b'\'', self.escapes),
             b'"' => self.double_quoted(),
             b'`' => self.quoted_name(b'`'),
-            b'[' if self.dialect.brackets => self.quoted_name(b']'),
+            b'[' if self.dialect.brackets => self.bracketed(),
+            b'0'..=b'9' | b'a'..=b'f' | b'A'..=b'F' if self.is_uuid() => self.uuid(),
             b'0'..=b'9' => self.number(),
             b'.' if self.peek(1).is_ascii_digit() => self.number(),
-            b'-' if self.peek(1) == b'-' => self.line_comment(),
+            b'-' if self.peek(1) == b'-' => self.line_comment(self.is_dashed_comment()),
             b'-' if starts_number(self.peek(1), self.peek(2)) => self.number(),
             b'/' if self.peek(1) == b'*' => self.block_comment(),
-            b'/' if self.peek(1) == b'/' => self.line_comment(),
-            b'#' if self.dialect.hash == Hash::Comment => self.line_comment(),
+            b'/' if self.peek(1) == b'/' => self.line_comment(false),
+            b'#' if self.dialect.hash == Hash::Comment => {
+                self.line_comment(self.dialect != Dialect::UNKNOWN)
+            }
             b'#' if self.dialect.hash == Hash::Letter => self.word(),
             b'$' => self.dollar(),
             b':' => self.colon(),
@@ -210,22 +188,25 @@ impl<'a> Tokens<'a> {
     fn word(&mut self) -> Token<'a> {
         let start = self.at;
         self.at += 1;
-        self.take_while(is_word);
+        let hash = self.dialect.hash == Hash::Letter;
+        self.take_while(|byte| is_word(byte) || (hash && byte == b'#'));
+        // `t.*`, all columns of a table; in `a*5` the sign is an operator.
+        if self.peek(0) == b'*' && self.text.as_bytes()[self.at - 1] == b'.' {
+            self.at += 1;
+        }
         let word = &self.text[start..self.at];
         if self.peek(0) == b'\'' {
-            match word {
-                "q" | "Q" | "nq" | "nQ" | "Nq" | "NQ" => return self.oracle_literal(),
-                "e" | "E" => {
-                    // The prefix is part of the literal: nothing else tells that it escapes.
-                    return self.text_literal(b'\'', true);
-                }
+            // The prefix is part of the literal: nothing else tells where that ends.
+            match word.rsplit(['@', '.', '#']).next() {
+                Some("q" | "Q" | "nq" | "nQ" | "Nq" | "NQ") => return self.oracle_literal(),
+                Some("e" | "E") => return self.text_literal(b'\'', true),
                 _ => {}
             }
         }
-        match keyword(word) {
-            Some(Keyword::Literal) => Token::Literal,
-            Some(keyword) => Token::Keyword(keyword, word),
-            None => Token::Name(word),
+        match words::meaning(word) {
+            Meaning::Keyword(keyword) => Token::Keyword(keyword, word),
+            Meaning::Literal => Token::Literal,
+            Meaning::Name => Token::Name(word),
         }
     }
 
@@ -334,35 +315,36 @@ impl<'a> Tokens<'a> {
         }
     }
 
-    fn line_comment(&mut self) -> Token<'a> {
+    /// A comment to the end of the line. Where it may be none, or may end sooner, a quote in it may begin
+    /// a literal.
+    fn line_comment(&mut self, is_certain: bool) -> Token<'a> {
+        let start = self.at;
         self.take_while(|byte| byte != b'\n');
+        let comment = self.text[start..self.at].trim_ascii_end();
+        if (!is_certain || comment.contains('\r')) && comment.contains(QUOTES) {
+            self.breaks_off();
+        }
         Token::Comment
     }
 
-    /// A comment, which may hold others except in `MySQL`.
+    /// Whether `--` begins a comment: MySQL wants white space behind it.
+    fn is_dashed_comment(&self) -> bool {
+        self.dialect.backslash == Backslash::Plain || self.peek(2) <= b' '
+    }
+
+    /// A comment. Within it may stand another one, or in MySQL code: where it ends then, nobody knows.
     fn block_comment(&mut self) -> Token<'a> {
-        let nests = self.dialect != Dialect::MYSQL;
-        let mut depth = 0;
-        loop {
-            match (self.peek(0), self.peek(1)) {
-                (b'/', b'*') if depth == 0 || nests => {
-                    depth += 1;
-                    self.at += 2;
-                }
-                (b'*', b'/') => {
-                    depth -= 1;
-                    self.at += 2;
-                    if depth == 0 {
-                        return Token::Comment;
-                    }
-                }
-                _ if self.at == self.text.len() => {
-                    self.breaks_off();
-                    return Token::Comment;
-                }
-                _ => self.at += 1,
-            }
+        let start = self.at;
+        self.at += 2;
+        self.skip_past(b"*/");
+        let comment = &self.text[start + 2..self.at];
+        let is_nested = self.dialect != Dialect::MYSQL && comment.contains("/*");
+        let is_code =
+            ["!", "M!"].iter().any(|mark| comment.starts_with(mark)) && comment.contains(QUOTES);
+        if is_nested || is_code {
+            self.breaks_off();
         }
+        Token::Comment
     }
 
     /// A placeholder (`$1`), a text (`$tag$..$tag$`) or a name (`$action`).
@@ -387,7 +369,11 @@ impl<'a> Tokens<'a> {
     /// A cast (`::`), a placeholder (`:name`) or a sign.
     fn colon(&mut self) -> Token<'a> {
         let start = self.at;
-        if !(self.peek(1).is_ascii_alphanumeric() || self.peek(1) == b'_') {
+        // A number in `a[2:3]`, not a placeholder.
+        let is_slice = self.peek(1).is_ascii_digit()
+            && start > 0
+            && matches!(self.text.as_bytes()[start - 1], b'[' | b']' | b')' | b'0'..=b'9' | b'a'..=b'z');
+        if is_slice || !(self.peek(1).is_ascii_alphanumeric() || self.peek(1) == b'_') {
             return self.sign();
         }
         self.at += 1;
@@ -399,10 +385,12 @@ impl<'a> Tokens<'a> {
     fn percent(&mut self) -> Token<'a> {
         let is_letter = |byte: u8| byte.is_ascii_alphabetic();
         if self.peek(1) == b'(' {
-            self.take_while(|byte| byte != b')');
-            self.at = self.text.len().min(self.at + 1);
-            self.take_while(is_letter);
-            return Token::Literal;
+            let inside = &self.rest()[2..];
+            let length = inside.iter().position(|byte| !is_word(*byte)).unwrap_or(inside.len());
+            if matches!(inside.get(length..), Some([b')', letter, ..]) if is_letter(*letter)) {
+                self.at += length + 4;
+                return Token::Literal;
+            }
         }
         if is_letter(self.peek(1)) {
             self.at += 2;
@@ -413,7 +401,38 @@ impl<'a> Tokens<'a> {
 
     /// `{d '2024-01-01'}` and its kin within a statement.
     fn escape_sequence(&mut self) -> Token<'a> {
-        self.skip_past(b"}");
+        self.sign();
+        while self.braces > 0 && self.at < self.text.len() {
+            self.scan();
+        }
+        if self.braces > 0 {
+            self.breaks_off();
+        }
+        Token::Literal
+    }
+
+    /// A name in brackets; what is rather a list of literals counts as one.
+    fn bracketed(&mut self) -> Token<'a> {
+        match self.quoted_name(b']') {
+            Token::Name(name)
+                if name.starts_with(|c: char| c.is_ascii_digit()) || name.contains('\'') =>
+            {
+                Token::Bracketed("?")
+            }
+            Token::Name(name) => Token::Bracketed(name),
+            token => token,
+        }
+    }
+
+    /// Whether a UUID begins here: Cassandra writes them without quotes.
+    fn is_uuid(&self) -> bool {
+        let Some(text) = self.rest().get(..UUID_LENGTH) else { return false };
+        [8, 13, 18, 23].iter().all(|at| text[*at] == b'-')
+            && text.iter().all(|byte| byte.is_ascii_hexdigit() || *byte == b'-')
+    }
+
+    fn uuid(&mut self) -> Token<'a> {
+        self.at += UUID_LENGTH;
         Token::Literal
     }
 
@@ -455,16 +474,5 @@ fn is_word_start(byte: u8) -> bool {
 }
 
 fn is_word(byte: u8) -> bool {
-    is_word_start(byte) || byte.is_ascii_digit() || matches!(byte, b'#' | b'.' | b'*' | b'$')
-}
-
-/// Returns what a word means, if it is one of [`KEYWORDS`].
-fn keyword(word: &str) -> Option<Keyword> {
-    if !KEYWORD_LENGTHS.contains(&word.len()) {
-        return None;
-    }
-    let first = word.as_bytes()[0].to_ascii_uppercase();
-    let is_it =
-        |name: &&(&str, _)| name.0.as_bytes()[0] == first && name.0.eq_ignore_ascii_case(word);
-    KEYWORDS.iter().find(is_it).map(|(_, meaning)| *meaning)
+    is_word_start(byte) || byte.is_ascii_digit() || matches!(byte, b'.' | b'$')
 }

@@ -12,26 +12,37 @@ pub(crate) enum Query {
 
 /// Appends a URL. What stands before an `@` in its authority is never passed on.
 pub(crate) fn push_url(out: &mut String, url: &str, query: Query) {
-    let end = match query {
-        Query::Kept => url.len(),
-        Query::Removed => url.find(['?', '#']).unwrap_or(url.len()),
-    };
-    let url = &url[..end];
-    let Some(start) = authority(url) else { return out.push_str(url) };
+    let Some(start) = authority(url) else { return out.push_str(shown(url, query)) };
     let rest = &url[start..];
-    let length = rest.find(['/', '?', '#', '\\']).unwrap_or(rest.len());
-    match rest[..length].rfind('@') {
-        Some(at) => {
-            out.push_str(&url[..start]);
-            out.push_str(&rest[at + 1..]);
-        }
-        None => out.push_str(url),
+    out.push_str(&url[..start]);
+    out.push_str(shown(&rest[user_info(rest).unwrap_or(0)..], query));
+}
+
+/// Returns what of a URL stays.
+fn shown(url: &str, query: Query) -> &str {
+    match query {
+        Query::Kept => url,
+        Query::Removed => &url[..url.find(['?', '#']).unwrap_or(url.len())],
     }
+}
+
+/// Returns how long user and password are, the `@` behind them included.
+fn user_info(rest: &str) -> Option<usize> {
+    let length = rest.find(['/', '?', '#', '\\']).unwrap_or(rest.len());
+    let authority = &rest[..length];
+    // Where no port stands behind the colon, it is a password with a sign that should have been escaped.
+    let host = authority.rsplit('@').next().unwrap_or("");
+    let is_cut = host.rsplit_once(':').is_some_and(|(_, port)| {
+        !port.ends_with(']') && !port.bytes().all(|byte| byte.is_ascii_digit())
+    });
+    let end = if is_cut { rest.rfind('@') } else { authority.rfind('@') };
+    end.map(|at| at + 1)
 }
 
 /// Returns where the authority of a URL begins, if it has one.
 fn authority(url: &str) -> Option<usize> {
-    match url.find("//")? {
+    let end = url.find(['?', '#']).unwrap_or(url.len());
+    match url[..end].find("//")? {
         0 => Some(2),
         at => url[..at].ends_with(':').then_some(at + 2),
     }
@@ -51,6 +62,9 @@ mod tests {
             ("http://host/a@b?c=@d", "http://host/a@b?c=@d", "http://host/a@b"),
             ("/path?token=x", "/path?token=x", "/path"),
             ("http://host?u=http://a:b@c", "http://host?u=http://a:b@c", "http://host"),
+            ("http://user:sec/ret@host/a", "http://host/a", "http://host/a"),
+            ("http://user:sec#ret@host", "http://host", "http://host"),
+            ("http://[::1]/a@b", "http://[::1]/a@b", "http://[::1]/a@b"),
             ("", "", ""),
         ] {
             for (query, left) in [(Query::Kept, kept), (Query::Removed, removed)] {
