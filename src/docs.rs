@@ -1,0 +1,12 @@
+//! Pages: how to come here from elsewhere, what becomes of a span, what to do when something is wrong.
+//!
+//! | page | for whom |
+//! |---|---|
+//! | [`mapping`] | you want to know what becomes of an attribute, or where a name comes from |
+//!
+//! This module exists in the documentation only: there is nothing in it to call.
+// The pages are part of the tests: each code block compiles, `tests/it/pages.rs` compares what they say with
+// the source, and `mapping/reference.rs` their tables with those of the code.
+
+#[doc = include_str!("docs/mapping.md")]
+pub mod mapping {}
