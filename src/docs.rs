@@ -2,11 +2,15 @@
 //!
 //! | page | for whom |
 //! |---|---|
+//! | [`from_opentelemetry_datadog`] | you use `opentelemetry-datadog` 0.20 or older |
 //! | [`mapping`] | you want to know what becomes of an attribute, or where a name comes from |
 //!
 //! This module exists in the documentation only: there is nothing in it to call.
 // The pages are part of the tests: each code block compiles, `tests/it/pages.rs` compares what they say with
 // the source, and `mapping/reference.rs` their tables with those of the code.
+
+#[doc = include_str!("docs/from_opentelemetry_datadog.md")]
+pub mod from_opentelemetry_datadog {}
 
 #[doc = include_str!("docs/mapping.md")]
 pub mod mapping {}

@@ -7,6 +7,23 @@ use std::path::Path;
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
 #[test]
+fn the_old_names_of_the_migration_guide_are_those_that_the_vectors_check() {
+    let guide = names_hooks(&read("src/docs/from_opentelemetry_datadog.md"));
+    let tested = names_hooks(&read("tests/it/vectors.rs"));
+    assert_eq!(tested.len(), 1, "which of them is meant?");
+    assert_eq!(guide.first(), tested.first(), "left: the guide, right: tests/it/vectors.rs");
+}
+
+/// Returns the lines of each `with_names` call in a text, without their indentation.
+fn names_hooks(text: &str) -> Vec<Vec<String>> {
+    let hook = |start: &str| {
+        let lines = start.lines().map(|line| line.trim().to_owned());
+        lines.take_while(|line| line != "})").collect()
+    };
+    text.split(".with_names(").skip(1).map(hook).collect()
+}
+
+#[test]
 fn each_page_is_in_the_list_of_pages() {
     let list = read("src/docs.rs");
     for (file, text) in pages() {
