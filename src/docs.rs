@@ -3,6 +3,7 @@
 //! | page | for whom |
 //! |---|---|
 //! | [`from_opentelemetry_datadog`] | you use `opentelemetry-datadog` 0.20 or older |
+//! | [`from_elsewhere`] | you use `datadog-opentelemetry`, OTLP to the Agent, or a fork of the old exporter |
 //! | [`mapping`] | you want to know what becomes of an attribute, or where a name comes from |
 //!
 //! This module exists in the documentation only: there is nothing in it to call.
@@ -11,6 +12,9 @@
 
 #[doc = include_str!("docs/from_opentelemetry_datadog.md")]
 pub mod from_opentelemetry_datadog {}
+
+#[doc = include_str!("docs/from_elsewhere.md")]
+pub mod from_elsewhere {}
 
 #[doc = include_str!("docs/mapping.md")]
 pub mod mapping {}
