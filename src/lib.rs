@@ -90,6 +90,8 @@ mod sampling;
 #[cfg(feature = "testing")]
 #[cfg_attr(docsrs, doc(cfg(feature = "testing")))]
 pub mod testing;
+#[cfg(any(doc, doctest))]
+pub mod docs;
 
 pub use builder::DatadogExporterBuilder;
 pub use delivery::{

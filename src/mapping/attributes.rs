@@ -8,6 +8,9 @@
 //! `pkg/opentelemetry-mapping-go/otlp/attributes/attributes.go`; `datadog.*` overrides:
 //! `DataDog/dd-trace-rs`, `datadog-opentelemetry/src/mappings`.
 
+#[cfg(test)]
+pub(super) mod reference;
+
 use super::hash::Hashed;
 
 /// What happens to an attribute that has a row.

@@ -17,6 +17,8 @@ mod naming;
 mod normalize;
 mod obfuscate;
 mod pass;
+#[cfg(test)]
+mod reference;
 mod resource;
 mod sampling;
 mod start;

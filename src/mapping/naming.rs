@@ -6,6 +6,9 @@
 //! Source of the tables: `DataDog/datadog-agent`, `pkg/trace/transform/otelutil.go` (the rules that
 //! are on by default since Agent 7.66).
 
+#[cfg(test)]
+pub(super) mod reference;
+
 use std::borrow::Cow;
 
 use opentelemetry::trace::SpanKind;

@@ -124,6 +124,30 @@ const REASONS: &[(i64, &str)] = &[
     (510, " Not Extended"), (511, " Network Authentication Required"),
 ];
 
+/// Returns the table of sources as Markdown, for the page `src/docs/mapping.md`.
+#[cfg(test)]
+pub(super) fn reference() -> String {
+    use super::reference::{code, table};
+
+    let row = |source: &Source| {
+        let Source { replaced_by, tags, exception, event } = source;
+        let exception = exception.key();
+        let event = event.map(|key| format!("`{key}` of that event"));
+        let of_status = (tags.len() > 1)
+            .then(|| "the status description; the HTTP status with its phrase".to_owned());
+        let first = [
+            code(replaced_by.key()),
+            "the attribute of that name".to_owned(),
+            format!("`{exception}` of the last event `{EXCEPTION}`"),
+            format!("`{exception}` of the span"),
+        ];
+        let all: Vec<_> = first.into_iter().chain(event).chain(of_status).collect();
+        let tags: Vec<_> = tags.iter().map(|tag| code(tag.key())).collect();
+        [tags.join(" and "), all.join("; ")]
+    };
+    table(["tag", "the first of"], SOURCES.iter().map(row))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -82,6 +82,40 @@ static SYSTEMS: &[System] = &[
     cache("memcached", "memcached"), cache("redis", "redis"), cache("valkey", "db"),
 ];
 
+/// Returns the table as Markdown, for the page `src/docs/mapping.md`: a row for all systems that are alike.
+#[cfg(test)]
+pub(super) fn reference() -> String {
+    use super::reference::{code, table};
+
+    let mut rows: Vec<[String; 4]> = Vec::new();
+    for system in SYSTEMS.iter().chain([&OTHER_DB]) {
+        let name = if system.name.is_empty() { "any other".to_owned() } else { code(system.name) };
+        let alike = [code(system.documented), code(system.native), language(system.language)];
+        let row = rows.iter_mut().find(|row| row[1..] == alike && !system.name.is_empty());
+        if let Some([names, ..]) = row {
+            *names = [names, ", ", &*name].concat();
+        } else {
+            let [documented, native, language] = alike;
+            rows.push([name, documented, native, language]);
+        }
+    }
+    table(["database system", "`SpanTypes::Documented`", "`SpanTypes::Agent`", "read as"], rows)
+}
+
+#[cfg(test)]
+fn language(language: Language) -> String {
+    let text = match language {
+        Language::Sql(Dialect::MYSQL) => "SQL of MySQL",
+        Language::Sql(Dialect::TRANSACT) => "Transact-SQL",
+        Language::Sql(Dialect::UNKNOWN) => "SQL of any dialect",
+        Language::Sql(_) => "SQL",
+        Language::Commands => "commands",
+        Language::Json => "JSON",
+        Language::Unknown => "SQL if it looks like it",
+    };
+    text.to_owned()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

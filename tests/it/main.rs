@@ -7,6 +7,7 @@ mod documented;
 mod golden;
 mod hostile;
 mod log_correlation;
+mod pages;
 mod precedence;
 mod propagation;
 mod property;

@@ -1,0 +1,153 @@
+//! The pages of `src/docs`: what they quote is what the source says.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+
+/// The folder of the crate.
+const ROOT: &str = env!("CARGO_MANIFEST_DIR");
+
+/// The page that is for when something is wrong.
+const TROUBLESHOOTING: &str = "src/docs/troubleshooting.md";
+
+/// What the names of our log lines begin with.
+const OWN: [&str; 4] =
+    ["DatadogExporter.", "DatadogPropagator.", "DatadogSampler.", "LogCorrelation."];
+
+/// Variables of other crates, which the pages tell to remove.
+const FOREIGN: &[&str] = &[
+    "DD_GIT_COMMIT_SHA",
+    "DD_GIT_REPOSITORY_URL",
+    "DD_INSTRUMENTATION_TELEMETRY_ENABLED",
+    "DD_LOG_LEVEL",
+    "DD_REMOTE_CONFIGURATION_ENABLED",
+    "DD_TRACE_HTTP_CLIENT_ERROR_STATUSES",
+    "DD_TRACE_HTTP_SERVER_ERROR_STATUSES",
+    "DD_TRACE_PARTIAL_FLUSH_ENABLED",
+    "DD_TRACE_STATS_COMPUTATION_ENABLED",
+];
+
+#[test]
+fn the_old_names_of_the_migration_guide_are_those_that_the_vectors_check() {
+    let guide = names_hooks(&read("src/docs/from_opentelemetry_datadog.md"));
+    let tested = names_hooks(&read("tests/it/vectors.rs"));
+    assert_eq!(tested.len(), 1, "which of them is meant?");
+    assert_eq!(guide.first(), tested.first(), "left: the guide, right: tests/it/vectors.rs");
+}
+
+/// Returns the lines of each `with_names` call in a text, without their indentation.
+fn names_hooks(text: &str) -> Vec<Vec<String>> {
+    let hook = |start: &str| {
+        let lines = start.lines().map(|line| line.trim().to_owned());
+        lines.take_while(|line| line != "})").collect()
+    };
+    text.split(".with_names(").skip(1).map(hook).collect()
+}
+
+#[test]
+fn each_page_is_in_the_list_of_pages() {
+    let list = read("src/docs.rs");
+    for (file, text) in pages() {
+        let name = file.trim_end_matches(".md");
+        for entry in [format!("| [`{name}`] |"), format!("include_str!(\"docs/{file}\")")] {
+            assert!(list.contains(&entry), "src/docs.rs has no {entry}");
+        }
+        let first = text.lines().next().unwrap_or("");
+        assert!(first.ends_with('.') && !first.starts_with('#'), "{file} begins with: {first}");
+    }
+}
+
+#[test]
+fn the_troubleshooting_page_quotes_every_log_line_and_no_other() {
+    let page = read(TROUBLESHOOTING);
+    let quoted: BTreeSet<&str> =
+        code_words(&page).filter(|word| OWN.iter().any(|own| word.starts_with(own))).collect();
+    let sources = sources();
+    let said: BTreeSet<&str> = sources
+        .iter()
+        .flat_map(|source| source.split("name: \"").skip(1))
+        .filter_map(|rest| rest.split('"').next())
+        .filter(|name| OWN.iter().any(|own| name.starts_with(own)))
+        .collect();
+    assert!(said.len() > 10, "{said:?}");
+    assert_eq!(quoted, said, "left: the page, right: the source");
+}
+
+#[test]
+fn the_troubleshooting_page_quotes_every_counter_and_no_other() {
+    let stats = read("src/delivery/stats.rs");
+    let (all, by_reason) = stats.split_once("pub struct DroppedSpans").unwrap();
+    let (by_reason, _) = by_reason.split_once("\n}").unwrap();
+    let mut counters = field_names(all, "");
+    counters.extend(field_names(by_reason, "spans_dropped."));
+    assert!(counters.remove("spans_dropped"), "{counters:?}");
+    let page = read(TROUBLESHOOTING);
+    let (_, table) = page.split_once("| counter |").unwrap();
+    let (table, rest) = table.split_once("\n\n").unwrap();
+    let first = table.lines().filter_map(|line| line.split('|').nth(1)).collect::<String>();
+    let listed: BTreeSet<String> = code_words(&first).map(str::to_owned).collect();
+    assert_eq!(listed, counters, "left: the page, right: src/delivery/stats.rs");
+    for word in code_words(rest).filter(|word| word.starts_with("spans_")) {
+        assert!(counters.contains(word), "{word}");
+    }
+}
+
+fn field_names(text: &str, prefix: &str) -> BTreeSet<String> {
+    text.lines()
+        .filter_map(|line| line.trim().strip_prefix("pub ")?.split_once(": "))
+        .map(|(name, _)| format!("{prefix}{name}"))
+        .collect()
+}
+
+#[test]
+fn the_pages_speak_of_no_variable_that_nobody_knows() {
+    let config = read("src/config.rs");
+    for (file, text) in pages() {
+        let words = text.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_'));
+        for word in words.filter(|word| word.len() > 3 && word.starts_with("DD_")) {
+            let is_read = config.contains(&format!("\"{word}\","));
+            let is_foreign = FOREIGN.contains(&word);
+            assert!(is_read != is_foreign, "{file}: {word} is read: {is_read}");
+        }
+    }
+}
+
+/// Returns what stands in backticks.
+fn code_words(text: &str) -> impl Iterator<Item = &str> {
+    text.split('`').skip(1).step_by(2)
+}
+
+/// Returns the texts of all source files.
+fn sources() -> Vec<String> {
+    let (mut folders, mut texts) = (vec![Path::new(ROOT).join("src")], Vec::new());
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                texts.push(fs::read_to_string(path).unwrap());
+            }
+        }
+    }
+    texts
+}
+
+/// Returns the pages, each with its file name and its text.
+fn pages() -> Vec<(String, String)> {
+    let files = fs::read_dir(Path::new(ROOT).join("src/docs")).unwrap();
+    let names = files.map(|file| file.unwrap().file_name().into_string().unwrap());
+    let mut pages: Vec<_> = names
+        .map(|name| {
+            let text = read(&format!("src/docs/{name}"));
+            (name, text)
+        })
+        .collect();
+    assert!(!pages.is_empty());
+    pages.sort_unstable();
+    pages
+}
+
+fn read(file: &str) -> String {
+    fs::read_to_string(Path::new(ROOT).join(file)).unwrap().replace("\r\n", "\n")
+}
