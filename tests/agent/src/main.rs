@@ -20,4 +20,5 @@ mod parity;
 mod probes;
 mod restart;
 mod sampling;
+mod statements;
 mod vectors;
