@@ -44,6 +44,7 @@ use opentelemetry_sdk::trace::{
 };
 
 use encoding::{Fields, Json, MessagePack, Payloads, Sink, Text, Wire};
+use mapping::obfuscate::{Dialect, Language, push_statement};
 use mapping::{Options, Place, ResourceFacts, Scratch};
 use spans::{Shape, batch, resource};
 
@@ -99,6 +100,37 @@ fn map(bencher: Bencher<'_, '_>, shape: Shape) {
         for span in &batch {
             mapping::map(span, Place::Later, &facts, &options, &mut scratch, Nothing);
         }
+    });
+}
+
+/// One statement of each language, by the system that speaks it.
+const STATEMENTS: [(&str, &str); 4] = [
+    (
+        "sql",
+        "SELECT u.id, u.name, o.total FROM users u JOIN orders o ON o.user_id = u.id WHERE u.email = \
+         'me@example.com' AND o.state IN (1, 2, 3) ORDER BY o.total DESC LIMIT 10",
+    ),
+    (
+        "insert",
+        r#"INSERT INTO "orders" ("user_id", "total", "note") VALUES ($1, $2, $3) RETURNING "id""#,
+    ),
+    ("redis", "SET user:1234:session 5f2b EX 3600"),
+    ("mongodb", r#"{"find": "users", "filter": {"email": "me@example.com"}, "limit": 1}"#),
+];
+
+/// Statements without their literals: the throughput line is statements per second.
+#[divan::bench(args = ["sql", "insert", "redis", "mongodb"])]
+fn obfuscate(bencher: Bencher<'_, '_>, what: &str) {
+    let language = match what {
+        "redis" => Language::Commands,
+        "mongodb" => Language::Json,
+        _ => Language::Sql(Dialect::STANDARD),
+    };
+    let (_, statement) = STATEMENTS.into_iter().find(|(name, _)| *name == what).unwrap();
+    let mut out = String::new();
+    bencher.counter(ItemsCount::new(1_u32)).bench_local(|| {
+        out.clear();
+        push_statement(&mut out, divan::black_box(statement), language)
     });
 }
 

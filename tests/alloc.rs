@@ -70,12 +70,21 @@ fn context(trace: u64, span: u64, state: &str) -> SpanContext {
     )
 }
 
+/// A statement in each language that is obfuscated.
+const STATEMENTS: [(&str, &str); 4] = [
+    ("PostgreSQL", "SELECT \"a\" FROM t WHERE b IN (1, 2, 3) AND c = E'it\\'s' /* secret */"),
+    ("who knows", "SELECT a FROM t WHERE b = 'secret' AND c = \"secret\""),
+    ("redis", "SET key secret\nGET key"),
+    ("mongodb", r#"{"find": "users", "filter": {"name": "secret", "n": [1, 2.5, null]}}"#),
+];
+
 /// Spans of every kind, with errors, events, links, trace states and both old and new attribute names.
 fn batch(count: u64) -> Vec<SpanData> {
     let kinds = [SpanKind::Server, SpanKind::Client, SpanKind::Internal, SpanKind::Producer];
     let start = UNIX_EPOCH + Duration::from_secs(1_750_000_000);
     (0..count)
         .map(|number| {
+            let (system, statement) = STATEMENTS[usize::try_from(number / 4).unwrap() % 4];
             let (mut events, mut links) = (SpanEvents::default(), SpanLinks::default());
             let message = "it \"failed\"\n  at line 7\n  at line 8";
             let exception = [("exception.message", message), ("exception.stacktrace", message)];
@@ -100,8 +109,8 @@ fn batch(count: u64) -> Vec<SpanData> {
                     KeyValue::new("http.method", "OLD"),
                     KeyValue::new("http.route", "/users/{id}"),
                     KeyValue::new("http.response.status_code", 500),
-                    KeyValue::new("db.system.name", "PostgreSQL"),
-                    KeyValue::new("db.query.text", "SELECT 1"),
+                    KeyValue::new("db.system.name", system),
+                    KeyValue::new("db.query.text", statement),
                     KeyValue::new("http.request.header.accept", "text/html"),
                     KeyValue::new("service.name", "Other Service"),
                     KeyValue::new("host.name", "mine"),

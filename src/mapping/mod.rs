@@ -15,7 +15,7 @@ mod links;
 mod lookup;
 mod naming;
 mod normalize;
-mod obfuscate;
+pub(crate) mod obfuscate;
 mod pass;
 #[cfg(test)]
 mod reference;

@@ -15,21 +15,22 @@ const VALUE: &str = r#""?""#;
 /// Appends the documents of a text, each on its own; false if it is not JSON to its end, or if there is
 /// no object or list in it.
 pub(super) fn push(out: &mut String, text: &str) -> bool {
-    let mut rest = serde_json::Deserializer::from_str(text);
-    let start = out.len();
-    while rest.end().is_err() {
-        if out.len() > start {
-            out.push(' ');
-        }
-        let before = out.len();
-        if Document(out).deserialize(&mut rest).is_err() {
-            return false;
-        }
-        if !out[before..].starts_with(['{', '[']) {
-            return false;
-        }
+    if !text.trim_ascii_start().starts_with(['{', '[']) {
+        // Most names: without an error, which would cost an allocation.
+        return false;
     }
-    out.len() > start
+    let mut rest = serde_json::Deserializer::from_str(text);
+    loop {
+        let before = out.len();
+        let is_read = Document(out).deserialize(&mut rest).is_ok();
+        if !is_read || !out[before..].starts_with(['{', '[']) {
+            return false;
+        }
+        if rest.end().is_ok() {
+            return true;
+        }
+        out.push(' ');
+    }
 }
 
 /// Writes what it reads.

@@ -113,28 +113,31 @@ impl Writer<'_> {
 
     /// Decides what a token is, and what of it is shown.
     fn filtered<'t>(&self, token: Token<'t>) -> (Kind, &'t str) {
-        let is_alias = match self.last {
+        match self.last {
             Kind::DroppedBracket if token != Token::Sign("]") => return (Kind::DroppedBracket, ""),
             Kind::As if token == Token::Sign("[") => return (Kind::DroppedBracket, ""),
-            Kind::As | Kind::DroppedBracket => true,
-            _ => false,
-        };
+            Kind::As | Kind::DroppedBracket => return (Kind::Dropped, ""),
+            Kind::Savepoint if !matches!(token, Token::Comment | Token::Sign(";")) => {
+                return (Kind::Literal, LITERAL);
+            }
+            _ => {}
+        }
         match token {
-            _ if is_alias => (Kind::Dropped, ""),
             Token::Comment => (Kind::Dropped, ""),
-            Token::Sign(";") => (Kind::Literal, ""),
-            _ if self.last == Kind::Savepoint => (Kind::Literal, LITERAL),
             Token::Literal => (Kind::Literal, LITERAL),
             Token::Keyword(Keyword::As, _) => (Kind::As, ""),
             Token::Keyword(Keyword::Savepoint, word) => (Kind::Savepoint, word),
             Token::Keyword(Keyword::Query, word) => (Kind::Query, word),
             Token::Keyword(_, word) => (Kind::Other, word),
             Token::Name(name) | Token::Bracketed(name) => (Kind::Name, name),
-            Token::Sign("(") => (Kind::Open, "("),
-            Token::Sign(")") => (Kind::Close, ")"),
-            Token::Sign(",") => (Kind::Comma, ","),
-            Token::Sign(":") => (Kind::Colon, ":"),
-            Token::Sign(sign) => (Kind::Other, sign),
+            Token::Sign(sign) => match sign.as_bytes() {
+                [b';'] => (Kind::Literal, ""),
+                [b'('] => (Kind::Open, sign),
+                [b')'] => (Kind::Close, sign),
+                [b','] => (Kind::Comma, sign),
+                [b':'] => (Kind::Colon, sign),
+                _ => (Kind::Other, sign),
+            },
         }
     }
 

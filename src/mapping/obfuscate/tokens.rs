@@ -123,7 +123,7 @@ impl<'a> Tokens<'a> {
     }
 
     fn peek(&self, ahead: usize) -> u8 {
-        self.rest().get(ahead).copied().unwrap_or(0)
+        self.text.as_bytes().get(self.at + ahead).copied().unwrap_or(0)
     }
 
     /// Takes everything up to the end, since that is inside of something.
@@ -173,15 +173,25 @@ impl<'a> Tokens<'a> {
 
     fn sign(&mut self) -> Token<'a> {
         let start = self.at;
-        let long = SIGNS.iter().find(|sign| self.rest().starts_with(sign.as_bytes()));
         match self.peek(0) {
             b'{' => self.braces += 1,
             b'}' => self.braces = self.braces.saturating_sub(1),
             b'\\' => self.findings.is_broken = true,
             _ => {}
         }
-        self.at += long.map_or(1, |sign| sign.len());
+        self.at += self.sign_length();
         Token::Sign(&self.text[start..self.at])
+    }
+
+    fn sign_length(&self) -> usize {
+        // Most signs stand alone: the list is for those that can begin one of it.
+        if !self.peek(1).is_ascii_punctuation()
+            || matches!(self.peek(0), b'(' | b')' | b',' | b';' | b'.')
+        {
+            return 1;
+        }
+        let long = SIGNS.iter().find(|sign| self.rest().starts_with(sign.as_bytes()));
+        long.map_or(1, |sign| sign.len())
     }
 
     /// A word, and what is special behind some of them: `E'..'`, `q'[..]'`.
@@ -455,11 +465,13 @@ impl<'a> Iterator for Tokens<'a> {
             return None;
         }
         let token = self.scan();
-        if token != Token::Comment {
-            self.before_name = matches!(token, Token::Keyword(Keyword::BeforeName, _))
-                || matches!(token, Token::Sign("."))
-                || matches!(token, Token::Keyword(Keyword::Query, word) if word.eq_ignore_ascii_case("UPDATE"));
-            self.after_equals = token == Token::Sign("=");
+        if !matches!(token, Token::Comment) {
+            self.before_name = match token {
+                Token::Keyword(Keyword::BeforeName, _) | Token::Sign(".") => true,
+                Token::Keyword(Keyword::Query, word) => word.as_bytes()[0] | 0x20 == b'u',
+                _ => false,
+            };
+            self.after_equals = matches!(token, Token::Sign("="));
         }
         Some(token)
     }
@@ -469,10 +481,23 @@ fn starts_number(first: u8, second: u8) -> bool {
     first.is_ascii_digit() || (first == b'.' && second.is_ascii_digit())
 }
 
-fn is_word_start(byte: u8) -> bool {
+const fn is_word_start(byte: u8) -> bool {
     byte.is_ascii_alphabetic() || byte == b'_' || byte == b'@' || !byte.is_ascii()
 }
 
 fn is_word(byte: u8) -> bool {
-    is_word_start(byte) || byte.is_ascii_digit() || matches!(byte, b'.' | b'$')
+    IS_WORD[byte as usize]
 }
+
+/// What words are made of. As a table: most bytes of a statement are asked.
+const IS_WORD: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut at = 0;
+    while at < table.len() {
+        #[expect(clippy::cast_possible_truncation, reason = "it is below 256")]
+        let byte = at as u8;
+        table[at] = is_word_start(byte) || byte.is_ascii_digit() || byte == b'.' || byte == b'$';
+        at += 1;
+    }
+    table
+};

@@ -20,5 +20,6 @@ mod parity;
 mod probes;
 mod restart;
 mod sampling;
+mod statements;
 mod tracer;
 mod vectors;
