@@ -145,7 +145,10 @@ impl<'a> Tokens<'a> {
             b'"' => self.double_quoted(),
             b'`' => self.quoted_name(b'`'),
             b'[' if self.dialect.brackets => self.bracketed(),
-            b'0'..=b'9' | b'a'..=b'f' | b'A'..=b'F' if self.is_uuid() => self.uuid(),
+            b'0'..=b'9' | b'a'..=b'f' | b'A'..=b'F' if self.is_uuid() => {
+                self.at += UUID_LENGTH;
+                Token::Literal
+            }
             b'0'..=b'9' => self.number(),
             b'.' if self.peek(1).is_ascii_digit() => self.number(),
             b'-' if self.peek(1) == b'-' => self.line_comment(self.is_dashed_comment()),
@@ -415,9 +418,7 @@ impl<'a> Tokens<'a> {
         while self.braces > 0 && self.at < self.text.len() {
             self.scan();
         }
-        if self.braces > 0 {
-            self.breaks_off();
-        }
+        self.findings.is_broken |= self.braces > 0;
         Token::Literal
     }
 
@@ -439,11 +440,6 @@ impl<'a> Tokens<'a> {
         let Some(text) = self.rest().get(..UUID_LENGTH) else { return false };
         [8, 13, 18, 23].iter().all(|at| text[*at] == b'-')
             && text.iter().all(|byte| byte.is_ascii_hexdigit() || *byte == b'-')
-    }
-
-    fn uuid(&mut self) -> Token<'a> {
-        self.at += UUID_LENGTH;
-        Token::Literal
     }
 
     /// Takes everything up to the end of the next `end`.
