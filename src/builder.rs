@@ -17,7 +17,11 @@ use crate::{BuildError, DatadogExporter};
 /// Builds a [`DatadogExporter`].
 ///
 /// Setters only take values; [`build`](Self::build) reads the `DD_*` variables, checks everything and
-/// starts the exporter.
+/// starts the exporter. Where a setter says "otherwise", that counts if the setter is not called. A variable
+/// that is set but empty is not set; a bad one is one warning (`DatadogExporter.BadVariable`), and the next
+/// source counts.
+///
+/// The variables are those of Datadog's own tracers, and mean the same.
 #[derive(Clone, Default)]
 #[must_use = "a builder does nothing until `build` is called"]
 pub struct DatadogExporterBuilder {
@@ -42,6 +46,9 @@ impl DatadogExporterBuilder {
     /// A path after an `http` address is kept as a prefix, a query is not; without a port it is 80.
     /// `localhost` tries every address it has. `https://` needs the feature `rustls`, and
     /// `windows:\\.\pipe\name` is a named pipe on Windows.
+    /// Any other form is an error of [`build`](Self::build). User name and password are never in an error or a
+    /// log line.
+    ///
     /// Otherwise `DD_TRACE_AGENT_URL`, `DD_AGENT_HOST` with `DD_TRACE_AGENT_PORT`, the socket
     /// `/var/run/datadog/apm.socket` if there is one, or `http://localhost:8126`.
     pub fn with_agent_url(mut self, url: impl Into<String>) -> Self {
@@ -49,33 +56,39 @@ impl DatadogExporterBuilder {
         self
     }
 
-    /// Sets the service, as written (the Agent lower-cases it).
+    /// Sets the service, as written (the Agent lower-cases it, and cuts it at 100 bytes). An empty text is an
+    /// error of [`build`](Self::build).
     ///
-    /// Otherwise `DD_SERVICE`, then `service.name` of the resource. A span attribute beats all.
+    /// Otherwise `DD_SERVICE`, `service` in `DD_TAGS`, `service.name` of the resource unless it starts with
+    /// `unknown_service`, or `unknown_service:<executable>`. The attributes `service.name` and
+    /// `datadog.service` of a span beat all.
     pub fn with_service(mut self, service: impl Into<String>) -> Self {
         self.service = Some(service.into());
         self
     }
 
-    /// Sets the environment, as written (the Agent lower-cases it).
+    /// Sets the environment, as written (the Agent lower-cases it). An empty text is an error of
+    /// [`build`](Self::build).
     ///
-    /// Otherwise `DD_ENV`, then `deployment.environment.name`, `deployment.environment` or `env` of the
-    /// resource. A span attribute beats all.
+    /// Otherwise `env` set by [`with_tag`](Self::with_tag), `DD_ENV`, `env` in `DD_TAGS`, then
+    /// `deployment.environment.name`, `deployment.environment` or `env` of the resource. Without any the Agent
+    /// writes its own, or `none`. A span attribute of these names beats all.
     pub fn with_env(mut self, env: impl Into<String>) -> Self {
         self.env = Some(env.into());
         self
     }
 
-    /// Sets the version of the application, as written.
+    /// Sets the version of the application, as written. An empty text is an error of [`build`](Self::build).
     ///
-    /// Otherwise `DD_VERSION`, then `service.version` or `version` of the resource. A span attribute
-    /// beats all.
+    /// Otherwise `version` set by [`with_tag`](Self::with_tag), `DD_VERSION`, `version` in `DD_TAGS`, then
+    /// `service.version` or `version` of the resource. A span attribute of these names beats all.
     pub fn with_version(mut self, version: impl Into<String>) -> Self {
         self.version = Some(version.into());
         self
     }
 
-    /// Adds a tag to every span. Of equal keys the one set last counts.
+    /// Adds a tag to every span. Of equal keys the one set last counts. An empty key is an error of
+    /// [`build`](Self::build); a key of more than 200 bytes and a value of more than 25,000 are cut.
     ///
     /// It beats `DD_TAGS` and the resource attribute of the same name; a span attribute beats it. `env` and
     /// `version` beat `DD_ENV` and `DD_VERSION` too.
@@ -94,7 +107,9 @@ impl DatadogExporterBuilder {
     }
 
     /// Sets how long one request to the Agent may take: more than 0 and at most 5 s, since the Agent
-    /// itself gives up on a request after 5 s.
+    /// itself gives up on a request after 5 s. Anything else is an error of [`build`](Self::build).
+    ///
+    /// A request that is not answered in time may have arrived: it is sent again 3 times at most.
     ///
     /// Otherwise `DD_TRACE_AGENT_TIMEOUT_SECONDS`, or 3 s.
     pub fn with_timeout(mut self, timeout: Duration) -> Self {
@@ -103,7 +118,7 @@ impl DatadogExporterBuilder {
     }
 
     /// Sets how much memory spans may take that wait for the Agent, in bytes: 1 MiB or more, otherwise
-    /// 64 MiB.
+    /// 64 MiB. Less is an error of [`build`](Self::build).
     ///
     /// Waiting spans are compressed about tenfold. When the buffer is full the oldest go first, and are
     /// counted; a request under way cannot be taken back, so the oldest after it go then.
@@ -113,7 +128,7 @@ impl DatadogExporterBuilder {
     }
 
     /// Sets how large the body of a request may be, in bytes: 16 KiB to 24 MiB, otherwise 4 MiB. It is never
-    /// more than a quarter of the buffer.
+    /// more than a quarter of the buffer. A size beyond these is an error of [`build`](Self::build).
     ///
     /// Larger batches are cut between traces, then between spans; a single larger span is sent alone.
     /// If the Agent, or a proxy before it, refuses a body as too large, it is halved and sent again.
@@ -122,19 +137,23 @@ impl DatadogExporterBuilder {
         self
     }
 
-    /// Sets a transport of your own; address settings then mean nothing.
+    /// Sets a transport of your own; address settings then mean nothing. The time-out, retries and the buffer
+    /// stay the exporter's.
+    ///
+    /// Otherwise HTTP/1.1 to the Agent, without a proxy, redirects or compression.
     pub fn with_transport(mut self, transport: impl Transport) -> Self {
         self.transport = Some(Arc::new(transport));
         self
     }
 
-    /// Sets the form of the bodies: JSON, or MessagePack for less CPU and fewer bytes.
+    /// Sets the form of the bodies: JSON, or MessagePack for less CPU and fewer bytes. Otherwise JSON.
     pub fn with_encoding(mut self, encoding: Encoding) -> Self {
         self.encoding = encoding;
         self
     }
 
-    /// Sets which span types are sent: the documented four, or the Agent's own.
+    /// Sets which span types are sent, and with it who takes the literals out of statements: the documented
+    /// four and the exporter, or the Agent's own and the Agent. Otherwise [`SpanTypes::Documented`].
     pub fn with_span_types(mut self, types: SpanTypes) -> Self {
         self.types = types;
         self
@@ -142,7 +161,10 @@ impl DatadogExporterBuilder {
 
     /// Sets a function that may replace the service, name, resource and type of each span.
     ///
-    /// It sees the span and the names the mapping chose, and has the last word: over attributes too.
+    /// It sees the span and the names the mapping chose, and has the last word: over attributes too. What it
+    /// leaves empty keeps the mapping's name, what is too long is cut: 100 bytes, the resource 5,000. Nothing
+    /// is obfuscated after it.
+    ///
     /// It runs for each span on the thread that exports, so it should be quick; it may borrow from the
     /// span. It may run twice for a span, where a trace has to be cut. If it panics, the span keeps the
     /// names of the mapping.
@@ -175,8 +197,9 @@ impl DatadogExporterBuilder {
     ///
     /// # Errors
     ///
-    /// Fails if a setting in code cannot be used, or if the thread, its runtime or the HTTP client
-    /// cannot be started.
+    /// Fails if a setting in code cannot be used (the error names it, its value and what was expected), or if
+    /// the thread, its runtime or the HTTP client cannot be started. Whether there is an Agent is not asked:
+    /// spans wait for it.
     pub fn build(self) -> Result<DatadogExporter, BuildError> {
         let settings = Settings::of_process(self)?;
         for warning in &settings.warnings {

@@ -57,7 +57,7 @@
 //!
 //! | stage | where | what |
 //! |---|---|---|
-//! | in | `exporter.rs` | the processor hands a batch over |
+//! | in | `exporter.rs` | the processor hands a batch over, on the processor's thread |
 //! | group | `traces.rs` | spans of one trace make a chunk, its local root first |
 //! | map | `mapping/` | one pass over the attributes; tables decide names, types and tags |
 //! | encode | `encoding/` | the mapping's calls become JSON or MessagePack, with no span object between |
@@ -66,9 +66,19 @@
 //! Beside the path stands `propagation/`: headers in and out. It shares `mapping/state.rs` with the
 //! exporter, which reads what a trace state says to Datadog.
 //!
-//! Three walls hold this up: mapping knows no bytes, encoding knows no OpenTelemetry, delivery knows no
+//! On the way nothing is kept twice: a span is mapped once, straight into the body of a request, and from then
+//! on only bytes move. Three walls hold this up: mapping knows no bytes, encoding knows no OpenTelemetry, delivery knows no
 //! spans. The rules of the mapping are rows: `mapping/attributes.rs` says what each attribute does,
 //! `mapping/naming.rs` how spans are named, `mapping/status.rs` where error tags come from.
+//!
+//! # Pages
+//!
+//! | page | for whom |
+//! |---|---|
+//! | [`docs::from_opentelemetry_datadog`] | you use `opentelemetry-datadog` 0.20 or older |
+//! | [`docs::from_elsewhere`] | you use `datadog-opentelemetry`, OTLP to the Agent, or a fork of the old exporter |
+//! | [`docs::mapping`] | you want to know what becomes of an attribute, or where a name comes from |
+//! | [`docs::troubleshooting`] | something is missing in Datadog, or looks wrong |
 //!
 //! # Testing your own instrumentation
 //!

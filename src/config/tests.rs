@@ -3,7 +3,11 @@
 use std::path::Path;
 use std::time::Duration;
 
-use super::{DEFAULT_SOCKET, DatadogExporterBuilder, Settings, VARIABLES};
+use super::{
+    DEFAULT_BUFFER_BYTES, DEFAULT_HOST, DEFAULT_PAYLOAD_BYTES, DEFAULT_PORT, DEFAULT_SOCKET,
+    DEFAULT_TIMEOUT, DatadogExporterBuilder, MAX_TIMEOUT, MIB, MIN_BUFFER_BYTES, PAYLOAD_BYTES,
+    Settings, VARIABLES,
+};
 use crate::{ApiVersion, BuildError, DatadogExporter};
 
 type Variables<'a> = &'a [(&'a str, &'a str)];
@@ -203,5 +207,27 @@ fn a_bad_value_in_code_is_an_error_that_names_setting_value_and_form() {
 fn variables_are_in_the_table_once() {
     for (at, name) in VARIABLES.iter().enumerate() {
         assert!(!VARIABLES[..at].contains(name), "{name}");
+    }
+}
+
+#[test]
+fn the_docs_of_the_builder_have_the_numbers_of_the_code() {
+    let lines = include_str!("../builder.rs").lines();
+    let docs: Vec<_> = lines.filter_map(|line| line.trim().strip_prefix("/// ")).collect();
+    let docs = docs.join(" ");
+    let (most, usual) = (MAX_TIMEOUT.as_secs(), DEFAULT_TIMEOUT.as_secs());
+    let (smallest, largest) = (PAYLOAD_BYTES.start() / 1024, PAYLOAD_BYTES.end() / MIB);
+    for text in [
+        format!("more than 0 and at most {most} s"),
+        format!("or {usual} s."),
+        format!(
+            "{} MiB or more, otherwise {} MiB",
+            MIN_BUFFER_BYTES / MIB,
+            DEFAULT_BUFFER_BYTES / MIB
+        ),
+        format!("{smallest} KiB to {largest} MiB, otherwise {} MiB", DEFAULT_PAYLOAD_BYTES / MIB),
+        format!("`{DEFAULT_SOCKET}` if there is one, or `http://{DEFAULT_HOST}:{DEFAULT_PORT}`"),
+    ] {
+        assert!(docs.contains(&text), "not in the docs: {text}");
     }
 }

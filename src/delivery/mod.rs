@@ -45,10 +45,11 @@ const SHUTDOWN_MARGIN: Duration = Duration::from_millis(100);
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ApiVersion {
-    /// `/v0.3/traces`: the Agent says `OK`.
+    /// `/v0.3/traces`, which Datadog documents: the Agent says `OK`.
     #[default]
     V03,
-    /// `/v0.4/traces`: the Agent answers with the sampling rates that it wants.
+    /// `/v0.4/traces`, which Datadog's tracers use: the Agent answers with the sampling rates that it wants.
+    /// They count if a [`DatadogSampler`] asks for them, as [`ExporterHandle::sampler`] makes one.
     V04,
 }
 
@@ -225,7 +226,7 @@ impl ExporterHandle {
         self.shared.rates.rate(service)
     }
 
-    /// Returns the counters as they are now.
+    /// Returns the counters as they are now, also after the exporter ended.
     pub fn stats(&self) -> ExporterStats {
         self.shared.lock().buffer.stats()
     }

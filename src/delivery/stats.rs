@@ -1,6 +1,6 @@
 //! [`ExporterStats`]: what became of every span.
 
-/// Counters of one exporter, from its start.
+/// Counters of one exporter, from its start. Nothing but them is needed to know what became of every span.
 ///
 /// At any moment `spans_received` is `spans_exported` + the sum of `spans_dropped` + `spans_buffered`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -14,19 +14,20 @@ pub struct ExporterStats {
     pub spans_dropped: DroppedSpans,
     /// Spans that wait, the request under way included.
     pub spans_buffered: u64,
-    /// Requests that the Agent took.
+    /// Requests that the Agent took. Batches that had to wait are joined, so there may be fewer than batches.
     pub payloads_sent: u64,
-    /// Bodies of these, in bytes.
+    /// Bodies of these, in bytes, without headers.
     pub bytes_sent: u64,
     /// Payloads given up, by whatever reason.
     pub payloads_dropped: u64,
     /// Payloads that were put back to be sent again, whole or in halves.
     pub retries: u64,
-    /// Memory that waiting payloads take, in bytes.
+    /// Memory that waiting payloads take, in bytes; what has waited for a moment is compressed. It stays below
+    /// [`with_buffer_bytes`](crate::DatadogExporterBuilder::with_buffer_bytes).
     pub bytes_buffered: u64,
     /// Whether the last request got any answer from the Agent; `None` before the first one ended.
     pub is_reachable: Option<bool>,
-    /// What went wrong last, if anything ever did.
+    /// What went wrong last, if anything ever did. It is not cleared when things are well again.
     pub last_error: Option<String>,
 }
 
@@ -34,15 +35,18 @@ pub struct ExporterStats {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct DroppedSpans {
-    /// The oldest, when the buffer was full; the request under way is not taken back.
+    /// The oldest, when the buffer was full; the request under way is not taken back. Logged as
+    /// `DatadogExporter.BufferFull`.
     pub buffer_full: u64,
-    /// Refused by the Agent for good, or too large alone.
+    /// Refused by the Agent for good (400, 403, 404, 415 and most others), or too large alone (413). Logged as
+    /// `DatadogExporter.SpansRefused`.
     pub rejected: u64,
-    /// Not sendable: a zero span id, or a zero low half of the trace id.
+    /// Not sendable: a zero span id, or a zero low half of the trace id. Logged once as
+    /// `DatadogExporter.SpansSkipped`.
     pub invalid: u64,
-    /// Sent several times without an answer.
+    /// Sent several times without an answer: the Agent may have them all the same.
     pub unacknowledged: u64,
-    /// Still waiting when the exporter was shut down.
+    /// Still waiting when the time of the shutdown was over.
     pub shutdown: u64,
 }
 

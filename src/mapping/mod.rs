@@ -47,7 +47,10 @@ pub(crate) use resource::ResourceFacts;
 pub(crate) use start::StartNames;
 pub(crate) use text::of as text_of;
 
-/// Which span types are sent.
+/// Which span types are sent, and so who obfuscates statements.
+///
+/// Sources: Datadog's documentation of the v0.3 API for the four, and `pkg/trace/transform/otelutil.go` of
+/// `DataDog/datadog-agent` for the others.
 ///
 /// An explicit `span.type` or `datadog.type` attribute is passed on as it is in both; only the Agent's
 /// `llm`, for a span with `gen_ai.` attributes, beats `span.type`.

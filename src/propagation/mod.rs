@@ -59,6 +59,9 @@ pub(crate) fn is_open(cx: &Context) -> bool {
 /// A caller that has not decided about sampling leaves it to this service: its trace counts as sampled, unless
 /// the sampler here says otherwise.
 ///
+/// Sources: the headers as Datadog's tracers write them (`DataDog/dd-trace-go`, `ddtrace/tracer/textmap.go`;
+/// the tests of `DataDog/system-tests`), and W3C Trace Context.
+///
 /// # Limits
 ///
 /// What the caller said has the room that a trace state has: 256 bytes for priority, origin and tags
