@@ -5,6 +5,7 @@
 //! request is closed after the idle timeout. The body's share of the first is in `service`.
 use std::future::poll_fn;
 use std::io;
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, mpsc as reply};
@@ -16,7 +17,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 #[cfg(unix)]
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::mpsc;
@@ -50,9 +51,19 @@ pub(super) enum Command {
     Stop,
 }
 
+/// Keeps a port from everyone who asks for any, without listening: a client is refused as if it were free.
+fn hold(address: SocketAddr) -> io::Result<TcpSocket> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    Ok(socket)
+}
+
 /// Runs the Agent until it is told to stop.
 pub(super) async fn run(service: Arc<Service>, mut commands: mpsc::UnboundedReceiver<Command>) {
     let mut listener: Option<Listener> = None;
+    // While nobody listens, nobody else may get the port.
+    let mut held: Option<TcpSocket> = None;
     let mut connections = JoinSet::new();
     let resetting = Arc::new(AtomicBool::new(false));
     loop {
@@ -67,7 +78,8 @@ pub(super) async fn run(service: Arc<Service>, mut commands: mpsc::UnboundedRece
         match event.await {
             Event::Command(Command::Stop) => return,
             Event::Command(Command::Pause(done)) => {
-                listener = None;
+                let address = listener.take().and_then(|listener| listener.tcp_address());
+                held = address.and_then(|address| hold(address).ok());
                 resetting.store(true, Ordering::SeqCst);
                 connections.shutdown().await;
                 let _ = done.send(());
@@ -75,6 +87,7 @@ pub(super) async fn run(service: Arc<Service>, mut commands: mpsc::UnboundedRece
             Event::Command(Command::Resume(bound, done)) => {
                 resetting.store(false, Ordering::SeqCst);
                 let outcome = Listener::new(bound).map(|open| listener = Some(open));
+                drop(held.take());
                 let _ = done.send(outcome);
             }
             Event::Accepted(Ok(stream)) => {
@@ -131,6 +144,15 @@ impl Listener {
                 listener.set_nonblocking(true)?;
                 UnixListener::from_std(listener).map(Self::Unix)
             }
+        }
+    }
+
+    /// Returns the address, if it has a port; the port is free then.
+    fn tcp_address(self) -> Option<SocketAddr> {
+        match self {
+            Self::Tcp(listener) => listener.local_addr().ok(),
+            #[cfg(unix)]
+            Self::Unix(_) => None,
         }
     }
 
