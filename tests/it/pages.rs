@@ -1,6 +1,6 @@
 //! The pages of `src/docs`: what they quote is what the source says.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
@@ -60,17 +60,33 @@ fn each_page_is_in_the_list_of_pages() {
 #[test]
 fn the_troubleshooting_page_quotes_every_log_line_and_no_other() {
     let page = read(TROUBLESHOOTING);
-    let quoted: BTreeSet<&str> =
-        code_words(&page).filter(|word| OWN.iter().any(|own| word.starts_with(own))).collect();
     let sources = sources();
-    let said: BTreeSet<&str> = sources
-        .iter()
-        .flat_map(|source| source.split("name: \"").skip(1))
-        .filter_map(|rest| rest.split('"').next())
-        .filter(|name| OWN.iter().any(|own| name.starts_with(own)))
-        .collect();
+    let said: BTreeMap<&str, &str> = sources.iter().flat_map(|source| log_lines(source)).collect();
     assert!(said.len() > 10, "{said:?}");
-    assert_eq!(quoted, said, "left: the page, right: the source");
+    let quoted: BTreeSet<&str> = code_words(&page).filter(|word| is_log_line(word)).collect();
+    assert_eq!(quoted, said.keys().copied().collect(), "left: the page, right: the source");
+    let (_, table) = page.split_once("| log line |").unwrap();
+    let (table, _) = table.split_once("\n\n").unwrap();
+    for row in table.lines() {
+        let cells: Vec<_> = row.split('|').map(str::trim).collect();
+        for name in code_words(row).filter(|word| is_log_line(word)) {
+            assert!(cells[2].starts_with(said[name]), "{name} is {}: {row}", said[name]);
+        }
+    }
+}
+
+fn is_log_line(word: &str) -> bool {
+    OWN.iter().any(|own| word.starts_with(own))
+}
+
+/// Returns the names of the log lines in a source, each with its level.
+fn log_lines(source: &str) -> impl Iterator<Item = (&str, &str)> {
+    let lines = source.split("otel_").skip(1).filter_map(|call| {
+        let (level, arguments) = call.split_once("!(")?;
+        let name = arguments.trim_start().strip_prefix("name: \"")?.split('"').next()?;
+        Some((name, level))
+    });
+    lines.filter(|(name, _)| is_log_line(name))
 }
 
 #[test]
