@@ -137,4 +137,30 @@ mod tests {
         assert_eq!(backoff.after_failure(Doubtful, 0), Duration::ZERO);
         assert!(backoff.after_failure(Doubtful, 0) >= FIRST_DELAY / 2);
     }
+
+    #[test]
+    fn the_troubleshooting_page_tells_what_becomes_of_each_answer() {
+        let page = include_str!("../docs/troubleshooting.md");
+        let (_, table) = page.split_once("| answer |").unwrap();
+        let cells = |answer: &str| {
+            let line = table.lines().find(|line| line.starts_with(&format!("| {answer}"))).unwrap();
+            line.split('|').nth(2).unwrap().trim()
+        };
+        let kept =
+            format!("kept and sent again, with growing pauses up to {} s", MAX_DELAY.as_secs());
+        let doubtful = format!("sent again at most {MAX_DOUBTFUL_RETRIES} times");
+        for (answer, statuses, verdict, told) in [
+            ("2xx", &[200, 299][..], Delivered, "delivered"),
+            ("413", &[413], Halve, "the request is halved and sent again"),
+            ("429", &[429], Keep, &*kept),
+            ("408, 5xx but 504", &[408, 500, 503, 505, 599], Keep, "likewise"),
+            ("504, or no answer", &[504], Doubtful, &*doubtful),
+            ("any other", &[302, 400, 401, 404, 415], Refused, "given up"),
+        ] {
+            assert!(cells(answer).starts_with(told), "{answer}: {}", cells(answer));
+            for status in statuses {
+                assert_eq!(of_status(*status), verdict, "{status}");
+            }
+        }
+    }
 }

@@ -1,6 +1,6 @@
 //! The pages of `src/docs`: what they quote is what the source says.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
@@ -9,6 +9,19 @@ const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
 /// The page that is for when something is wrong.
 const TROUBLESHOOTING: &str = "src/docs/troubleshooting.md";
+
+/// The public interface of `opentelemetry-datadog` 0.20.1: functions, types and features.
+#[rustfmt::skip]
+const OLD_INTERFACE: &[&str] = &[
+    "new_pipeline()", "DatadogPipelineBuilder", "build_exporter()", "install_simple()", "install_batch()",
+    "with_service_name", "with_version", "with_env", "with_agent_endpoint", "with_http_client", "with_trace_config",
+    "with_api_version(ApiVersion::Version03)", "with_api_version(ApiVersion::Version05)", "with_resource_mapping",
+    "with_name_mapping", "with_service_name_mapping", "FieldMappingFn", "ModelConfig", "Error",
+    "DatadogPropagator::new()", "DatadogTraceState::with_measuring", "DatadogTraceStateBuilder::with_measuring",
+    "with_priority_sampling", "priority_sampling_enabled", "measuring_enabled", "agent-sampling", "intern-ahash",
+    "intern-std", "reqwest-blocking-client", "reqwest-client", "surf-client",
+    "DD_SERVICE", "DD_ENV", "DD_VERSION", "DD_GIT_REPOSITORY_URL", "DD_GIT_COMMIT_SHA",
+];
 
 /// What the names of our log lines begin with.
 const OWN: [&str; 4] =
@@ -33,6 +46,16 @@ fn the_old_names_of_the_migration_guide_are_those_that_the_vectors_check() {
     let tested = names_hooks(&read("tests/it/vectors.rs"));
     assert_eq!(tested.len(), 1, "which of them is meant?");
     assert_eq!(guide.first(), tested.first(), "left: the guide, right: tests/it/vectors.rs");
+}
+
+#[test]
+fn the_migration_guide_has_a_row_for_each_part_of_the_old_interface() {
+    let guide = read("src/docs/from_opentelemetry_datadog.md");
+    let rows = guide.lines().filter(|line| line.starts_with("| "));
+    let old: BTreeSet<&str> =
+        rows.filter_map(|row| row.split('|').nth(1)).flat_map(code_words).collect();
+    let missing: Vec<_> = OLD_INTERFACE.iter().filter(|name| !old.contains(*name)).collect();
+    assert!(missing.is_empty(), "no row for {missing:?}");
 }
 
 /// Returns the lines of each `with_names` call in a text, without their indentation.
@@ -60,17 +83,33 @@ fn each_page_is_in_the_list_of_pages() {
 #[test]
 fn the_troubleshooting_page_quotes_every_log_line_and_no_other() {
     let page = read(TROUBLESHOOTING);
-    let quoted: BTreeSet<&str> =
-        code_words(&page).filter(|word| OWN.iter().any(|own| word.starts_with(own))).collect();
     let sources = sources();
-    let said: BTreeSet<&str> = sources
-        .iter()
-        .flat_map(|source| source.split("name: \"").skip(1))
-        .filter_map(|rest| rest.split('"').next())
-        .filter(|name| OWN.iter().any(|own| name.starts_with(own)))
-        .collect();
+    let said: BTreeMap<&str, &str> = sources.iter().flat_map(|source| log_lines(source)).collect();
     assert!(said.len() > 10, "{said:?}");
-    assert_eq!(quoted, said, "left: the page, right: the source");
+    let quoted: BTreeSet<&str> = code_words(&page).filter(|word| is_log_line(word)).collect();
+    assert_eq!(quoted, said.keys().copied().collect(), "left: the page, right: the source");
+    let (_, table) = page.split_once("| log line |").unwrap();
+    let (table, _) = table.split_once("\n\n").unwrap();
+    for row in table.lines() {
+        let cells: Vec<_> = row.split('|').map(str::trim).collect();
+        for name in code_words(row).filter(|word| is_log_line(word)) {
+            assert!(cells[2].starts_with(said[name]), "{name} is {}: {row}", said[name]);
+        }
+    }
+}
+
+fn is_log_line(word: &str) -> bool {
+    OWN.iter().any(|own| word.starts_with(own))
+}
+
+/// Returns the names of the log lines in a source, each with its level.
+fn log_lines(source: &str) -> impl Iterator<Item = (&str, &str)> {
+    let lines = source.split("otel_").skip(1).filter_map(|call| {
+        let (level, arguments) = call.split_once("!(")?;
+        let name = arguments.trim_start().strip_prefix("name: \"")?.split('"').next()?;
+        Some((name, level))
+    });
+    lines.filter(|(name, _)| is_log_line(name))
 }
 
 #[test]
