@@ -78,7 +78,7 @@ pub(super) async fn run(service: Arc<Service>, mut commands: mpsc::UnboundedRece
         match event.await {
             Event::Command(Command::Stop) => return,
             Event::Command(Command::Pause(done)) => {
-                let address = listener.take().and_then(|listener| listener.tcp_address());
+                let address = listener.take().and_then(Listener::tcp_address);
                 held = address.and_then(|address| hold(address).ok());
                 resetting.store(true, Ordering::SeqCst);
                 connections.shutdown().await;
