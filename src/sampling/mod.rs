@@ -36,7 +36,7 @@ use crate::mapping::state::{DECISION_MAKER, MEMBER, State};
 use crate::propagation;
 use limit::Limit;
 use rate::Rate;
-use subject::RootSpan;
+use subject::{AppService, RootSpan};
 
 pub use builder::DatadogSamplerBuilder;
 pub use processor::DatadogSpanProcessor;
@@ -88,6 +88,8 @@ pub struct DatadogSampler {
 #[derive(Debug)]
 struct Inner {
     service: String,
+    /// Whether the service was set in code: then an exporter's does not count.
+    has_service: bool,
     rules: Vec<(SamplingRule, Rate)>,
     rate: Option<Rate>,
     limit: Limit,
@@ -172,26 +174,23 @@ impl Inner {
         }
     }
 
-    /// Decides about a trace.
-    fn decide(
-        &self,
-        trace_id: u64,
-        root: &RootSpan<'_>,
-        now: impl FnOnce() -> Instant,
-    ) -> Decision {
-        if let Some(keep) = root.manual() {
-            return Decision::new(keep, Mechanism::Manual, None);
-        }
+    fn app(&self) -> AppService<'_> {
+        let exporter = self.agent.as_ref().filter(|_| !self.has_service);
+        AppService { exporter, name: &self.service }
+    }
+
+    /// Decides about a trace; `text` is memory to use.
+    fn decide(&self, trace_id: u64, root: &RootSpan<'_>, text: &mut String) -> Decision {
         let rule = self.rules.iter().find(|(rule, _)| rule.fits(root)).map(|(_, rate)| *rate);
         if let Some(rate) = rule.or(self.rate) {
             let decision = Decision::new(rate.keeps(trace_id), Mechanism::LocalRule, Some(rate));
             if !decision.keep {
                 return decision;
             }
-            let (passes, part) = self.limit.pass(now());
+            let (passes, part) = self.limit.pass(Instant::now());
             return Decision { keep: passes, passed: Some(part), ..decision };
         }
-        let rate = self.agent.as_ref().and_then(|agent| agent.rate(root.own_service()));
+        let rate = self.agent.as_ref().and_then(|agent| agent.rate(root.stored_service(text)));
         match rate.and_then(Rate::new) {
             Some(rate) => Decision::new(rate.keeps(trace_id), Mechanism::AgentRate, Some(rate)),
             None => Decision::new(true, Mechanism::Default, None),
@@ -242,8 +241,12 @@ impl ShouldSample for DatadogSampler {
         if parent.is_valid() && !is_open {
             return inner.follow(parent);
         }
-        let root = RootSpan { name, kind: span_kind, attributes, service: &inner.service };
-        let decision = inner.decide(low_half(trace_id), &root, Instant::now);
+        let decision = match subject::manual(attributes) {
+            Some(keep) => Decision::new(keep, Mechanism::Manual, None),
+            None => subject::with_root((name, span_kind, attributes), inner.app(), |root, text| {
+                inner.decide(low_half(trace_id), root, text)
+            }),
+        };
         SamplingResult {
             decision: inner.decision(decision.keep),
             attributes: decision.attributes(),

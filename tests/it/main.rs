@@ -11,6 +11,7 @@ mod precedence;
 mod propagation;
 mod property;
 mod runtimes;
+mod sampling;
 mod support;
 mod test_agent;
 mod tidy;
