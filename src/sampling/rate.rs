@@ -35,6 +35,11 @@ impl Rate {
         self.0
     }
 
+    /// Returns the fraction that is left if this part of what is kept passes a limit.
+    pub(crate) fn limited(self, part: f64) -> Self {
+        Self(self.0 * part)
+    }
+
     /// Whether a trace is kept, by the low half of its id.
     pub(crate) fn keeps(self, trace_id: u64) -> bool {
         #[expect(
