@@ -208,6 +208,10 @@ impl<F: Fn(&str) -> Option<String>> Variables<F> {
     }
 
     fn warn(&mut self, name: &str, value: &str, expected: &str) {
+        /// Most characters of a value that a message shows.
+        const SHOWN: usize = 200;
+        let end = value.char_indices().nth(SHOWN).map_or(value.len(), |(at, _)| at);
+        let value = &value[..end];
         self.warnings.push(format!("ignored `{name}` = {value:?}: expected {expected}"));
     }
 

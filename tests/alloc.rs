@@ -7,17 +7,22 @@
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, UNIX_EPOCH};
 
 use async_trait::async_trait;
-use opentelemetry::trace::{Event, Link, SpanContext, SpanKind, Status, TraceFlags, TraceState};
-use opentelemetry::{InstrumentationScope, KeyValue, SpanId, TraceId};
+use opentelemetry::trace::{
+    Event, Link, SpanContext, SpanKind, Status, TraceContextExt as _, TraceFlags, TraceState,
+};
+use opentelemetry::{Context, InstrumentationScope, KeyValue, SpanId, TraceId};
 use opentelemetry_datadog_agent::{
-    DatadogExporter, Encoding, SpanTypes, Transport, TransportError, TransportRequest,
-    TransportResponse,
+    DatadogExporter, DatadogSampler, Encoding, SpanTypes, Transport, TransportError,
+    TransportRequest, TransportResponse,
 };
 use opentelemetry_sdk::Resource;
-use opentelemetry_sdk::trace::{SpanData, SpanEvents, SpanExporter as _, SpanLinks};
+use opentelemetry_sdk::trace::{
+    ShouldSample as _, SpanData, SpanEvents, SpanExporter as _, SpanLinks,
+};
 
 /// Counts the times that memory is asked for, growing included.
 struct Counting;
@@ -140,8 +145,28 @@ fn allocations(exporter: &DatadogExporter, spans: u64) -> usize {
     (0..5).map(|_| batch(spans)).map(count).min().unwrap()
 }
 
+/// One test after the other: the counter is everybody's.
+static TURN: Mutex<()> = Mutex::new(());
+
+#[test]
+fn to_follow_a_decision_allocates_nothing() {
+    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    let sampler = DatadogSampler::builder().with_rate(0.5).build().unwrap();
+    let parent = Context::new().with_remote_span_context(context(1, 2, ""));
+    let attributes = [KeyValue::new("http.request.method", "GET")];
+    let decide = || {
+        let (id, kind) = (TraceId::from(7), SpanKind::Server);
+        let before = ALLOCATIONS.load(Relaxed);
+        drop(sampler.should_sample(Some(&parent), id, "GET", &kind, &attributes, &[]));
+        ALLOCATIONS.load(Relaxed) - before
+    };
+    // The least of several, since other threads have their moments.
+    assert_eq!((0..5).map(|_| decide()).min(), Some(0));
+}
+
 #[test]
 fn a_thousand_spans_allocate_no_more_often_than_a_hundred() {
+    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
     for encoding in [Encoding::Json, Encoding::MessagePack] {
         for types in [SpanTypes::Documented, SpanTypes::Agent] {
             let mut exporter = DatadogExporter::builder()

@@ -226,6 +226,11 @@ impl ExporterHandle {
         self.shared.rates.rate(service)
     }
 
+    /// Shows the application's own service, as the Agent stores it; empty if there is no exporter.
+    pub(crate) fn with_service<R>(&self, read: impl FnOnce(&str) -> R) -> R {
+        self.shared.rates.with_service(read)
+    }
+
     /// Returns the counters as they are now, also after the exporter ended.
     pub fn stats(&self) -> ExporterStats {
         self.shared.lock().buffer.stats()

@@ -68,6 +68,11 @@ impl AgentRates {
         of(service.unwrap_or(own_service), env).or_else(|| of("", ""))
     }
 
+    /// Shows the application's own service.
+    pub(super) fn with_service<R>(&self, read: impl FnOnce(&str) -> R) -> R {
+        read(&self.known().own.0)
+    }
+
     fn known(&self) -> RwLockReadGuard<'_, Known> {
         self.known.read().unwrap_or_else(PoisonError::into_inner)
     }

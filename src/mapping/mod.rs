@@ -42,6 +42,7 @@ use pass::{Pass, PassBuffers};
 pub(crate) use hash::{KeySet, hash_id};
 pub(crate) use ids::{equal_ids, is_root, sendable};
 pub use naming::SpanNames;
+pub(crate) use normalize::service as stored_service;
 pub(crate) use obfuscate::Query;
 pub(crate) use resource::ResourceFacts;
 pub(crate) use start::StartNames;

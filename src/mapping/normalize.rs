@@ -46,6 +46,16 @@ pub(crate) fn push_service(out: &mut String, service: &str) {
     }
 }
 
+/// Returns a service name as the Agent stores it, written into `out` unless it is that already.
+pub(crate) fn service<'t>(service: &'t str, out: &'t mut String) -> &'t str {
+    if service.len() <= MAX_NAME && is_normal(service) {
+        return service;
+    }
+    out.clear();
+    push_service(out, service);
+    out
+}
+
 /// Appends a tag value in the Agent's form: lower case, letters, digits and `: . / -`, and one `_` for
 /// each run of anything else, except at the end.
 pub(crate) fn push_tag_value(out: &mut String, value: &str) {

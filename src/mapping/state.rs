@@ -26,6 +26,8 @@ pub(crate) const HIGH_HALF: &str = "tid";
 
 /// The decision maker where a flag overrules the priority: nobody in particular.
 const DEFAULT_DECISION_MAKER: Value<'static> = Value::plain("-0");
+/// The decision maker where an attribute of the span decides.
+const MANUAL_DECISION_MAKER: Value<'static> = Value::plain("-4");
 /// What stands before the name of a trace tag in `dd`.
 const TAG_ITEM: &str = "t.";
 /// Most digits of a mechanism number.
@@ -36,6 +38,8 @@ const MECHANISM_DIGITS: std::ops::RangeInclusive<usize> = 1..=3;
 pub(crate) struct State<'a> {
     sampled: bool,
     items: &'a str,
+    /// Whether an attribute of the user says what the flag does.
+    by_user: bool,
 }
 
 impl<'a> State<'a> {
@@ -46,12 +50,17 @@ impl<'a> State<'a> {
 
     /// Joins a flag with the items of a `dd` member.
     pub(crate) fn new(sampled: bool, items: &'a str) -> Self {
-        Self { sampled, items }
+        Self { sampled, items, by_user: false }
     }
 
     /// The same items, with a flag that somebody decided later.
     pub(crate) fn decided(self, sampled: bool) -> Self {
         Self { sampled, ..self }
+    }
+
+    /// The same items, with a flag that an attribute of the user decided.
+    pub(crate) fn decided_by_user(self, sampled: bool) -> Self {
+        Self { sampled, by_user: true, ..self }
     }
 
     /// Whether there is a `dd` member.
@@ -83,8 +92,10 @@ impl<'a> State<'a> {
     /// Returns the tags of the trace, names without prefix, each once: of several the first.
     pub(crate) fn tags(self) -> impl Iterator<Item = (&'a str, Value<'a>)> {
         // Where flag and priority differ, whoever decided the priority did not decide this.
-        let overruled = self.asked().is_some_and(|asked| (asked > 0) != self.sampled);
-        let maker = (overruled && self.sampled).then_some((DECISION_MAKER, DEFAULT_DECISION_MAKER));
+        let overruled =
+            self.by_user || self.asked().is_some_and(|asked| (asked > 0) != self.sampled);
+        let maker = if self.by_user { MANUAL_DECISION_MAKER } else { DEFAULT_DECISION_MAKER };
+        let maker = (overruled && self.sampled).then_some((DECISION_MAKER, maker));
         let written = self.raw_tags().enumerate().filter(move |(number, (name, value))| {
             let seen = self.raw_tags().take(*number).any(|(other, _)| other == *name);
             match *name {
@@ -221,6 +232,21 @@ mod tests {
         assert_eq!(tags(true, "s:0;t.a:b"), ["dm=-0", "a=b"]);
         assert_eq!(tags(false, "s:2;t.dm:-4;t.a:b"), ["a=b"]);
         assert_eq!(tags(true, "t.dm:-4"), ["dm=-4"]);
+    }
+
+    #[test]
+    fn what_the_user_decides_later_has_its_own_maker() {
+        for (items, keep, expected) in [
+            ("s:1;t.dm:-1;t.a:b", true, vec!["dm=-4", "a=b"]),
+            ("s:-1;t.a:b", true, vec!["dm=-4", "a=b"]),
+            ("", true, vec!["dm=-4"]),
+            ("s:1;t.dm:-1;t.a:b", false, vec!["a=b"]),
+            ("s:0", false, vec![]),
+        ] {
+            let state = State::new(true, items).decided_by_user(keep);
+            let tags = state.tags().map(|(name, value)| format!("{name}={value}"));
+            assert_eq!(tags.collect::<Vec<_>>(), expected, "{items} {keep}");
+        }
     }
 
     #[test]

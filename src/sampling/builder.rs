@@ -26,7 +26,7 @@ pub struct DatadogSamplerBuilder {
 impl DatadogSamplerBuilder {
     /// Sets the service that rules see on a span that names none.
     ///
-    /// Otherwise `DD_SERVICE`.
+    /// Otherwise that of the exporter whose rates are followed, else `DD_SERVICE`.
     pub fn with_service(mut self, service: impl Into<String>) -> Self {
         self.service = Some(service.into());
         self
@@ -78,6 +78,7 @@ impl DatadogSamplerBuilder {
     /// Fails if a rate in code is not from 0 to 1, or a limit is not 0 or more.
     pub fn build(self) -> Result<DatadogSampler, BuildError> {
         let (agent, rejected) = (self.agent.clone(), self.rejected);
+        let has_service = self.service.is_some();
         let (settings, warnings) = SamplingSettings::of_process(self)?;
         for warning in &warnings {
             otel_warn!(name: "DatadogSampler.BadVariable", message = warning.as_str());
@@ -86,6 +87,7 @@ impl DatadogSamplerBuilder {
         let with_rate = |rule: SamplingRule| rule.rate().map(|rate| (rule, rate));
         let inner = Inner {
             service,
+            has_service,
             rules: rules.into_iter().map(with_rate).collect::<Result<_, _>>()?,
             rate: rate.map(checked_rate).transpose()?,
             limit: Limit::new(limit, Instant::now()),

@@ -1,4 +1,5 @@
-//! [`DatadogSpanProcessor`]: the SDK's processors skip spans of rejected traces; through it they pass.
+//! [`DatadogSpanProcessor`]: who sees the spans of rejected traces. The SDK leaves that to its processors: the
+//! simple one skips them, the batch processor (0.33.1) hands them to any exporter.
 
 use std::time::Duration;
 
@@ -8,16 +9,18 @@ use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::error::OTelSdkResult;
 use opentelemetry_sdk::trace::{Span, SpanData, SpanProcessor};
 
+use super::subject;
 use crate::mapping::state::State;
 
 /// The tag that says a priority, whatever the sampled flag says.
 const PRIORITY: &str = "_sampling_priority_v1";
 
-/// Hands spans of rejected traces to a processor that would skip them, with their priority as a tag, so
-/// that the Agent counts and drops them.
+/// Hands spans of rejected traces to any processor, with their priority as a tag, so that the Agent counts
+/// and drops them; or keeps them from one.
 ///
-/// Put it around the processor of a [`DatadogExporter`](crate::DatadogExporter) only: other exporters would
-/// keep what was rejected. It sees recorded spans only: the sampler is a
+/// Put [`new`](Self::new) around the processor of a [`DatadogExporter`](crate::DatadogExporter), and
+/// [`sampled_only`](Self::sampled_only) around those of other exporters: behind the SDK's batch processor
+/// (0.33) they would get, and charge for, what was rejected. It sees recorded spans only: the sampler is a
 /// [`DatadogSampler`](crate::DatadogSampler) with [`RejectedTraces::Recorded`](crate::RejectedTraces), or any
 /// that says `RecordOnly`.
 ///
@@ -45,12 +48,18 @@ const PRIORITY: &str = "_sampling_priority_v1";
 #[derive(Debug)]
 pub struct DatadogSpanProcessor<P> {
     inner: P,
+    sampled_only: bool,
 }
 
 impl<P: SpanProcessor> DatadogSpanProcessor<P> {
-    /// Puts one around a processor.
+    /// Puts one around the processor of a [`DatadogExporter`](crate::DatadogExporter): it gets every span.
     pub fn new(inner: P) -> Self {
-        Self { inner }
+        Self { inner, sampled_only: false }
+    }
+
+    /// Puts one around the processor of another exporter: it gets the spans of kept traces, as they are.
+    pub fn sampled_only(inner: P) -> Self {
+        Self { inner, sampled_only: true }
     }
 }
 
@@ -62,6 +71,9 @@ impl<P: SpanProcessor> SpanProcessor for DatadogSpanProcessor<P> {
     fn on_end(&self, mut span: SpanData) {
         let context = &span.span_context;
         if !context.is_sampled() {
+            if self.sampled_only {
+                return;
+            }
             let priority = i64::from(State::of(context).priority());
             span.span_context = SpanContext::new(
                 context.trace_id(),
@@ -70,7 +82,10 @@ impl<P: SpanProcessor> SpanProcessor for DatadogSpanProcessor<P> {
                 context.is_remote(),
                 context.trace_state().clone(),
             );
-            span.attributes.push(KeyValue::new(PRIORITY, priority));
+            // Where the user decided later, the exporter sees that by itself.
+            if subject::manual(&span.attributes).is_none() {
+                span.attributes.push(KeyValue::new(PRIORITY, priority));
+            }
         }
         self.inner.on_end(span);
     }

@@ -3,7 +3,7 @@
 //! A trace is kept if its id, multiplied by Knuth's factor, is within the fraction of all 64-bit numbers.
 //! Every official tracer computes the same. Source: `DataDog/dd-trace-go`, `ddtrace/tracer/sampler.go`.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 /// Spreads ids that are not random.
 const FACTOR: u64 = 1_111_111_111_111_111_111;
@@ -35,6 +35,11 @@ impl Rate {
         self.0
     }
 
+    /// Returns the fraction that is left if this part of what is kept passes a limit.
+    pub(crate) fn limited(self, part: f64) -> Self {
+        Self(self.0 * part)
+    }
+
     /// Whether a trace is kept, by the low half of its id.
     pub(crate) fn keeps(self, trace_id: u64) -> bool {
         #[expect(
@@ -60,8 +65,31 @@ impl Rate {
 /// Shows a rate as tracers send it: without zeros at its end.
 impl fmt::Display for Rate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let scale = 10_f64.powi(i32::try_from(DECIMALS).unwrap_or(0));
-        write!(f, "{}", (self.0 * scale).round() / scale)
+        let mut digits = Digits::default();
+        write!(digits, "{:.DECIMALS$}", self.0)?;
+        f.write_str(digits.text().trim_end_matches('0').trim_end_matches('.'))
+    }
+}
+
+/// A rate in digits: one before the point, [`DECIMALS`] behind it.
+#[derive(Debug, Default)]
+struct Digits {
+    bytes: [u8; DECIMALS + 2],
+    length: usize,
+}
+
+impl Digits {
+    fn text(&self) -> &str {
+        std::str::from_utf8(&self.bytes[..self.length]).unwrap_or("")
+    }
+}
+
+impl fmt::Write for Digits {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        let end = self.length + text.len();
+        self.bytes.get_mut(self.length..end).ok_or(fmt::Error)?.copy_from_slice(text.as_bytes());
+        self.length = end;
+        Ok(())
     }
 }
 
@@ -119,6 +147,8 @@ mod tests {
             (0.25, "0.25", "c"),
             (0.1, "0.1", "e6666666666668"),
             (0.123_456_789, "0.123457", "e06522c8c69ca"),
+            // As a peer rounds: by the number that the double is.
+            (5e-7, "0", "fffff79c842fa8"),
         ] {
             let rate = Rate::new(rate).unwrap();
             assert_eq!(rate.to_string(), shown);

@@ -38,8 +38,8 @@ pub struct SamplingRule {
 
 /// What is known of a root span when it starts.
 pub(super) trait Subject {
-    /// Returns the service.
-    fn service(&self) -> &str;
+    /// Says whether a pattern fits the service.
+    fn service_fits(&self, pattern: &Glob) -> bool;
     /// Says whether a pattern fits the operation name.
     fn name_fits(&self, pattern: &Glob) -> bool;
     /// Says whether a pattern fits the resource.
@@ -94,7 +94,7 @@ impl SamplingRule {
         let fits = |pattern: &Option<Glob>, fits: &dyn Fn(&Glob) -> bool| {
             pattern.as_ref().is_none_or(|pattern| pattern.fits_all() || fits(pattern))
         };
-        fits(&self.service, &|pattern| pattern.fits(subject.service()))
+        fits(&self.service, &|pattern| subject.service_fits(pattern))
             && fits(&self.name, &|pattern| subject.name_fits(pattern))
             && fits(&self.resource, &|pattern| subject.resource_fits(pattern))
             && self.tags.iter().all(|(key, pattern)| subject.tag_fits(key, pattern))
@@ -134,8 +134,8 @@ mod tests {
     struct Span;
 
     impl Subject for Span {
-        fn service(&self) -> &'static str {
-            "checkout"
+        fn service_fits(&self, pattern: &Glob) -> bool {
+            pattern.fits("checkout")
         }
         fn name_fits(&self, pattern: &Glob) -> bool {
             pattern.fits("http.server.request")

@@ -1,45 +1,78 @@
 //! What is known of a root span when it starts: its names as they will be exported, and its attributes.
 
-use std::cell::RefCell;
+use std::cell::{Cell, OnceCell, RefCell};
 
 use opentelemetry::trace::SpanKind;
 use opentelemetry::{KeyValue, Value};
 
 use super::glob::Glob;
 use super::rules::Subject;
-use crate::mapping::{StartNames, text_of};
+use crate::delivery::ExporterHandle;
+use crate::mapping::{SpanNames, StartNames, stored_service, text_of};
 
 /// The attributes with which a user decides about a trace.
 const MANUAL: [(&str, bool); 2] = [("manual.keep", true), ("manual.drop", false)];
 
-/// A root span that starts.
+/// The attributes with which a span names its service, the first that has a text.
+const SERVICE: [&str; 2] = ["datadog.service", "service.name"];
+
+/// The service of the application.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct RootSpan<'a> {
+pub(super) struct AppService<'a> {
+    /// The exporter that knows it.
+    pub(super) exporter: Option<&'a ExporterHandle>,
+    /// What counts if no exporter knows it.
     pub(super) name: &'a str,
-    pub(super) kind: &'a SpanKind,
-    pub(super) attributes: &'a [KeyValue],
-    /// The service of the application.
-    pub(super) service: &'a str,
+}
+
+/// A root span that starts.
+pub(super) struct RootSpan<'a> {
+    name: &'a str,
+    kind: &'a SpanKind,
+    attributes: &'a [KeyValue],
+    service: AppService<'a>,
+    /// Found when a rule asks for them first.
+    names: OnceCell<SpanNames<'a>>,
+    finder: Cell<Option<&'a mut StartNames>>,
 }
 
 thread_local! {
     /// For names, so that a decision needs no memory of its own.
-    static NAMES: RefCell<StartNames> = RefCell::default();
+    static BUFFERS: RefCell<(StartNames, String)> = RefCell::default();
+}
+
+/// Returns what an attribute of the user demands.
+pub(super) fn manual(attributes: &[KeyValue]) -> Option<bool> {
+    attributes.iter().rev().find_map(|attribute| {
+        let (_, keep) = MANUAL.iter().find(|(key, _)| *key == attribute.key.as_str())?;
+        is_true(&attribute.value).then_some(*keep)
+    })
+}
+
+/// Looks at a root span that starts, with memory for what is found out about it.
+pub(super) fn with_root<R>(
+    (name, kind, attributes): (&str, &SpanKind, &[KeyValue]),
+    service: AppService<'_>,
+    look: impl FnOnce(&RootSpan<'_>, &mut String) -> R,
+) -> R {
+    BUFFERS.with_borrow_mut(|(finder, text)| {
+        let (names, finder) = (OnceCell::new(), Cell::new(Some(finder)));
+        look(&RootSpan { name, kind, attributes, service, names, finder }, text)
+    })
 }
 
 impl<'a> RootSpan<'a> {
-    /// Returns what an attribute of the user demands.
-    pub(super) fn manual(&self) -> Option<bool> {
-        self.attributes.iter().rev().find_map(|attribute| {
-            let (_, keep) = MANUAL.iter().find(|(key, _)| *key == attribute.key.as_str())?;
-            is_true(&attribute.value).then_some(*keep)
-        })
+    /// Returns the service that the span itself names, as the Agent stores it.
+    pub(super) fn stored_service<'t>(&self, out: &'t mut String) -> Option<&'t str>
+    where
+        'a: 't,
+    {
+        self.own_service().map(|service| stored_service(service, out))
     }
 
-    /// Returns the service that the span itself names.
-    pub(super) fn own_service(&self) -> Option<&'a str> {
-        self.attribute("service.name").and_then(|value| match value {
-            Value::String(text) => Some(text.as_str()),
+    fn own_service(&self) -> Option<&'a str> {
+        SERVICE.into_iter().find_map(|key| match self.attribute(key)? {
+            Value::String(text) if !text.as_str().is_empty() => Some(text.as_str()),
             _ => None,
         })
     }
@@ -47,6 +80,14 @@ impl<'a> RootSpan<'a> {
     fn attribute(&self, key: &str) -> Option<&'a Value> {
         let found = self.attributes.iter().rev().find(|attribute| attribute.key.as_str() == key);
         found.map(|attribute| &attribute.value)
+    }
+
+    fn names(&self) -> Option<&SpanNames<'a>> {
+        if let Some(finder) = self.finder.take() {
+            let names = finder.of(self.name, self.kind, self.attributes);
+            return Some(self.names.get_or_init(|| names));
+        }
+        self.names.get()
     }
 }
 
@@ -60,24 +101,22 @@ fn is_true(value: &Value) -> bool {
 }
 
 impl Subject for RootSpan<'_> {
-    fn service(&self) -> &str {
-        self.own_service().unwrap_or(self.service)
+    fn service_fits(&self, pattern: &Glob) -> bool {
+        let AppService { exporter, name } = self.service;
+        match (self.own_service(), exporter) {
+            (Some(own), _) => pattern.fits(own),
+            (None, Some(exporter)) => exporter
+                .with_service(|known| pattern.fits(if known.is_empty() { name } else { known })),
+            (None, None) => pattern.fits(name),
+        }
     }
 
     fn name_fits(&self, pattern: &Glob) -> bool {
-        let names = |names: &RefCell<StartNames>| {
-            let mut names = names.borrow_mut();
-            pattern.fits(&names.of(self.name, self.kind, self.attributes).name)
-        };
-        NAMES.with(names)
+        self.names().is_some_and(|names| pattern.fits(&names.name))
     }
 
     fn resource_fits(&self, pattern: &Glob) -> bool {
-        let names = |names: &RefCell<StartNames>| {
-            let mut names = names.borrow_mut();
-            pattern.fits(&names.of(self.name, self.kind, self.attributes).resource)
-        };
-        NAMES.with(names)
+        self.names().is_some_and(|names| pattern.fits(&names.resource))
     }
 
     fn tag_fits(&self, key: &str, pattern: &Glob) -> bool {

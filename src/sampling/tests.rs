@@ -138,6 +138,19 @@ fn above_the_limit_traces_are_rejected_and_the_part_is_said() {
 }
 
 #[test]
+fn a_trace_that_passes_the_limit_stands_for_those_that_do_not() {
+    let sampler = DatadogSampler::builder().with_rate(1.0).with_rate_limit(1.0).build().unwrap();
+    let first = sample(&sampler, KEPT, &[]);
+    assert_eq!(first.trace_state.get(OTEL_MEMBER), None);
+    assert!(dd(&sample(&sampler, KEPT, &[])).starts_with("s:-1"));
+    std::thread::sleep(std::time::Duration::from_millis(1_050));
+    let next = sample(&sampler, KEPT, &[]);
+    // Two of three passed.
+    assert!(dd(&next).starts_with("s:2"), "{next:?}");
+    assert_eq!(next.trace_state.get(OTEL_MEMBER), Some("th:55555555555558"));
+}
+
+#[test]
 fn many_threads_share_one_limit() {
     let sampler = DatadogSampler::builder().with_rate(1.0).with_rate_limit(50.0).build().unwrap();
     let begin = Instant::now();

@@ -12,6 +12,7 @@ mod precedence;
 mod propagation;
 mod property;
 mod runtimes;
+mod sampling;
 mod secrets;
 mod support;
 mod test_agent;

@@ -318,13 +318,16 @@ impl<S: Sink> Pass<'_, '_, S> {
         let speaks = place == Place::First || local_root;
         // The wire name is taken literally.
         let explicit = self.lookup().span_number(Known::SamplingPriority).or(asked);
-        let state = match explicit {
+        let manual = self.manual_priority();
+        let state = State::of(&span.span_context);
+        let state = match (explicit, manual) {
             // A span of a rejected trace, let through to be counted: the flag is not its own.
-            Some(priority) => State::of(&span.span_context).decided(priority >= 1.0),
-            None => State::of(&span.span_context),
+            (Some(priority), _) => state.decided(priority >= 1.0),
+            (None, Some(priority)) => state.decided_by_user(priority >= 1.0),
+            (None, None) => state,
         };
         let default = speaks.then(|| sampling::priority_of(state));
-        self.priority = explicit.or(self.manual_priority()).or(default);
+        self.priority = explicit.or(manual).or(default);
         self.number_or(Known::SamplingPriority, self.priority);
         let analysed = self.lookup().span(Known::AnalyticsEvent).and_then(flag);
         self.number_or(Known::Analysed, analysed.map(|analysed| if analysed { 1.0 } else { 0.0 }));
@@ -336,7 +339,7 @@ impl<S: Sink> Pass<'_, '_, S> {
         let entry =
             local_root || foreign_service || matches!(kind, SpanKind::Server | SpanKind::Consumer);
         self.number_or(Known::TopLevel, entry.then_some(1.0));
-        if state.has_items() {
+        if state.has_items() || manual.is_some() {
             self.caller(state, speaks);
         }
     }

@@ -15,6 +15,7 @@ mod traces;
 
 mod counted;
 mod identity;
+mod numbers;
 mod official;
 mod parity;
 mod probes;

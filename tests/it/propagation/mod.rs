@@ -43,7 +43,10 @@ impl Extractor for Headers {
 }
 
 /// What a propagator writes for a context.
-fn injected(propagator: &dyn TextMapPropagator, cx: &Context) -> HashMap<String, String> {
+pub(crate) fn injected(
+    propagator: &dyn TextMapPropagator,
+    cx: &Context,
+) -> HashMap<String, String> {
     let mut headers = HashMap::new();
     propagator.inject_context(cx, &mut headers);
     headers
@@ -55,7 +58,7 @@ fn injected_for(propagator: &dyn TextMapPropagator, span: SpanContext) -> HashMa
 }
 
 /// What a propagator reads from headers, with nothing before it.
-fn extracted(propagator: &dyn TextMapPropagator, headers: &dyn Extractor) -> Context {
+pub(crate) fn extracted(propagator: &dyn TextMapPropagator, headers: &dyn Extractor) -> Context {
     propagator.extract_with_context(&Context::new(), headers)
 }
 

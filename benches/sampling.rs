@@ -1,0 +1,111 @@
+//! What a decision costs: `cargo bench --bench sampling`.
+//!
+//! Under a caller nothing is decided; at a root there may be no rate, a rate, ten rules, the Agent's rates.
+//! The trace state of a root is what the SDK's type costs: a list, and two texts for each member.
+#![allow(clippy::unwrap_used, reason = "a bench that cannot go on says where")]
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use divan::{AllocProfiler, Bencher, black_box};
+use opentelemetry::trace::{
+    SpanContext, SpanKind, TraceContextExt as _, TraceFlags, TraceState, Tracer as _,
+    TracerProvider as _,
+};
+use opentelemetry::{Context, KeyValue, SpanId, TraceId};
+use opentelemetry_datadog_agent::testing::TestAgent;
+use opentelemetry_datadog_agent::{ApiVersion, DatadogExporter, DatadogSampler, SamplingRule};
+use opentelemetry_sdk::trace::{Sampler, SdkTracerProvider, ShouldSample};
+
+#[global_allocator]
+static ALLOCATOR: AllocProfiler = AllocProfiler::system();
+
+/// A trace that a rate of a half keeps, and one that it rejects.
+const TRACES: [u64; 2] = [1, 10];
+
+fn main() {
+    divan::main();
+}
+
+fn decide(bencher: Bencher<'_, '_>, sampler: &dyn ShouldSample, cx: Option<&Context>, id: u64) {
+    let attributes = [
+        KeyValue::new("http.request.method", "GET"),
+        KeyValue::new("http.route", "/users/{id}"),
+        KeyValue::new("server.address", "shop.example"),
+        KeyValue::new("url.path", "/users/7"),
+    ];
+    let id = TraceId::from(u128::from(id));
+    bencher.bench_local(|| {
+        let (id, attributes) = (black_box(id), black_box(&attributes));
+        sampler.should_sample(black_box(cx), id, "GET", &SpanKind::Server, attributes, &[])
+    });
+}
+
+fn caller(state: &str) -> Context {
+    let state: TraceState = state.parse().unwrap();
+    let (trace, span) = (TraceId::from(7), SpanId::from(8));
+    let parent = SpanContext::new(trace, span, TraceFlags::SAMPLED, true, state);
+    Context::new().with_remote_span_context(parent)
+}
+
+#[divan::bench(args = ["", "dd=s:2;t.dm:-4"])]
+fn follow_a_caller(bencher: Bencher<'_, '_>, state: &str) {
+    let sampler = DatadogSampler::builder().with_rate(0.5).build().unwrap();
+    decide(bencher, &sampler, Some(&caller(state)), 7);
+}
+
+#[divan::bench]
+fn root_without_a_rate(bencher: Bencher<'_, '_>) {
+    decide(bencher, &DatadogSampler::builder().build().unwrap(), None, 7);
+}
+
+#[divan::bench(args = TRACES)]
+fn root_with_a_rate(bencher: Bencher<'_, '_>, id: u64) {
+    let sampler = DatadogSampler::builder().with_rate(0.5).with_rate_limit(1e12).build().unwrap();
+    decide(bencher, &sampler, None, id);
+}
+
+#[divan::bench(args = TRACES)]
+fn root_with_ten_rules(bencher: Bencher<'_, '_>, id: u64) {
+    let mut sampler = DatadogSampler::builder().with_service("shop").with_rate_limit(1e12);
+    for number in 0..3 {
+        sampler = sampler
+            .with_rule(SamplingRule::new(0.0).with_name(format!("grpc.server.{number}*")))
+            .with_rule(SamplingRule::new(0.0).with_resource(format!("POST /orders/{number}/*")))
+            .with_rule(SamplingRule::new(0.0).with_service("pay*").with_tag("tenant", "free-*"));
+    }
+    let last = SamplingRule::new(0.5).with_name("http.server.*").with_resource("GET /users/*");
+    decide(bencher, &sampler.with_rule(last).build().unwrap(), None, id);
+}
+
+#[divan::bench(args = TRACES)]
+fn root_with_the_agents_rate(bencher: Bencher<'_, '_>, id: u64) {
+    let agent = TestAgent::start().unwrap();
+    agent.set_rates(BTreeMap::from([("service:shop,env:prod".to_owned(), 0.5)]));
+    let exporter = DatadogExporter::builder()
+        .with_agent_url(agent.url())
+        .with_api_version(ApiVersion::V04)
+        .with_service("shop")
+        .with_env("prod")
+        .build()
+        .unwrap();
+    let handle = exporter.handle();
+    let provider = SdkTracerProvider::builder().with_simple_exporter(exporter).build();
+    drop(provider.tracer("t").start("work"));
+    handle.flush(Duration::from_secs(5)).unwrap();
+    decide(bencher, &handle.sampler().unwrap(), None, id);
+}
+
+/// What the SDK's own sampler costs.
+#[divan::bench]
+fn root_with_the_sdks_ratio(bencher: Bencher<'_, '_>) {
+    decide(bencher, &Sampler::TraceIdRatioBased(0.5), None, 7);
+}
+
+/// What the SDK's trace state costs with the two members of a kept root.
+#[divan::bench]
+fn a_trace_state_alone(bencher: Bencher<'_, '_>) {
+    bencher.bench_local(|| {
+        TraceState::from_key_value([("dd", "s:2;t.dm:-3;t.ksr:0.5"), ("ot", "th:8")]).unwrap()
+    });
+}

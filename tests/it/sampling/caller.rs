@@ -1,0 +1,112 @@
+//! Callers: what they decided is kept to the letter, what they left open is decided here.
+
+use std::collections::HashMap;
+
+use opentelemetry::propagation::TextMapPropagator;
+use opentelemetry::trace::{TraceContextExt as _, Tracer as _, TracerProvider as _};
+use opentelemetry_datadog_agent::testing::TestAgent;
+use opentelemetry_datadog_agent::{DatadogExporter, DatadogPropagator, RejectedTraces};
+use opentelemetry_sdk::propagation::TraceContextPropagator;
+use opentelemetry_sdk::trace::SdkTracerProvider;
+
+use super::{KEPT, REJECTED, REJECTED_TRACES, found, half, provider, said, trace};
+use crate::propagation::{extracted, injected};
+use crate::support::agent;
+
+/// Headers of a browser's request in this trace, with no decision.
+fn request(trace: u64) -> HashMap<String, String> {
+    let headers = [
+        ("x-datadog-trace-id", trace.to_string()),
+        ("x-datadog-parent-id", "77".to_owned()),
+        ("x-datadog-origin", "rum".to_owned()),
+        ("x-datadog-tags", "_dd.p.usr.id=MTI=".to_owned()),
+    ];
+    headers.map(|(name, value)| (name.to_owned(), value)).into()
+}
+
+/// Serves a request and calls on: returns the headers of the call.
+fn serve(
+    provider: &SdkTracerProvider,
+    propagator: &dyn TextMapPropagator,
+    request: &HashMap<String, String>,
+) -> HashMap<String, String> {
+    let parent = extracted(propagator, request);
+    let served = trace(provider, &parent, vec![], vec![]);
+    let call = provider.tracer("t").start_with_context("call", &served);
+    let headers = injected(propagator, &served.with_span(call));
+    provider.shutdown().unwrap();
+    headers
+}
+
+/// A service that knows nothing of Datadog but our exporter.
+fn stock(agent: &TestAgent) -> SdkTracerProvider {
+    let exporter = DatadogExporter::builder().with_agent_url(agent.url()).build().unwrap();
+    SdkTracerProvider::builder().with_batch_exporter(exporter).build()
+}
+
+#[test]
+fn a_priority_passes_three_services_untouched() {
+    for rejected in REJECTED_TRACES {
+        for priority in ["-1", "0", "1", "2"] {
+            let mut request = request(REJECTED);
+            request.insert("x-datadog-sampling-priority".to_owned(), priority.to_owned());
+            if priority.parse::<i8>().unwrap() > 0 {
+                let tags = "_dd.p.dm=-1,_dd.p.usr.id=MTI=".to_owned();
+                request.insert("x-datadog-tags".to_owned(), tags);
+            }
+            let agents = [agent(), agent(), agent()];
+            let ours = DatadogPropagator::new();
+            let mut first = serve(&provider(&agents[0], half(), rejected, 1), &ours, &request);
+            assert_eq!(first["x-datadog-sampling-priority"], priority, "{rejected:?}");
+            first.retain(|name, _| !name.starts_with("x-datadog"));
+            let second = serve(&stock(&agents[1]), &TraceContextPropagator::new(), &first);
+            let third = serve(&provider(&agents[2], half(), rejected, 1), &ours, &second);
+            for name in ["x-datadog-sampling-priority", "x-datadog-origin", "x-datadog-tags"] {
+                assert_eq!(third.get(name), request.get(name), "{priority} {rejected:?}");
+            }
+            let is_kept = !["-1", "0"].contains(&priority);
+            let sends = [rejected, RejectedTraces::Dropped, rejected]
+                .map(|rejected| is_kept || rejected == RejectedTraces::Recorded);
+            for (agent, sends) in agents.iter().zip(sends) {
+                assert_eq!(
+                    agent.spans().len(),
+                    if sends { 3 } else { 0 },
+                    "{priority} {rejected:?}"
+                );
+                if sends {
+                    let maker = if is_kept { " _dd.p.dm=-1" } else { "" };
+                    let expected = format!("_sampling_priority_v1={priority}{maker}");
+                    assert_eq!(said(&found(agent, "root")), expected, "{rejected:?}");
+                    assert_eq!(found(agent, "root").meta["_dd.origin"], "rum");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn an_open_decision_is_made_here_once_beside_what_the_caller_says() {
+    let rates = "_dd.rule_psr=0.5 _dd.limit_psr=1 _dd.p.dm=-3 _dd.p.ksr=0.5";
+    let kept = format!("_sampling_priority_v1=2 {rates}");
+    let rejected = "_sampling_priority_v1=-1 _dd.rule_psr=0.5 _dd.p.ksr=0.5".to_owned();
+    for (id, priority, tags, expected) in [
+        (KEPT, "2", "_dd.p.dm=-3,_dd.p.ksr=0.5,_dd.p.usr.id=MTI=", kept),
+        (REJECTED, "-1", "_dd.p.ksr=0.5,_dd.p.usr.id=MTI=", rejected),
+    ] {
+        let agent = agent();
+        let service = provider(&agent, half(), RejectedTraces::Recorded, 1);
+        let headers = serve(&service, &DatadogPropagator::new(), &request(id));
+        assert_eq!(headers["x-datadog-sampling-priority"], priority);
+        assert_eq!(headers["x-datadog-origin"], "rum");
+        assert_eq!(headers["x-datadog-tags"], tags);
+        let root = found(&agent, "root");
+        assert_eq!(said(&root), expected);
+        assert_eq!((root.trace_id, root.parent_id), (id, 77));
+        assert_eq!((&*root.meta["_dd.origin"], &*root.meta["_dd.p.usr.id"]), ("rum", "MTI="));
+        // Below the root nobody decides again.
+        for name in ["child", "call"] {
+            let below = found(&agent, name);
+            assert!(!below.metrics.contains_key("_dd.rule_psr"), "{name}");
+        }
+    }
+}

@@ -1,0 +1,111 @@
+//! Decisions of the user: rules, rates, limits, single traces; and where they stand on the spans.
+
+use opentelemetry::{Context, KeyValue};
+use opentelemetry_datadog_agent::{DatadogSampler, RejectedTraces, SamplingRule};
+
+use super::{
+    KEPT, REJECTED, REJECTED_TRACES, arrived, builder, found, half, kept_by, provider,
+    provider_builder, said, trace, traces,
+};
+use crate::support::agent;
+
+#[test]
+fn a_rate_keeps_its_traces_and_says_so_on_the_root() {
+    let agent = agent();
+    let provider = provider(&agent, half(), RejectedTraces::Dropped, 1);
+    traces(&provider, 300, &[]);
+    provider.shutdown().unwrap();
+    assert_eq!(arrived(&agent), kept_by(0.5, 1..=300));
+    let expected =
+        "_sampling_priority_v1=2 _dd.rule_psr=0.5 _dd.limit_psr=1 _dd.p.dm=-3 _dd.p.ksr=0.5";
+    assert_eq!(said(&found(&agent, "root")), expected);
+    assert_eq!(said(&found(&agent, "child")), "");
+    // The Agent weighs a chunk by whichever span it takes for the root.
+    assert!(agent.spans().iter().all(|span| span.metrics.get("_sample_rate") == Some(&0.5)));
+}
+
+#[test]
+fn a_rule_sees_the_names_that_are_exported() {
+    let rule = |rate| SamplingRule::new(rate);
+    for (rule, kept) in [
+        (rule(0.0).with_resource("get /health*"), false),
+        (rule(0.0).with_name("HTTP.server.*"), false),
+        (rule(0.0).with_service("shop"), false),
+        (rule(0.0).with_tag("http.route", "/health?"), false),
+        (rule(0.0).with_tag("late", "*"), true),
+        (rule(0.0).with_resource("GET"), true),
+    ] {
+        let agent = agent();
+        let exporter = builder(&agent).with_service("shop").build().unwrap();
+        let sampler =
+            DatadogSampler::builder().with_rule(rule.clone()).with_agent_rates(&exporter.handle());
+        let sampler = sampler.build().unwrap();
+        let provider = provider_builder(exporter, sampler, RejectedTraces::Dropped, 1).build();
+        let at_start = vec![
+            KeyValue::new("http.request.method", "GET"),
+            KeyValue::new("http.route", "/healthz"),
+        ];
+        trace(&provider, &Context::new(), at_start, vec![KeyValue::new("late", "x")]);
+        provider.shutdown().unwrap();
+        assert_eq!(!arrived(&agent).is_empty(), kept, "{rule:?}");
+    }
+}
+
+#[test]
+fn what_the_limit_rejects_is_said_with_the_part_that_passes() {
+    let agent = agent();
+    let sampler = DatadogSampler::builder().with_rate(1.0).with_rate_limit(0.0);
+    let provider = provider(&agent, sampler, RejectedTraces::Recorded, 1);
+    traces(&provider, 1, &[]);
+    provider.shutdown().unwrap();
+    let expected = "_sampling_priority_v1=-1 _dd.rule_psr=1 _dd.limit_psr=0 _dd.p.ksr=1";
+    assert_eq!(said(&found(&agent, "root")), expected);
+}
+
+#[test]
+fn a_single_trace_is_decided_when_its_root_starts() {
+    for rejected in REJECTED_TRACES {
+        for (key, id, expected) in [
+            ("manual.keep", REJECTED, Some("_sampling_priority_v1=2 _dd.p.dm=-4")),
+            ("manual.keep", KEPT, Some("_sampling_priority_v1=2 _dd.p.dm=-4")),
+            ("manual.drop", KEPT, None),
+        ] {
+            let agent = agent();
+            let provider = provider(&agent, half(), rejected, id);
+            trace(&provider, &Context::new(), vec![KeyValue::new(key, true)], vec![]);
+            provider.shutdown().unwrap();
+            let dropped = expected.is_none() && rejected == RejectedTraces::Dropped;
+            assert_eq!(agent.spans().len(), if dropped { 0 } else { 2 }, "{key} {rejected:?}");
+            if !dropped {
+                let expected = expected.unwrap_or("_sampling_priority_v1=-1");
+                assert_eq!(said(&found(&agent, "root")), expected, "{key} {rejected:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_local_root_may_be_decided_later_while_it_is_recorded() {
+    let rate = "_dd.rule_psr=0.5";
+    for (key, rejected, id, expected) in [
+        ("manual.keep", RejectedTraces::Recorded, REJECTED, Some(("2", Some("-4")))),
+        ("manual.keep", RejectedTraces::Dropped, REJECTED, None),
+        ("manual.keep", RejectedTraces::Dropped, KEPT, Some(("2", Some("-4")))),
+        ("manual.drop", RejectedTraces::Dropped, KEPT, Some(("-1", None))),
+        ("manual.drop", RejectedTraces::Recorded, REJECTED, Some(("-1", None))),
+    ] {
+        let agent = agent();
+        let provider = provider(&agent, half(), rejected, id);
+        trace(&provider, &Context::new(), vec![], vec![KeyValue::new(key, true)]);
+        provider.shutdown().unwrap();
+        let case = format!("{key} {rejected:?} {id}");
+        let Some((priority, maker)) = expected else {
+            assert_eq!(agent.spans(), vec![], "{case}");
+            continue;
+        };
+        let root = found(&agent, "root");
+        assert_eq!(root.metrics["_sampling_priority_v1"].to_string(), priority, "{case}");
+        assert_eq!(root.meta.get("_dd.p.dm").map(String::as_str), maker, "{case}");
+        assert!(said(&root).contains(rate), "{case}");
+    }
+}
