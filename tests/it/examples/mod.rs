@@ -4,7 +4,9 @@
 //! Agent gets, apart from ids and times. `cargo test` builds the binaries; `cargo test --test it` takes them as
 //! they are.
 
+mod local_agent;
 mod one_shot;
+mod pictures;
 mod process;
 mod web;
 
@@ -58,4 +60,11 @@ fn assert_arrived(agent: &TestAgent, documented: &str) {
     for request in agent.requests() {
         assert_eq!(request.violations(), Vec::<String>::new());
     }
+}
+
+/// Sends a request with a real client, and returns the text of the answer.
+#[cfg(unix)]
+fn answer(request: reqwest::RequestBuilder) -> String {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async { request.send().await.unwrap().text().await.unwrap() })
 }

@@ -4,7 +4,7 @@
 use serde_json::Value as Json;
 
 use super::process::{Running, command};
-use super::{assert_arrived, shown};
+use super::{answer, assert_arrived, shown};
 use crate::support::agent;
 
 #[test]
@@ -37,11 +37,10 @@ fn a_web_service_continues_a_trace_logs_its_ids_and_ends_in_order() {
 
 /// Places an order within a trace of a Datadog tracer's.
 fn post(url: &str) -> String {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let request = reqwest::Client::new()
         .post(url)
         .header("x-datadog-trace-id", 0x4d)
         .header("x-datadog-parent-id", 0x51)
         .header("x-datadog-sampling-priority", 2);
-    runtime.block_on(async { request.send().await.unwrap().text().await.unwrap() })
+    answer(request)
 }
