@@ -8,11 +8,10 @@ use std::{error::Error, fmt, io::stdout};
 use opentelemetry::trace::TracerProvider as _;
 use opentelemetry_datadog_agent::{DatadogExporter, LogCorrelation};
 use opentelemetry_sdk::trace::SdkTracerProvider;
-use tracing::{Event, Subscriber};
+use tracing::{Event, Subscriber, level_filters::LevelFilter};
 use tracing_subscriber::fmt::format::{Writer, format};
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields, MakeWriter, layer};
-use tracing_subscriber::layer::SubscriberExt as _;
-use tracing_subscriber::registry::LookupSpan;
+use tracing_subscriber::{layer::SubscriberExt as _, registry::LookupSpan};
 
 /// JSON lines that begin with `dd.trace_id` and the others.
 struct Correlated(LogCorrelation);
@@ -45,6 +44,7 @@ pub(crate) fn subscriber(
     out: impl for<'w> MakeWriter<'w> + Send + Sync + 'static,
 ) -> impl Subscriber {
     tracing_subscriber::registry()
+        .with(LevelFilter::INFO)
         .with(tracing_opentelemetry::layer().with_tracer(provider.tracer("app")))
         .with(layer().json().with_writer(out).event_format(Correlated(logs)))
 }

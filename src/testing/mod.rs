@@ -152,6 +152,12 @@ impl TestAgent {
         self.store.requests()
     }
 
+    /// Takes out all trace requests so far, in order, the refused ones too: they are forgotten here,
+    /// with their spans. For an Agent that runs for long.
+    pub fn take_requests(&self) -> Vec<Request> {
+        self.store.take_requests()
+    }
+
     /// Returns the spans that were accepted, in order of arrival.
     pub fn spans(&self) -> Vec<Span> {
         self.store.chunks().into_iter().flatten().collect()
@@ -183,8 +189,8 @@ impl TestAgent {
         self.store.requests().iter().flat_map(stored::of_request).collect()
     }
 
-    /// Returns the traces as a picture for people, in colours if standard output is a terminal and
-    /// the environment variable `NO_COLOR` is not set.
+    /// Returns the traces as a picture for people, in colours as
+    /// [`Waterfall::for_stdout`] decides.
     pub fn waterfall(&self) -> Waterfall {
         Waterfall::for_stdout(self.traces())
     }

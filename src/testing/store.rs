@@ -85,6 +85,10 @@ impl Store {
         self.state().requests.clone()
     }
 
+    pub(super) fn take_requests(&self) -> Vec<Request> {
+        std::mem::take(&mut self.state().requests)
+    }
+
     pub(super) fn chunks(&self) -> Vec<Vec<Span>> {
         self.state().requests.iter().flat_map(|request| request.traces.iter().cloned()).collect()
     }

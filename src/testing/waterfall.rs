@@ -85,10 +85,12 @@ impl Waterfall {
         Self { traces, colors: false }
     }
 
-    /// Returns the picture in colours if standard output is a terminal and `NO_COLOR` is not set.
-    pub(super) fn for_stdout(traces: Vec<Vec<Span>>) -> Self {
-        let colors = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-        Self { traces, colors }
+    /// Returns the picture in colours if standard output is a terminal and the environment variable
+    /// `NO_COLOR` is not set, or if `CLICOLOR_FORCE` is set.
+    pub fn for_stdout(traces: Vec<Vec<Span>>) -> Self {
+        let is_set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+        let is_usual = std::io::stdout().is_terminal() && !is_set("NO_COLOR");
+        Self { traces, colors: is_usual || is_set("CLICOLOR_FORCE") }
     }
 
     /// Sets whether the text has ANSI colours: one per service, and red for errors.

@@ -4,6 +4,7 @@
 mod chunks;
 mod delivery;
 mod documented;
+mod examples;
 mod golden;
 mod hostile;
 mod log_correlation;

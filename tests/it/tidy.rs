@@ -10,6 +10,9 @@ const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 /// The longest source file, in lines. One that is longer wants to be two.
 const MAX_LINES: usize = 500;
 
+/// The longest file of an example, in lines: what can be read without scrolling back.
+const MAX_EXAMPLE_LINES: usize = 59;
+
 /// The most crates that a user's build gets, ours included.
 const MAX_CRATES: usize = 90;
 
@@ -49,6 +52,16 @@ fn no_source_file_is_too_long() {
         .filter(|(_, lines)| *lines > MAX_LINES)
         .collect();
     assert!(long.is_empty(), "longer than {MAX_LINES} lines: {long:?}");
+}
+
+#[test]
+fn no_example_is_too_long() {
+    let long: Vec<_> = sources("examples")
+        .into_iter()
+        .map(|(file, text)| (file, text.lines().count()))
+        .filter(|(_, lines)| *lines > MAX_EXAMPLE_LINES)
+        .collect();
+    assert!(long.is_empty(), "longer than {MAX_EXAMPLE_LINES} lines: {long:?}");
 }
 
 #[test]

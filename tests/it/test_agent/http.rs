@@ -20,6 +20,18 @@ const PATHS: &[(&str, u16, bool)] = &[
 ];
 
 #[test]
+fn requests_that_are_taken_out_are_forgotten() {
+    let agent = TestAgent::start().unwrap();
+    put_json(&agent, ONE_SPAN.as_bytes());
+    put_json(&agent, b"not json");
+    let statuses: Vec<_> = agent.take_requests().iter().map(|request| request.status).collect();
+    assert_eq!(statuses, [Some(200), Some(400)]);
+    assert!(agent.take_requests().is_empty() && agent.spans().is_empty());
+    put_json(&agent, ONE_SPAN.as_bytes());
+    assert_eq!(agent.take_requests().len(), 1);
+}
+
+#[test]
 fn only_the_exact_paths_take_traces() {
     let agent = TestAgent::start().unwrap();
     for (path, status, named) in PATHS {
