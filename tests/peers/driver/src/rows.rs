@@ -40,7 +40,7 @@ pub const ROWS: &[Row] = &[
     Row {
         package: "ours",
         variant: "json",
-        leaves_out: "the statements of databases (unless `SpanTypes::Agent` is set). Events and links \
+        leaves_out: "the literals of statements (unless `SpanTypes::Agent` is set). Events and links \
                      are JSON texts in tags. No statistics.",
         ..PLAIN
     },
