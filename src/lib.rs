@@ -63,13 +63,14 @@
 //! | encode | `encoding/` | the mapping's calls become JSON or MessagePack, with no span object between |
 //! | send | `delivery/` | a thread of its own brings payloads to the Agent |
 //!
-//! Beside the path stands `propagation/`: headers in and out. It shares `mapping/state.rs` with the
-//! exporter, which reads what a trace state says to Datadog.
+//! Beside the path stand `propagation/`, headers in and out, and `sampling/`, which decides about a trace at its
+//! root. Both share `mapping/state.rs` with the exporter: what a trace state says to Datadog.
 //!
 //! On the way nothing is kept twice: a span is mapped once, straight into the body of a request, and from then
 //! on only bytes move. Three walls hold this up: mapping knows no bytes, encoding knows no OpenTelemetry, delivery knows no
 //! spans. The rules of the mapping are rows: `mapping/attributes.rs` says what each attribute does,
-//! `mapping/naming.rs` how spans are named, `mapping/status.rs` where error tags come from.
+//! `mapping/naming.rs` how spans are named, `mapping/status.rs` where error tags come from,
+//! `mapping/systems.rs` what databases speak; `mapping/obfuscate/` takes the literals out of that.
 //!
 //! # Pages
 //!
