@@ -99,54 +99,39 @@ impl Comparison {
     }
 }
 
+/// The fields that both kinds of span have.
+macro_rules! named {
+    ($span:expr) => {
+        [
+            ("service", $span.service.clone()),
+            ("name", $span.name.clone()),
+            ("resource", $span.resource.clone()),
+            ("type", $span.span_type.clone()),
+            ("trace_id", $span.trace_id.to_string()),
+            ("span_id", $span.span_id.to_string()),
+            ("parent_id", $span.parent_id.to_string()),
+            ("start", $span.start.to_string()),
+            ("duration", $span.duration.to_string()),
+            ("error", $span.error.to_string()),
+        ]
+    };
+}
+
 /// Returns the fields of a span as it left the exporter.
 pub(crate) fn sent(span: &opentelemetry_datadog_agent::testing::Span) -> Fields {
-    fields(
-        [
-            ("service", span.service.clone()),
-            ("name", span.name.clone()),
-            ("resource", span.resource.clone()),
-            ("type", span.span_type.clone()),
-            ("trace_id", span.trace_id.to_string()),
-            ("span_id", span.span_id.to_string()),
-            ("parent_id", span.parent_id.to_string()),
-            ("start", span.start.to_string()),
-            ("duration", span.duration.to_string()),
-            ("error", span.error.to_string()),
-        ],
-        &span.meta,
-        &span.metrics,
-    )
+    fields(named!(span), &span.meta, &span.metrics)
 }
 
 /// Returns the fields of a span as it arrived at the intake.
 pub(crate) fn arrived(span: &crate::real_agent::Span) -> Fields {
-    let mut found = fields(
-        [
-            ("service", span.service.clone()),
-            ("name", span.name.clone()),
-            ("resource", span.resource.clone()),
-            ("type", span.span_type.clone()),
-            ("trace_id", span.trace_id.to_string()),
-            ("span_id", span.span_id.to_string()),
-            ("parent_id", span.parent_id.to_string()),
-            ("start", span.start.to_string()),
-            ("duration", span.duration.to_string()),
-            ("error", span.error.to_string()),
-            ("links", count(span.links)),
-            ("events", count(span.events)),
-        ],
-        span.meta.as_ref().unwrap_or(&BTreeMap::new()),
-        &span.metrics,
-    );
+    let mut found =
+        fields(named!(span), span.meta.as_ref().unwrap_or(&BTreeMap::new()), &span.metrics);
+    for (name, number) in [("links", span.links), ("events", span.events)] {
+        found.extend((number > 0).then(|| (name.to_owned(), number.to_string())));
+    }
     let not_finite = span.not_finite.iter();
     found.extend(not_finite.map(|key| (format!("metrics.{key}"), NOT_FINITE.to_owned())));
     found
-}
-
-/// Returns a number, or nothing for none.
-fn count(number: usize) -> String {
-    if number == 0 { String::new() } else { number.to_string() }
 }
 
 fn fields<const N: usize>(
