@@ -193,7 +193,7 @@ impl TextMapPropagator for DatadogPropagator {
         if !parent.is_valid() {
             return;
         }
-        let is_open = parent.is_remote() && Inbound::of(cx).is_some_and(|inbound| inbound.is_open);
+        let is_open = parent.is_remote() && is_open(cx);
         if let Some(error) = self.write(&TraceContext::of(parent, is_open), injector) {
             span.set_attribute(KeyValue::new(ERROR_KEY, error));
         }

@@ -24,6 +24,8 @@ const FORM: &str =
     "one header like 00-<32 hex digits>-<16 hex digits>-<2 hex digits>, ids not zero";
 /// Most bytes of a member's key: the limit of W3C.
 const MAX_KEY: usize = 256;
+/// Most bytes of the part of a key that names the system of a tenant.
+const MAX_SYSTEM: usize = 13;
 /// The only flag that counts; bit 1, for one, is set on every trace id of level 2.
 const SAMPLED: u8 = 1;
 
@@ -127,6 +129,3 @@ fn is_key(key: &str) -> bool {
         && [tenant, system].iter().all(|part| part.bytes().all(is_plain))
         && system.len() <= MAX_SYSTEM
 }
-
-/// Most bytes of the part of a key that names the system of a tenant.
-const MAX_SYSTEM: usize = 13;
