@@ -2,7 +2,7 @@
 
 use super::{Variables, checked, of_process};
 use crate::BuildError;
-use crate::sampling::{DatadogSamplerBuilder, RULES_FORM, SamplingRule};
+use crate::sampling::{DatadogSamplerBuilder, RULES_FORM, Rate, SamplingRule};
 
 /// Traces a second that the user's own rates keep, as in the official tracers.
 const DEFAULT_LIMIT: f64 = 100.0;
@@ -35,7 +35,6 @@ impl SamplingSettings {
     ) -> Result<(Self, Vec<String>), BuildError> {
         let mut variables = Variables { variable, warnings: Vec::new() };
         let number = |text: &str| text.parse().ok();
-        let is_rate = |rate: &f64| (0.0..=1.0).contains(rate);
         let rules = if builder.rules.is_empty() {
             variables.read("DD_TRACE_SAMPLING_RULES", RULES_FORM, SamplingRule::read_all)
         } else {
@@ -43,7 +42,7 @@ impl SamplingSettings {
         };
         let rate = builder.rate.or_else(|| {
             variables.read("DD_TRACE_SAMPLE_RATE", "a rate from 0 to 1", |text| {
-                number(text).filter(is_rate)
+                number(text).and_then(Rate::new).map(Rate::get)
             })
         });
         let limit = match builder.limit {

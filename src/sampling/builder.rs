@@ -89,16 +89,11 @@ impl DatadogSamplerBuilder {
             service,
             has_service,
             rules: rules.into_iter().map(with_rate).collect::<Result<_, _>>()?,
-            rate: rate.map(checked_rate).transpose()?,
+            rate: rate.map(|rate| Rate::checked("with_rate", rate)).transpose()?,
             limit: Limit::new(limit, Instant::now()),
             agent,
             rejected,
         };
         Ok(DatadogSampler { inner: Arc::new(inner) })
     }
-}
-
-fn checked_rate(rate: f64) -> Result<Rate, BuildError> {
-    Rate::new(rate)
-        .ok_or_else(|| BuildError::setting("with_rate", rate.to_string(), "a rate from 0 to 1"))
 }

@@ -36,11 +36,11 @@ use crate::mapping::ids::low_half;
 use crate::mapping::state::{DECISION_MAKER, MEMBER, State};
 use crate::propagation;
 use limit::Limit;
-use rate::Rate;
 use subject::{AppService, RootSpan};
 
 pub use builder::DatadogSamplerBuilder;
 pub use processor::DatadogSpanProcessor;
+pub(crate) use rate::Rate;
 pub(crate) use rules::RULES_FORM;
 pub use rules::SamplingRule;
 

@@ -5,6 +5,8 @@
 
 use std::fmt::{self, Write as _};
 
+use crate::BuildError;
+
 /// Spreads ids that are not random.
 const FACTOR: u64 = 1_111_111_111_111_111_111;
 
@@ -28,6 +30,12 @@ impl Rate {
     /// Returns a rate, if a number is one.
     pub(crate) fn new(rate: f64) -> Option<Self> {
         (0.0..=1.0).contains(&rate).then_some(Self(rate))
+    }
+
+    /// Returns a rate; the error names the setting.
+    pub(super) fn checked(setting: &'static str, rate: f64) -> Result<Self, BuildError> {
+        Self::new(rate)
+            .ok_or_else(|| BuildError::setting(setting, rate.to_string(), "a rate from 0 to 1"))
     }
 
     /// Returns the number.

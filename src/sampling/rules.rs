@@ -84,9 +84,7 @@ impl SamplingRule {
 
     /// Returns the rate, if it is one.
     pub(super) fn rate(&self) -> Result<Rate, BuildError> {
-        Rate::new(self.rate).ok_or_else(|| {
-            BuildError::setting("SamplingRule::new", self.rate.to_string(), "a rate from 0 to 1")
-        })
+        Rate::checked("SamplingRule::new", self.rate)
     }
 
     /// Whether the rule is for a trace.
