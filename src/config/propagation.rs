@@ -134,16 +134,14 @@ impl Unified {
 mod tests {
     use super::*;
     use crate::DatadogPropagator;
+    use crate::config::tests::environment;
     use PropagationStyle::{Datadog, TraceContext};
 
     fn resolve(
         builder: DatadogPropagatorBuilder,
         variables: &[(&str, &str)],
     ) -> (PropagationSettings, usize) {
-        let find = |name: &str| {
-            variables.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned())
-        };
-        let (settings, warnings) = PropagationSettings::resolve(builder, find);
+        let (settings, warnings) = PropagationSettings::resolve(builder, environment(variables));
         (settings, warnings.len())
     }
 

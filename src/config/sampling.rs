@@ -72,15 +72,14 @@ fn checked_limit(limit: f64) -> Result<f64, BuildError> {
 mod tests {
     use super::*;
     use crate::DatadogSampler;
+    use crate::config::tests::environment;
 
     fn resolve(
         builder: DatadogSamplerBuilder,
         variables: &[(&str, &str)],
     ) -> (SamplingSettings, usize) {
-        let find = |name: &str| {
-            variables.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned())
-        };
-        let (settings, warnings) = SamplingSettings::resolve(builder, find).unwrap();
+        let (settings, warnings) =
+            SamplingSettings::resolve(builder, environment(variables)).unwrap();
         (settings, warnings.len())
     }
 

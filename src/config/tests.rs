@@ -12,14 +12,16 @@ use crate::{ApiVersion, BuildError, DatadogExporter};
 
 type Variables<'a> = &'a [(&'a str, &'a str)];
 
+/// An environment of these variables and no other.
+pub(super) fn environment(variables: Variables<'_>) -> impl Fn(&str) -> Option<String> {
+    |name| variables.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned())
+}
+
 fn resolve(
     builder: DatadogExporterBuilder,
     variables: Variables<'_>,
 ) -> Result<Settings, BuildError> {
-    let find = |name: &str| {
-        variables.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned())
-    };
-    Settings::resolve(builder, find, |_| false)
+    Settings::resolve(builder, environment(variables), |_| false)
 }
 
 fn settings(variables: Variables<'_>) -> Settings {
@@ -126,11 +128,8 @@ fn the_agent_is_found_in_the_order_of_the_official_tracers() {
 #[test]
 fn the_socket_is_used_if_it_is_one_and_nothing_else_is_asked_for() {
     let with_socket = |variables: Variables<'_>| {
-        let find = |name: &str| {
-            variables.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned())
-        };
         let is_socket = |path: &Path| path == Path::new(DEFAULT_SOCKET);
-        Settings::resolve(DatadogExporter::builder(), find, is_socket)
+        Settings::resolve(DatadogExporter::builder(), environment(variables), is_socket)
             .unwrap()
             .delivery
             .address
