@@ -1,10 +1,13 @@
 //! Every vector of `tests/vectors/propagation.json` against the context as it is inside: what a trace state
 //! cannot hold is compared too.
 
+#[path = "../../tests/it/propagation/headers.rs"]
+mod headers;
+
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use opentelemetry::propagation::{Extractor, Injector};
+use opentelemetry::propagation::Injector;
 use opentelemetry::trace::Link;
 use opentelemetry::{SpanId, TraceId};
 use serde_json::{Value as Json, json};
@@ -12,28 +15,10 @@ use serde_json::{Value as Json, json};
 use super::context::{TraceContext, in_order};
 use super::{DatadogPropagator, PropagationStyle};
 use crate::mapping::state::{MEMBER, TAG_PREFIX, Value};
+use headers::Headers;
 
 /// Vectors that must be found: fewer means that some were lost.
 const AT_LEAST: usize = 79;
-
-/// Headers with repeats, as a server sees them.
-struct Headers(Vec<(String, String)>);
-
-impl Extractor for Headers {
-    fn get(&self, key: &str) -> Option<&str> {
-        Some(self.get_all(key)?[0])
-    }
-
-    fn keys(&self) -> Vec<&str> {
-        self.0.iter().map(|(name, _)| name.as_str()).collect()
-    }
-
-    fn get_all(&self, key: &str) -> Option<Vec<&str>> {
-        let same = |(name, _): &&(String, String)| name.eq_ignore_ascii_case(key);
-        let values: Vec<_> = self.0.iter().filter(same).map(|(_, value)| value.as_str()).collect();
-        (!values.is_empty()).then_some(values)
-    }
-}
 
 /// Headers that were written, each once.
 #[derive(Default)]

@@ -1,5 +1,6 @@
 //! Traces across services: headers in, spans at the Agent, headers out.
 
+mod headers;
 mod properties;
 mod sdk;
 mod services;
@@ -15,30 +16,12 @@ use opentelemetry_datadog_agent::testing::{Span, TestAgent};
 use opentelemetry_datadog_agent::{DatadogExporter, PropagationSpanProcessor};
 use opentelemetry_sdk::trace::SdkTracerProvider;
 
-/// Headers in any order, repeats allowed.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Headers(pub(crate) Vec<(String, String)>);
+pub(crate) use headers::Headers;
 
 impl Headers {
     fn of(headers: &[(&str, &str)]) -> Self {
         let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
         Self(headers.iter().map(owned).collect())
-    }
-}
-
-impl Extractor for Headers {
-    fn get(&self, key: &str) -> Option<&str> {
-        Some(self.get_all(key)?[0])
-    }
-
-    fn keys(&self) -> Vec<&str> {
-        self.0.iter().map(|(name, _)| name.as_str()).collect()
-    }
-
-    fn get_all(&self, key: &str) -> Option<Vec<&str>> {
-        let same = |(name, _): &&(String, String)| name.eq_ignore_ascii_case(key);
-        let values: Vec<_> = self.0.iter().filter(same).map(|(_, value)| value.as_str()).collect();
-        (!values.is_empty()).then_some(values)
     }
 }
 
