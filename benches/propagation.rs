@@ -5,6 +5,9 @@
 //! the carrier included.
 #![allow(clippy::unwrap_used, reason = "a bench that cannot go on says where")]
 
+#[path = "support/caller.rs"]
+mod caller;
+
 use std::collections::HashMap;
 
 use divan::{AllocProfiler, Bencher};
@@ -14,19 +17,10 @@ use opentelemetry_datadog_agent::DatadogPropagator;
 use opentelemetry_datadog_agent::PropagationStyle::{self, Datadog, TraceContext};
 use opentelemetry_sdk::propagation::TraceContextPropagator;
 
+use caller::CALLER;
+
 #[global_allocator]
 static ALLOCATOR: AllocProfiler = AllocProfiler::system();
-
-/// What the caller sends.
-const CALLER: [(&str, &str); 7] = [
-    ("x-datadog-trace-id", "1311768467463790320"),
-    ("x-datadog-parent-id", "77"),
-    ("x-datadog-sampling-priority", "2"),
-    ("x-datadog-origin", "rum"),
-    ("x-datadog-tags", "_dd.p.dm=-4,_dd.p.tid=640cfd8d00000000,_dd.p.usr.id=MTI="),
-    ("traceparent", "00-640cfd8d00000000123456789abcdef0-000000000000004d-01"),
-    ("tracestate", "dd=s:2;o:rum;p:000000000000004d;t.dm:-4;t.usr.id:MTI~,foo=1"),
-];
 
 /// The propagators that are compared.
 const WHICH: [&str; 4] = ["sdk w3c", "ours w3c", "ours datadog", "ours both"];

@@ -2,6 +2,9 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on says where")]
 #![expect(unsafe_code, reason = "a global allocator needs it")]
 
+#[path = "../benches/support/caller.rs"]
+mod caller;
+
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
@@ -9,6 +12,8 @@ use opentelemetry::Context;
 use opentelemetry::propagation::{Extractor, Injector, TextMapPropagator};
 use opentelemetry_datadog_agent::DatadogPropagator;
 use opentelemetry_sdk::propagation::TraceContextPropagator;
+
+use caller::CALLER;
 
 /// Counts the times that this thread asks for memory, growing included.
 struct Counting;
@@ -43,17 +48,6 @@ unsafe impl GlobalAlloc for Counting {
 
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
-
-/// A caller of both worlds, with tags and another vendor.
-const CALLER: [(&str, &str); 7] = [
-    ("x-datadog-trace-id", "1311768467463790320"),
-    ("x-datadog-parent-id", "77"),
-    ("x-datadog-sampling-priority", "2"),
-    ("x-datadog-origin", "rum"),
-    ("x-datadog-tags", "_dd.p.dm=-4,_dd.p.tid=640cfd8d00000000,_dd.p.usr.id=MTI="),
-    ("traceparent", "00-640cfd8d00000000123456789abcdef0-000000000000004d-01"),
-    ("tracestate", "dd=s:2;o:rum;p:000000000000004d;t.dm:-4;t.usr.id:MTI~,foo=1"),
-];
 
 /// Headers that cost nothing themselves.
 struct Free;
