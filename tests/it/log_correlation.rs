@@ -1,7 +1,7 @@
 //! The recipe of `examples/log_correlation.rs`: log lines with the ids that the Agent gets.
 
 #[path = "../../examples/log_correlation.rs"]
-#[allow(dead_code, reason = "the example's own `main`")]
+#[expect(dead_code, reason = "the example's own `main`")]
 mod example;
 
 use std::sync::{Arc, Mutex};

@@ -4,8 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
-/// The folder of the crate.
-const ROOT: &str = env!("CARGO_MANIFEST_DIR");
+use crate::tidy::{ROOT, read, sources};
 
 /// The page that is for when something is wrong.
 const TROUBLESHOOTING: &str = "src/docs/troubleshooting.md";
@@ -83,8 +82,8 @@ fn each_page_is_in_the_list_of_pages() {
 #[test]
 fn the_troubleshooting_page_quotes_every_log_line_and_no_other() {
     let page = read(TROUBLESHOOTING);
-    let sources = sources();
-    let said: BTreeMap<&str, &str> = sources.iter().flat_map(|source| log_lines(source)).collect();
+    let sources = sources("src");
+    let said: BTreeMap<&str, &str> = sources.iter().flat_map(|(_, text)| log_lines(text)).collect();
     assert!(said.len() > 10, "{said:?}");
     let quoted: BTreeSet<&str> = code_words(&page).filter(|word| is_log_line(word)).collect();
     assert_eq!(quoted, said.keys().copied().collect(), "left: the page, right: the source");
@@ -156,22 +155,6 @@ fn code_words(text: &str) -> impl Iterator<Item = &str> {
     text.split('`').skip(1).step_by(2)
 }
 
-/// Returns the texts of all source files.
-fn sources() -> Vec<String> {
-    let (mut folders, mut texts) = (vec![Path::new(ROOT).join("src")], Vec::new());
-    while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                folders.push(path);
-            } else if path.extension().is_some_and(|extension| extension == "rs") {
-                texts.push(fs::read_to_string(path).unwrap());
-            }
-        }
-    }
-    texts
-}
-
 /// Returns the pages, each with its file name and its text.
 fn pages() -> Vec<(String, String)> {
     let files = fs::read_dir(Path::new(ROOT).join("src/docs")).unwrap();
@@ -185,8 +168,4 @@ fn pages() -> Vec<(String, String)> {
     assert!(!pages.is_empty());
     pages.sort_unstable();
     pages
-}
-
-fn read(file: &str) -> String {
-    fs::read_to_string(Path::new(ROOT).join(file)).unwrap().replace("\r\n", "\n")
 }

@@ -5,7 +5,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-const ROOT: &str = env!("CARGO_MANIFEST_DIR");
+/// The folder of the crate.
+pub(crate) const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
 /// The longest source file, in lines. One that is longer wants to be two.
 const MAX_LINES: usize = 500;
@@ -151,7 +152,7 @@ fn a_users_build_stays_small_and_brings_no_tls() {
 }
 
 /// Returns the Rust files below a folder, each with its path from the root and its text.
-fn sources(folder: &str) -> Vec<(String, String)> {
+pub(crate) fn sources(folder: &str) -> Vec<(String, String)> {
     let mut files = Vec::new();
     let mut folders: Vec<PathBuf> = vec![Path::new(ROOT).join(folder)];
     while let Some(folder) = folders.pop() {
@@ -169,7 +170,8 @@ fn sources(folder: &str) -> Vec<(String, String)> {
     files
 }
 
-fn read(file: &str) -> String {
+/// Returns the text of a file, with the line ends of Unix.
+pub(crate) fn read(file: &str) -> String {
     fs::read_to_string(Path::new(ROOT).join(file)).unwrap().replace("\r\n", "\n")
 }
 
@@ -182,7 +184,7 @@ fn code(line: &str) -> &str {
 /// Each claim of SECURITY.md names the test that holds it.
 #[test]
 fn every_test_that_security_md_names_is_there() {
-    let text = fs::read_to_string(Path::new(ROOT).join("SECURITY.md")).unwrap();
+    let text = read("SECURITY.md");
     let code: String =
         ["src", "tests"].into_iter().flat_map(sources).map(|(_, text)| text).collect();
     let claims = text.lines().filter(|line| line.starts_with("| ") && line.contains('`'));
