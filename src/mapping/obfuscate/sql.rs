@@ -100,7 +100,9 @@ struct Writer<'o> {
     groups: u32,
 }
 
+#[expect(clippy::inline_always, reason = "see `Tokens`: one loop without calls")]
 impl Writer<'_> {
+    #[inline(always)]
     fn token(&mut self, token: Token<'_>) {
         if let Token::Bracketed(name) = token {
             return [Token::Sign("["), Token::Name(name), Token::Sign("]")]
@@ -112,6 +114,7 @@ impl Writer<'_> {
     }
 
     /// Decides what a token is, and what of it is shown.
+    #[inline(always)]
     fn filtered<'t>(&self, token: Token<'t>) -> (Kind, &'t str) {
         match self.last {
             Kind::DroppedBracket if token != Token::Sign("]") => return (Kind::DroppedBracket, ""),
@@ -142,6 +145,7 @@ impl Writer<'_> {
     }
 
     /// Shows a token unless it repeats what a literal stands for already.
+    #[inline(always)]
     fn grouped(&mut self, kind: Kind, text: &str) -> Kind {
         if (self.last == Kind::Open && kind == Kind::Literal)
             || (kind == Kind::Open && self.groups > 0)
@@ -179,7 +183,7 @@ impl Writer<'_> {
         if text.is_empty() {
             return;
         }
-        let is_close = kind == Kind::Comma || (text == "=" && self.last == Kind::Colon);
+        let is_close = kind == Kind::Comma || (self.last == Kind::Colon && text == "=");
         if self.out.len() > self.start && !is_close {
             self.out.push(' ');
         }
