@@ -194,4 +194,15 @@ mod tests {
         ];
         assert_eq!(grouped(&batch), [[3]]);
     }
+
+    #[test]
+    fn a_burst_leaves_no_memory_behind_and_a_usual_batch_keeps_it() {
+        let mut grouping = Grouping::default();
+        let batch: Vec<_> = (1..=5_000).map(|id| span(7, id, 0, false)).collect();
+        for (count, is_kept) in [(5_000, true), (1_250, true), (1_249, false), (512, false)] {
+            drop(grouping.traces(&batch[..count]));
+            assert_eq!(grouping.firsts.capacity() >= 5_000, is_kept, "{count}");
+            assert!(grouping.firsts.capacity() >= count);
+        }
+    }
 }
