@@ -82,8 +82,8 @@ impl Wire for MessagePack {
     #[inline]
     fn entry(out: &mut Vec<u8>, _index: u32, key: &str, value: &str) {
         out.reserve(key.len() + value.len() + 2 * HEADER);
-        push_str(out, key);
-        push_str(out, value);
+        put_str(out, key);
+        put_str(out, value);
     }
 
     #[inline]
@@ -155,6 +155,12 @@ fn patch(out: &mut [u8], at: usize, count: u32) {
 fn push_str(out: &mut Vec<u8>, text: &str) {
     // Room for header and text at once: the body grows once, not twice.
     out.reserve(text.len() + HEADER);
+    put_str(out, text);
+}
+
+/// Writes a text for which there is room.
+#[inline]
+fn put_str(out: &mut Vec<u8>, text: &str) {
     str_header(out, text.len());
     out.extend_from_slice(text.as_bytes());
 }
