@@ -44,7 +44,7 @@ use opentelemetry_sdk::trace::{
 };
 
 use encoding::{Fields, Json, MessagePack, Payloads, Sink, Text, Wire};
-use mapping::obfuscate::{Dialect, Language, push_statement};
+use mapping::obfuscate::{Dialect, Language, Seen, push_statement};
 use mapping::{Options, Place, ResourceFacts, Scratch};
 use spans::{Shape, batch, resource};
 
@@ -131,6 +131,17 @@ fn obfuscate(bencher: Bencher<'_, '_>, what: &str) {
     bencher.counter(ItemsCount::new(1_u32)).bench_local(|| {
         out.clear();
         push_statement(&mut out, divan::black_box(statement), language)
+    });
+}
+
+/// The same statement again, as services send it.
+#[divan::bench(args = ["sql", "insert"])]
+fn obfuscate_again(bencher: Bencher<'_, '_>, what: &str) {
+    let (_, statement) = STATEMENTS.into_iter().find(|(name, _)| *name == what).unwrap();
+    let mut seen = Seen::default();
+    bencher.counter(ItemsCount::new(1_u32)).bench_local(|| {
+        let language = Language::Sql(Dialect::STANDARD);
+        seen.statement(divan::black_box(statement), language).is_some()
     });
 }
 

@@ -132,7 +132,7 @@ pub(crate) enum Place {
 pub(crate) struct Scratch<P> {
     pass: PassBuffers<P>,
     names: NameBuffers,
-    statement: String,
+    statements: obfuscate::Seen,
     /// `env` of the span mapped last; empty without one.
     pub(crate) env: String,
     /// `version` of the span mapped last; empty without one.
@@ -154,13 +154,13 @@ pub(crate) fn map<S: Sink>(
     scratch: &mut Scratch<S::Prepared>,
     sink: S,
 ) {
-    let Scratch { pass, names, statement, env, version, head, has_priority, hook_panicked } =
+    let Scratch { pass, names, statements, env, version, head, has_priority, hook_panicked } =
         scratch;
     let mut pass = Pass::new(span, facts, options, pass, sink);
     pass.scope_attributes();
     pass.span_attributes();
 
-    let database = naming::database(&pass.lookup(), options.types, statement);
+    let database = naming::database(&pass.lookup(), options.types, names, statements);
     let chosen = naming::choose(
         (&span.name, &span.span_kind),
         &pass.lookup(),

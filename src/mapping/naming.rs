@@ -6,6 +6,7 @@
 //! Source of the tables: `DataDog/datadog-agent`, `pkg/trace/transform/otelutil.go` (the rules that
 //! are on by default since Agent 7.66).
 
+mod database;
 #[cfg(test)]
 pub(super) mod reference;
 
@@ -18,7 +19,7 @@ use super::attributes::Known;
 use super::lookup::{Concept, Lookup};
 use super::normalize::{self, MAX_NAME, MAX_RESOURCE};
 use super::obfuscate::{self, Language};
-use super::systems::{self, System};
+pub(crate) use database::{Database, database};
 
 /// The names of one span, as the mapping chose them; a hook may replace each of them.
 ///
@@ -214,48 +215,6 @@ const KIND_TYPES: &[(Kinds, &str, &str)] = &[
 
 /// Span types of a span with any `gen_ai.` attribute: native type, documented type.
 const GEN_AI_TYPE: (&str, &str) = ("llm", "custom");
-
-/// What is known of the database that a span called, before it is named.
-#[derive(Clone, Copy)]
-pub(crate) struct Database<'a> {
-    system: Option<&'static System>,
-    /// The statement as it was given.
-    given: Option<&'a str>,
-    /// The statement as it may be shown.
-    pub(crate) statement: Option<&'a str>,
-}
-
-impl Database<'_> {
-    /// Whether the statement was read from this very text.
-    pub(crate) fn is_read_from(&self, text: &str) -> bool {
-        self.given.is_some_and(|given| std::ptr::eq(given, text))
-    }
-
-    /// Returns what the system understands.
-    pub(crate) fn language(&self) -> Language {
-        self.system.map_or(Language::Unknown, |system| system.language)
-    }
-}
-
-/// Finds the database system and the statement, which is written into `out` without its literals where the
-/// Agent would not obfuscate it.
-pub(crate) fn database<'a>(
-    attributes: &Lookup<'_, 'a>,
-    types: SpanTypes,
-    out: &'a mut String,
-) -> Database<'a> {
-    out.clear();
-    let system = attributes.text(DB_SYSTEM).map(|name| systems::find(name, out));
-    out.clear();
-    let given = attributes.text(DB_STATEMENT);
-    let database = Database { system, given, statement: given };
-    if types == SpanTypes::Agent {
-        return database;
-    }
-    let is_shown =
-        given.is_some_and(|given| obfuscate::push_statement(out, given, database.language()));
-    Database { statement: is_shown.then_some(&**out), ..database }
-}
 
 /// Chooses the names of a span.
 ///

@@ -10,6 +10,7 @@ use super::attributes::{self, Known};
 use super::hash::Hashed;
 use super::lookup::{Lookup, Slots};
 use super::naming::{self, NameBuffers, SpanNames};
+use super::obfuscate::Seen;
 
 /// A resource that says nothing.
 static NO_RESOURCE: Slots<Value> = [const { None }; Known::COUNT];
@@ -18,7 +19,7 @@ static NO_RESOURCE: Slots<Value> = [const { None }; Known::COUNT];
 #[derive(Debug, Default)]
 pub(crate) struct StartNames {
     buffers: NameBuffers,
-    statement: String,
+    statements: Seen,
 }
 
 impl StartNames {
@@ -40,7 +41,7 @@ impl StartNames {
         }
         let lookup = Lookup { span: &slots, resource: &NO_RESOURCE, noted };
         let types = SpanTypes::Documented;
-        let database = naming::database(&lookup, types, &mut self.statement);
+        let database = naming::database(&lookup, types, &mut self.buffers, &mut self.statements);
         naming::choose((name, kind), &lookup, database, "", types, false, &mut self.buffers)
     }
 }

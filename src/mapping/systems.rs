@@ -3,13 +3,16 @@
 //! A system decides the type of a span that calls it, and who can take the literals out of a statement.
 //! Not here: how statements are read ([`super::obfuscate`]).
 
+use super::hash::hash;
 use super::normalize;
 use super::obfuscate::{Dialect, Language};
 
 /// Returns the row of a database system, which is compared normalised.
 pub(super) fn find(name: &str, buffer: &mut String) -> &'static System {
     let name = normalize::tag_value(name, buffer);
-    SYSTEMS.iter().find(|system| system.name == name).unwrap_or(&OTHER_DB)
+    let wanted = hash(name);
+    let row = HASHES.iter().position(|hash| *hash == wanted);
+    row.map(|row| &SYSTEMS[row]).filter(|system| system.name == name).unwrap_or(&OTHER_DB)
 }
 
 /// A database system: its name, its native and its documented span type, and what it understands.
@@ -81,6 +84,16 @@ static SYSTEMS: &[System] = &[
     db("opensearch", "opensearch", Language::Json),
     cache("memcached", "memcached"), cache("redis", "redis"), cache("valkey", "db"),
 ];
+
+/// The hashes of the names: to compare these takes a third of the time (callgrind).
+static HASHES: [u64; SYSTEMS.len()] = {
+    let (mut hashes, mut row) = ([0; SYSTEMS.len()], 0);
+    while row < SYSTEMS.len() {
+        hashes[row] = hash(SYSTEMS[row].name);
+        row += 1;
+    }
+    hashes
+};
 
 /// Returns the table as Markdown, for the page `src/docs/mapping.md`: a row for all systems that are alike.
 #[cfg(test)]

@@ -8,11 +8,13 @@
 mod commands;
 mod json;
 mod names;
+mod seen;
 mod sql;
 mod tokens;
 mod url;
 mod words;
 
+pub(crate) use self::seen::Seen;
 pub(crate) use self::url::{Query, push_url};
 use tokens::{Backslash, DoubleQuotes, Hash};
 
