@@ -39,6 +39,8 @@ pub(crate) enum Speaks {
     Sql,
     /// JSON.
     Json,
+    /// That of the database system if it is a statement at all: by the conventions it is a name.
+    Summary,
     /// One whose arguments go, so nothing would be left.
     Nothing,
 }
@@ -55,7 +57,7 @@ macro_rules! known {
         const ROWS: &[(&str, Known, Rule)] = {
             use Known::*;
             use Rule::*;
-            use Speaks::{Json, Nothing, Sql, System};
+            use Speaks::{Json, Nothing, Sql, Summary, System};
             &[$(($key, Known::$known, $rule),)+]
         };
     };
@@ -124,7 +126,7 @@ known! {
     MemcachedCommand           "memcached.command"                   Statement(Nothing),
     ElasticsearchBody          "elasticsearch.body"                  Statement(Json),
     OpensearchBody             "opensearch.body"                     Statement(Json),
-    DbQuerySummary             "db.query.summary"                    Tag,
+    DbQuerySummary             "db.query.summary"                    Statement(Summary),
     DbNamespace                "db.namespace"                        Tag,
     DbName                     "db.name"                             Tag,
     DbOperationName            "db.operation.name"                   Tag,

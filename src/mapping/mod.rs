@@ -61,10 +61,11 @@ pub enum SpanTypes {
     /// The four documented types: `web`, `db`, `cache` and `custom`.
     ///
     /// The Agent does not obfuscate these, so it is done here, and no literal leaves the process: SQL in
-    /// the resource, `db.statement`, `db.query.text` and `sql.query` has `?` for each literal, reading as the
-    /// Agent would store it; of redis, valkey and memcached only the names of commands are left; values
-    /// in the JSON of MongoDB, Elasticsearch and OpenSearch become `?`. What cannot be read is left out,
-    /// as are parameters (`db.query.parameter.*`), and statements in events, links, scope and resource.
+    /// the resource, `db.statement`, `db.query.text`, `db.query.summary` and `sql.query` has `?` for each
+    /// literal, reading as the Agent would store it; of redis, valkey and memcached only the names of
+    /// commands are left; values in the JSON of MongoDB, Elasticsearch and OpenSearch become `?`. What
+    /// cannot be read is left out, as are parameters (`db.query.parameter.*`), and statements in events,
+    /// links, scope and resource. It holds for spans of every kind that have a database system or a statement.
     #[default]
     Documented,
     /// The Agent's own types: `web`, `http`, `sql`, `redis`, `mongodb`, `llm` and others.

@@ -18,7 +18,7 @@ use super::SpanTypes;
 use super::attributes::Known;
 use super::lookup::{Concept, Lookup};
 use super::normalize::{self, MAX_NAME, MAX_RESOURCE};
-use super::obfuscate::{self, Language};
+use super::obfuscate;
 pub(crate) use database::{Database, database};
 
 /// The names of one span, as the mapping chose them; a hook may replace each of them.
@@ -132,7 +132,8 @@ enum Part {
     SpanName,
     /// The statement: as written if the Agent obfuscates it, else without its literals.
     Statement,
-    /// The name of a database span, unless it looks like a statement; then `<system>.query`.
+    /// The name of a database span, unless it may hold a literal of a language that nobody reads; then
+    /// `<system>.query`.
     DbSpanName,
 }
 
@@ -202,9 +203,6 @@ const RESOURCE: &[Row] = &[
 /// The Agent's name for an operation of which nothing is left.
 const UNNAMED_OPERATION: &str = "unnamed_operation";
 
-/// The Agent's resource for a statement that it cannot read.
-const NON_PARSABLE: &str = "Non-parsable SQL query";
-
 /// Span types of kinds: kind, native type, documented type.
 #[rustfmt::skip]
 const KIND_TYPES: &[(Kinds, &str, &str)] = &[
@@ -245,7 +243,7 @@ pub(crate) fn choose<'a>(
     let resource = if resource.is_empty() { name } else { resource };
     let resource = match types {
         SpanTypes::Agent => resource,
-        SpanTypes::Documented => source.without_literals(resource, obfuscated),
+        SpanTypes::Documented => database.without_literals(resource, kind == CLIENT, obfuscated),
     };
     SpanNames {
         service: service.into(),
@@ -309,31 +307,6 @@ struct Source<'s, 'a> {
     database: Database<'a>,
 }
 
-impl<'a> Source<'_, 'a> {
-    /// Returns the resource of a call to a database as the Agent would store it under its own types,
-    /// wherever it came from.
-    fn without_literals(&self, resource: &'a str, out: &'a mut String) -> &'a str {
-        let is_statement = self.database.statement.is_some_and(|shown| shown == resource);
-        let language = self.database.language();
-        if is_statement || self.kind != CLIENT || self.database.system.is_none() {
-            return resource;
-        }
-        out.clear();
-        if obfuscate::push_statement(out, resource, language) {
-            return out;
-        }
-        match language {
-            Language::Sql(_) => NON_PARSABLE,
-            Language::Commands => {
-                push(out, &Norm(DB_SYSTEM), self);
-                out.push_str(".query");
-                out
-            }
-            Language::Json | Language::Unknown => resource,
-        }
-    }
-}
-
 /// Builds the name of the first row that applies. Every table ends with rows for all kinds.
 fn build<'a>(
     table: &'static [Row],
@@ -382,24 +355,15 @@ fn push(out: &mut String, part: &Part, source: &Source<'_, '_>) {
             method => method.unwrap_or(""),
         }),
         Statement => out.push_str(database.statement.unwrap_or("")),
-        DbSpanName if obfuscate::looks_like_sql(span_name) => {
-            obfuscate::push_statement(out, span_name, database.language());
-        }
-        DbSpanName if looks_like_statement(span_name) && !database.language().is_read() => {
-            push(out, &Norm(DB_SYSTEM), source);
-            out.push_str(".query");
+        DbSpanName
+            if obfuscate::holds_more_than_words(span_name)
+                && !database.language().is_read()
+                && !obfuscate::looks_like_sql(span_name) =>
+        {
+            database.push_query(out);
         }
         SpanName | DbSpanName => out.push_str(span_name),
     }
-}
-
-/// Whether a span name holds more than plain words, and so maybe a literal. Names by the semantic
-/// conventions (`SELECT shop.orders`, `findAndModify users`) are plain words.
-fn looks_like_statement(name: &str) -> bool {
-    name.split_whitespace().any(|word| {
-        let plain = |c: char| c.is_alphanumeric() || "_.-/:{}".contains(c);
-        word.starts_with(|c: char| c.is_ascii_digit()) || !word.chars().all(plain)
-    })
 }
 
 fn kind_bit(kind: &SpanKind) -> Kinds {
@@ -422,17 +386,6 @@ mod tests {
             for table in [OPERATION, RESOURCE] {
                 assert!(table.iter().any(|row| row.kinds & kind != 0 && row.needs.is_empty()));
             }
-        }
-    }
-
-    #[test]
-    fn a_name_with_a_literal_is_taken_for_a_statement() {
-        for name in ["SELECT shop.orders", "GET", "findAndModify users", "shop-db: query {id}"] {
-            assert!(!looks_like_statement(name), "{name}");
-        }
-        for name in ["SELECT * FROM t", "DELETE FROM t WHERE id = 5", "GET 5", "SET k 'v'", "f(x)"]
-        {
-            assert!(looks_like_statement(name), "{name}");
         }
     }
 

@@ -80,6 +80,26 @@ const RESOURCES: &[(Tags, &str, &str)] = &[
     (&[("db.system.name", "valkey")],                      "SET secret secret",  "SET"),
     (&[("resource.name", "mine")],                         "SELECT 'secret'",    "mine"),
     (&[("resource.name", "SELECT 'secret'")],              "n",                  "SELECT ?"),
+    (&[("db.query.summary", "SELECT 'secret'")],           "n",                  "SELECT ?"),
+    (&[("db.system.name", "mongodb"), ("resource.name", r#"{"find": "secret"#)],     "n", "mongodb.query"),
+    (&[("db.system.name", "elasticsearch"), ("resource.name", "SELECT 'secret'")],   "n", "elasticsearch.query"),
+];
+
+/// The kind of a span that is no call, its attributes and name, and its resource under the documented types.
+#[rustfmt::skip]
+const NO_CALLS: &[(SpanKind, Tags, &str, &str)] = &[
+    (Server,   &[("db.system", "mysql"), ("resource.name", "UPDATE t SET a = 'secret'")],   "n", "UPDATE t SET a = ?"),
+    (Internal, &[("db.system", "voltdb"), ("db.query.summary", "SELECT 'secret'")],         "n", "SELECT ?"),
+    (Consumer, &[("db.system", "mysql"), ("datadog.resource", "SET a = 'secret'")],         "n", "SET a = ?"),
+    (Internal, &[("db.statement", "SELECT 'secret'")],                   "SELECT 'secret'",      "SELECT ?"),
+    (Internal, &[("db.system", "mysql")],                                "/* secret */",         "Non-parsable SQL query"),
+    (Internal, &[("db.system", "redis")],                                "SET secret secret",    "SET"),
+    (Internal, &[("db.system", "redis")],                                "json.get secret",      "JSON.GET"),
+    (Server,   &[("db.system", "redis"), ("http.request.method", "GET"), ("http.route", "/users/{id}")], "n", "GET /users/{id}"),
+    (Server,   &[("db.system", "mysql"), ("resource.name", "DELETE /mails/from/{id}")],     "n", "DELETE /mails/from/{id}"),
+    (Internal, &[("db.system", "mysql")],                                "load cart",            "load cart"),
+    (Internal, &[("db.system", "redis")],                                "load cart",            "load cart"),
+    (Server,   &[],                                                      "SELECT 'a'",           "SELECT 'a'"),
 ];
 
 /// A system, an attribute with a statement, and what is left of it as a tag under the documented types.
@@ -97,6 +117,12 @@ const STATEMENTS: &[(&str, &str, &str, Option<&str>)] = &[
     ("elasticsearch", "elasticsearch.body", r#"{"a":["secret"]}"#,          Some(r#"{"a":["?"]}"#)),
     ("mysql",         "sql.query",          "SELECT 'secret'",              Some("SELECT ?")),
     ("mysql",         "db.query.parameter.a", "secret",                     None),
+    ("mysql",         "db.query.summary",   "SELECT 'secret'",              Some("SELECT ?")),
+    ("mysql",         "db.query.summary",   "SELECT shop.orders",           Some("SELECT shop.orders")),
+    ("redis",         "db.query.summary",   "SET secret secret",            Some("SET")),
+    ("mongodb",       "db.query.summary",   "find users",                   Some("find users")),
+    ("mongodb",       "db.query.summary",   r#"{"find": "secret"#,          None),
+    ("voltdb",        "db.query.summary",   "@Ping (5)",                    Some("@Ping (5)")),
 ];
 
 /// Attributes that hold what a user typed in.
@@ -174,6 +200,17 @@ fn a_database_span_is_named_after_what_it_did_without_a_literal() {
             *resource,
             "{span:?}"
         );
+    }
+}
+
+#[test]
+fn a_span_that_is_no_call_keeps_its_names_but_no_literal_of_a_statement() {
+    let agent = agent();
+    for (kind, attributes, name, resource) in NO_CALLS {
+        let (span_kind, attributes) = (kind.clone(), tags(attributes));
+        let span = SpanData { span_kind, name: (*name).into(), attributes, ..span() };
+        let got = exported(&agent, SpanTypes::Documented, span.clone());
+        assert_eq!(got.resource, *resource, "{span:?}");
     }
 }
 

@@ -69,8 +69,28 @@ const STANDARD: &[&str] = &[
 const DOUBLE_QUOTED: &[&str] =
     &["mysql", "mariadb", "tidb", "hive", "bigquery", "informix", "sybase", "other_sql", "voltdb"];
 
-/// Where a statement can stand.
-const PLACES: &[&str] = &["db.statement", "db.query.text", "sql.query", "", "resource.name"];
+/// Where a statement can stand; the name of a span has no key.
+const PLACES: &[&str] = &[
+    "db.statement",
+    "db.query.text",
+    "db.query.summary",
+    "sql.query",
+    "",
+    "resource.name",
+    "datadog.resource",
+];
+
+/// Those of them that are names, of any span.
+const NAMES: [&str; 3] = ["", "resource.name", "datadog.resource"];
+
+/// Kinds that spans with a database have: whoever forgets it gets an internal one.
+const KINDS: [SpanKind; 5] = [
+    SpanKind::Client,
+    SpanKind::Internal,
+    SpanKind::Server,
+    SpanKind::Producer,
+    SpanKind::Consumer,
+];
 
 /// Literals with `§` for the secret and `№` for a secret number: those that every system reads alike.
 #[rustfmt::skip]
@@ -146,12 +166,13 @@ fn statement(
 fn body(
     agent: &TestAgent,
     exporter: &DatadogExporter,
+    kind: SpanKind,
     system: &str,
     key: &str,
     text: &str,
 ) -> String {
     agent.clear();
-    let mut span = SpanData { span_kind: SpanKind::Client, name: "query".into(), ..span() };
+    let mut span = SpanData { span_kind: kind, name: "query".into(), ..span() };
     span.attributes.push(KeyValue::new("db.system.name", system.to_owned()));
     match key {
         "" => span.name = text.to_owned().into(),
@@ -179,20 +200,20 @@ fn config() -> Config {
     Config { cases: CASES, failure_persistence: None, ..Config::default() }
 }
 
-/// Runs a property over cases, each exported in one of the encodings and places.
-fn for_all<S>(cases: S, places: &'static [&'static str], check: impl Fn(&str, &str, &str, &str))
+/// Runs a property over cases, each exported in one of the encodings, kinds and places.
+fn for_all<S>(cases: S, places: &[&'static str], check: impl Fn(&str, &str, &str, &str))
 where
     S: Strategy<Value = (&'static str, String)>,
 {
     let agent = agent();
     let exporters = exporters(&agent);
     let turn = RefCell::new(0_usize);
-    let place = select(places);
+    let place = select(places.to_vec());
     TestRunner::new(config())
-        .run(&(cases, place), |((system, text), key)| {
+        .run(&(cases, select(&KINDS[..]), place), |((system, text), kind, key)| {
             *turn.borrow_mut() += 1;
             let exporter = &exporters[*turn.borrow() % exporters.len()];
-            let body = body(&agent, exporter, system, key, &text);
+            let body = body(&agent, exporter, kind, system, key, &text);
             check(system, key, &text, &body);
             Ok(())
         })
@@ -200,8 +221,8 @@ where
 }
 
 fn shows_no_secret(system: &str, key: &str, text: &str, body: &str) {
-    if system.is_empty() && ["", "resource.name"].contains(&key) {
-        // No system, no database: a name is a name.
+    if system.is_empty() && NAMES.contains(&key) {
+        // No system and no statement, no database: a name is a name.
         return;
     }
     let lower = body.to_lowercase();
@@ -227,6 +248,12 @@ fn no_text_in_double_quotes_is_in_the_body_where_it_may_be_one() {
     for_all(statement(DOUBLE_QUOTED, literals), PLACES, shows_no_secret);
 }
 
+/// Where a text can stand that is not SQL: there too.
+fn not_sql(more: &[&'static str]) -> Vec<&'static str> {
+    let places = PLACES.iter().chain(more).copied();
+    places.filter(|place| *place != "sql.query").collect()
+}
+
 #[test]
 fn no_argument_of_a_command_is_in_the_body() {
     let words =
@@ -249,8 +276,8 @@ fn no_argument_of_a_command_is_in_the_body() {
         });
     let systems = select(&["redis", "valkey", "memcached"][..]);
     let text = (systems, vec(line, 1..4)).prop_map(|(system, lines)| (system, lines.join("\n")));
-    let places = &["db.statement", "db.query.text", "redis.raw_command", "memcached.command", ""];
-    for_all(text, places, shows_no_secret);
+    let places = not_sql(&["redis.raw_command", "memcached.command"]);
+    for_all(text, &places, shows_no_secret);
 }
 
 #[test]
@@ -273,8 +300,8 @@ fn no_value_of_a_document_is_in_the_body() {
         text[..text.len() - cut.saturating_sub(12).min(text.len())].to_owned()
     });
     let systems = select(&["mongodb", "elasticsearch", "opensearch"][..]);
-    let places = &["db.statement", "db.query.text", "mongodb.query", "elasticsearch.body", ""];
-    for_all((systems, text), places, shows_no_secret);
+    let places = not_sql(&["mongodb.query", "elasticsearch.body"]);
+    for_all((systems, text), &places, shows_no_secret);
 }
 
 #[test]
@@ -303,9 +330,23 @@ fn any_text_is_taken() {
     for_all(text, PLACES, |_, _, _, _| {});
 }
 
+#[test]
+fn what_is_no_statement_stays_as_it_is_on_spans_that_are_no_calls() {
+    let agent = agent();
+    let exporter = &exporters(&agent)[0];
+    for system in ["postgresql", "who.knows", "redis", "mongodb"] {
+        for kind in KINDS.into_iter().filter(|kind| *kind != SpanKind::Client) {
+            for name in ["GET /users/{id}", "DELETE /mails/from/{id}", "place order", "db.load"] {
+                body(&agent, exporter, kind.clone(), system, "resource.name", name);
+                assert_eq!(agent.spans()[0].resource, name, "{system} {kind:?}");
+            }
+        }
+    }
+}
+
 /// Returns the resource of a statement.
 fn resource(agent: &TestAgent, exporter: &DatadogExporter, system: &str, text: &str) -> String {
-    body(agent, exporter, system, "db.query.text", text);
+    body(agent, exporter, SpanKind::Client, system, "db.query.text", text);
     agent.spans().remove(0).resource
 }
 

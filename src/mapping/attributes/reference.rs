@@ -35,6 +35,7 @@ pub(in crate::mapping) fn statements() -> String {
             Speaks::System => "the language of the database system",
             Speaks::Sql => "SQL",
             Speaks::Json => "JSON",
+            Speaks::Summary => "that language, if it is a statement and no name",
             Speaks::Nothing => "nothing: left out",
         };
         Some([code(key), language.to_owned()])

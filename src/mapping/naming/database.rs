@@ -3,12 +3,18 @@
 use super::{DB_STATEMENT, DB_SYSTEM, NameBuffers};
 use crate::mapping::SpanTypes;
 use crate::mapping::lookup::Lookup;
-use crate::mapping::obfuscate::{Language, Seen};
+use crate::mapping::normalize;
+use crate::mapping::obfuscate::{Guarded, Language, Seen, guard, push_statement};
 use crate::mapping::systems::{self, System};
+
+/// The Agent's resource for a statement that it cannot read.
+const NON_PARSABLE: &str = "Non-parsable SQL query";
 
 /// What is known of the database that a span called, before it is named.
 #[derive(Clone, Copy)]
 pub(crate) struct Database<'a> {
+    /// The name of the system as it was given.
+    name: Option<&'a str>,
     pub(super) system: Option<&'static System>,
     /// The statement as it was given.
     given: Option<&'a str>,
@@ -16,7 +22,7 @@ pub(crate) struct Database<'a> {
     pub(crate) statement: Option<&'a str>,
 }
 
-impl Database<'_> {
+impl<'a> Database<'a> {
     /// Whether the statement was read from this very text.
     pub(crate) fn is_read_from(&self, text: &str) -> bool {
         self.given.is_some_and(|given| std::ptr::eq(given, text))
@@ -25,6 +31,43 @@ impl Database<'_> {
     /// Returns what the system understands.
     pub(crate) fn language(&self) -> Language {
         self.system.map_or(Language::Unknown, |system| system.language)
+    }
+
+    /// Returns the resource of a span that knows of a database as it may be shown, wherever it came from:
+    /// that of a call as the Agent would store it under its own types, that of another span as it is unless
+    /// it is a statement.
+    pub(super) fn without_literals(
+        &self,
+        resource: &'a str,
+        is_call: bool,
+        out: &'a mut String,
+    ) -> &'a str {
+        let language = self.language();
+        let has_database = self.system.is_some() || self.given.is_some();
+        if !has_database || self.statement == Some(resource) {
+            return resource;
+        }
+        out.clear();
+        let guarded = match is_call && language.is_read() {
+            true if push_statement(out, resource, language) => Guarded::Written,
+            true => Guarded::Hidden,
+            false => guard(out, resource, language),
+        };
+        match (guarded, language) {
+            (Guarded::AsItIs, _) => resource,
+            (Guarded::Written, _) => out,
+            (Guarded::Hidden, Language::Sql(_) | Language::Unknown) => NON_PARSABLE,
+            (Guarded::Hidden, _) => {
+                self.push_query(out);
+                out
+            }
+        }
+    }
+
+    /// Appends what stands for a text of which nothing may be shown: `<system>.query`.
+    pub(super) fn push_query(&self, out: &mut String) {
+        normalize::push_tag_value(out, self.name.unwrap_or(""));
+        out.push_str(".query");
     }
 }
 
@@ -38,7 +81,7 @@ pub(crate) fn database<'a>(
     let name = attributes.text(DB_SYSTEM);
     let system = name.map(|name| systems::find(name, &mut buffers.name));
     let given = attributes.text(DB_STATEMENT);
-    let database = Database { system, given, statement: given };
+    let database = Database { name, system, given, statement: given };
     match given {
         Some(given) if types == SpanTypes::Documented => {
             Database { statement: seen.statement(given, database.language()), ..database }

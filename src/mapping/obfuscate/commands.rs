@@ -48,6 +48,13 @@ pub(super) fn push(out: &mut String, text: &str) -> bool {
     count > 0
 }
 
+/// Whether a text begins with a command and its first argument; behind an HTTP method stands a path.
+pub(super) fn looks_like_commands(text: &str) -> bool {
+    let mut words = text.split_ascii_whitespace();
+    let is_known = |word| names::contains(word) || names::is_of_module(word);
+    words.next().is_some_and(is_known) && words.next().is_some_and(|word| !word.starts_with('/'))
+}
+
 fn push_upper(out: &mut String, start: usize, word: &str) {
     if out.len() > start {
         out.push(' ');

@@ -15,7 +15,7 @@ const VALUE: &str = r#""?""#;
 /// Appends the documents of a text, each on its own; false if it is not JSON to its end, or if there is
 /// no object or list in it.
 pub(super) fn push(out: &mut String, text: &str) -> bool {
-    if !text.trim_ascii_start().starts_with(['{', '[']) {
+    if !looks_like_json(text) {
         // Most names: without an error, which would cost an allocation.
         return false;
     }
@@ -31,6 +31,11 @@ pub(super) fn push(out: &mut String, text: &str) -> bool {
         }
         out.push(' ');
     }
+}
+
+/// Whether a text begins as an object or a list does.
+pub(super) fn looks_like_json(text: &str) -> bool {
+    text.trim_ascii_start().starts_with(['{', '['])
 }
 
 /// Writes what it reads.

@@ -94,7 +94,91 @@ pub(crate) fn push_statement(out: &mut String, text: &str, language: Language) -
     is_read
 }
 
+/// What a text becomes that may be a statement, or a name without any literal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Guarded {
+    /// It is none.
+    AsItIs,
+    /// It is one, and what may be shown of it was written.
+    Written,
+    /// It is one, and nothing may be shown of it.
+    Hidden,
+}
+
+/// Appends what may be shown of a text that may be a statement.
+pub(crate) fn guard(out: &mut String, text: &str, language: Language) -> Guarded {
+    let is_statement = match language {
+        Language::Sql(_) => holds_more_than_words(text) || sql::looks_like_sql(text),
+        Language::Commands => commands::looks_like_commands(text),
+        Language::Json => json::looks_like_json(text) || sql::looks_like_sql(text),
+        Language::Unknown => sql::looks_like_sql(text),
+    };
+    if !is_statement {
+        Guarded::AsItIs
+    } else if push_statement(out, text, language) {
+        Guarded::Written
+    } else {
+        Guarded::Hidden
+    }
+}
+
+/// Whether a name holds more than plain words, and so maybe a literal. Names by the semantic conventions
+/// (`SELECT shop.orders`, `findAndModify users`, `GET /users/{id}`) are plain words.
+pub(crate) fn holds_more_than_words(name: &str) -> bool {
+    name.split_whitespace().any(|word| {
+        let plain = |c: char| c.is_alphanumeric() || "_.-/:{}".contains(c);
+        word.starts_with(|c: char| c.is_ascii_digit()) || !word.chars().all(plain)
+    })
+}
+
 /// Whether a text is a statement in SQL.
 pub(crate) fn looks_like_sql(text: &str) -> bool {
     sql::looks_like_sql(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_with_a_literal_holds_more_than_words() {
+        for name in ["SELECT shop.orders", "GET", "findAndModify users", "shop-db: query {id}"] {
+            assert!(!holds_more_than_words(name), "{name}");
+        }
+        for name in ["SELECT * FROM t", "DELETE FROM t WHERE id = 5", "GET 5", "SET k 'v'", "f(x)"]
+        {
+            assert!(holds_more_than_words(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn names_stay_and_statements_are_guarded_in_every_language() {
+        let sql = Language::Sql(Dialect::STANDARD);
+        for (language, text, left) in [
+            (sql, "GET /users/{id}", None),
+            (sql, "DELETE /mails/from/{id}", None),
+            (sql, "SELECT articles", Some("SELECT articles")),
+            (sql, "SET password = 'secret'", Some("SET password = ?")),
+            (Language::Unknown, "place order (5)", None),
+            (Language::Unknown, "UPDATE t SET a = 'secret'", Some("UPDATE t SET a = ?")),
+            (Language::Commands, "GET /users/{id}", None),
+            (Language::Commands, "GET", None),
+            (Language::Commands, "look it up", None),
+            (Language::Commands, "get user:7", Some("GET")),
+            (Language::Commands, "json.get doc", Some("JSON.GET")),
+            (Language::Json, "find users", None),
+            (Language::Json, r#"{"a": "secret"}"#, Some(r#"{"a":"?"}"#)),
+            (Language::Json, r#"{"a": "secret"#, Some("")),
+            (Language::Json, "SELECT a FROM t WHERE b = 'secret'", Some("")),
+        ] {
+            let mut out = String::new();
+            let expected = match left {
+                None => Guarded::AsItIs,
+                Some("") => Guarded::Hidden,
+                Some(_) => Guarded::Written,
+            };
+            assert_eq!(guard(&mut out, text, language), expected, "{text}");
+            assert_eq!(out, left.unwrap_or(""), "{text}");
+        }
+    }
 }

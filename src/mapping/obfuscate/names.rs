@@ -1,4 +1,4 @@
-//! Table: the commands of redis, valkey and memcached. Those of modules have a dot and are not listed.
+//! Tables: the commands of redis, valkey and memcached, and the modules whose commands are not listed.
 
 /// Returns whether a word is one, in any case.
 pub(super) fn contains(word: &str) -> bool {
@@ -8,6 +8,16 @@ pub(super) fn contains(word: &str) -> bool {
     };
     NAMES.binary_search_by(|name| upper(name)).is_ok()
 }
+
+/// Returns whether a word is a command of a module, such as `JSON.SET`, in any case.
+pub(super) fn is_of_module(word: &str) -> bool {
+    let module = word.split_once('.').map(|(module, _)| module);
+    module.is_some_and(|module| MODULES.iter().any(|name| name.eq_ignore_ascii_case(module)))
+}
+
+/// What stands before the dot in commands of modules.
+const MODULES: &[&str] =
+    &["AI", "BF", "CF", "CMS", "FT", "GRAPH", "JSON", "RG", "TDIGEST", "TOPK", "TS"];
 
 /// In order.
 #[rustfmt::skip]

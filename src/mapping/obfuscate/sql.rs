@@ -28,13 +28,19 @@ pub(super) fn looks_like_sql(text: &str) -> bool {
         .filter(|token| !matches!(token, Token::Comment | Token::Sign("(")))
         .map(|token| match token {
             Token::Name(word) | Token::Bracketed(word) | Token::Keyword(_, word) => word,
+            Token::Sign("/") => "/",
             Token::Literal | Token::Sign(_) | Token::Comment => "",
         });
     let first = words.next().unwrap_or("");
     let found = STATEMENTS.iter().find(|(word, _)| word.eq_ignore_ascii_case(first));
+    let second = words.next();
     let is_sql = match found {
-        Some((_, "")) => words.next().is_some(),
-        Some((_, needed)) => words.any(|word| word.eq_ignore_ascii_case(needed)),
+        // `DELETE /mails/from/{id}`: behind an HTTP method stands a path.
+        _ if second == Some("/") => return false,
+        Some((_, "")) => second.is_some(),
+        Some((_, needed)) => {
+            second.into_iter().chain(words).any(|word| word.eq_ignore_ascii_case(needed))
+        }
         None => return false,
     };
     // Where the walk broke off, the word may stand behind.
@@ -320,6 +326,7 @@ mod tests {
             "MATCH (n) RETURN n",
             "{\"select\": 1}",
             "insert secret",
+            "DELETE /mails/from/{id}",
         ] {
             assert!(!looks_like_sql(text), "{text}");
         }

@@ -17,7 +17,7 @@ use crate::mapping::links::{self, EXCEPTION};
 use crate::mapping::lookup::{self, nonempty, string};
 use crate::mapping::naming::{self, Database, SpanNames};
 use crate::mapping::normalize::MAX_KEY;
-use crate::mapping::obfuscate::{self, Dialect, Language};
+use crate::mapping::obfuscate::{self, Dialect, Guarded, Language};
 use crate::mapping::state::{NO_PARENT, State, TAG_PREFIX};
 use crate::mapping::tags::push_clipped;
 use crate::mapping::{Options, Place, normalize, sampling, status, text};
@@ -149,15 +149,22 @@ impl<S: Sink> Pass<'_, '_, S> {
                 continue;
             }
             let language = match speaks {
-                Speaks::System => database.language(),
+                Speaks::System | Speaks::Summary => database.language(),
                 Speaks::Sql => Language::Sql(Dialect::UNKNOWN),
                 Speaks::Json => Language::Json,
                 Speaks::Nothing => continue,
             };
             let mut buffer = std::mem::take(self.text);
             buffer.clear();
-            if obfuscate::push_statement(&mut buffer, text, language) {
-                self.put(known, &buffer);
+            let guarded = match speaks {
+                Speaks::Summary => obfuscate::guard(&mut buffer, text, language),
+                _ if obfuscate::push_statement(&mut buffer, text, language) => Guarded::Written,
+                _ => Guarded::Hidden,
+            };
+            match guarded {
+                Guarded::AsItIs => self.put(known, text),
+                Guarded::Written => self.put(known, &buffer),
+                Guarded::Hidden => {}
             }
             *self.text = buffer;
         }
