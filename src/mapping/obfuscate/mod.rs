@@ -108,7 +108,9 @@ pub(crate) enum Guarded {
 /// Appends what may be shown of a text that may be a statement.
 pub(crate) fn guard(out: &mut String, text: &str, language: Language) -> Guarded {
     let is_statement = match language {
-        Language::Sql(_) => holds_more_than_words(text) || sql::looks_like_sql(text),
+        Language::Sql(_) => {
+            holds_more_than_words(text) || (holds_signs(text) && sql::looks_like_sql(text))
+        }
         Language::Commands => commands::looks_like_commands(text),
         Language::Json => json::looks_like_json(text) || sql::looks_like_sql(text),
         Language::Unknown => sql::looks_like_sql(text),
@@ -125,10 +127,15 @@ pub(crate) fn guard(out: &mut String, text: &str, language: Language) -> Guarded
 /// Whether a name holds more than plain words, and so maybe a literal. Names by the semantic conventions
 /// (`SELECT shop.orders`, `findAndModify users`, `GET /users/{id}`) are plain words.
 pub(crate) fn holds_more_than_words(name: &str) -> bool {
-    name.split_whitespace().any(|word| {
-        let plain = |c: char| c.is_alphanumeric() || "_.-/:{}".contains(c);
-        word.starts_with(|c: char| c.is_ascii_digit()) || !word.chars().all(plain)
-    })
+    let plain =
+        |c: char| c.is_alphanumeric() || matches!(c, '_' | '.' | '-' | '/' | ':' | '{' | '}');
+    name.split_ascii_whitespace()
+        .any(|word| word.as_bytes()[0].is_ascii_digit() || !word.chars().all(plain))
+}
+
+/// Whether plain words hold a number, or what may begin a comment: without, there is nothing to hide in them.
+fn holds_signs(words: &str) -> bool {
+    words.bytes().any(|byte| byte.is_ascii_digit() || byte == b'-' || byte == b'/')
 }
 
 /// Whether a text is a statement in SQL.
@@ -157,7 +164,9 @@ mod tests {
         for (language, text, left) in [
             (sql, "GET /users/{id}", None),
             (sql, "DELETE /mails/from/{id}", None),
-            (sql, "SELECT articles", Some("SELECT articles")),
+            (sql, "SELECT articles", None),
+            (sql, "SELECT a-42 FROM t", Some("SELECT a ? FROM t")),
+            (sql, "SELECT a --secret", Some("SELECT a")),
             (sql, "SET password = 'secret'", Some("SET password = ?")),
             (Language::Unknown, "place order (5)", None),
             (Language::Unknown, "UPDATE t SET a = 'secret'", Some("UPDATE t SET a = ?")),
