@@ -101,6 +101,19 @@ pub(crate) fn number(value: &Value) -> Option<f64> {
     }
 }
 
+/// Reads a flag: a bool, or one of the texts that Go's `strconv.ParseBool` takes.
+pub(crate) fn flag(value: &Value) -> Option<bool> {
+    match value {
+        Value::Bool(flag) => Some(*flag),
+        Value::String(text) => match text.as_str() {
+            "1" | "t" | "T" | "TRUE" | "true" | "True" => Some(true),
+            "0" | "f" | "F" | "FALSE" | "false" | "False" => Some(false),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
 /// Returns a text that is not empty.
 #[inline]
 pub(crate) fn nonempty(text: &str) -> Option<&str> {

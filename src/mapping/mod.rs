@@ -45,6 +45,7 @@ pub use naming::SpanNames;
 pub(crate) use normalize::service as stored_service;
 pub(crate) use obfuscate::Query;
 pub(crate) use resource::ResourceFacts;
+pub(crate) use sampling::is_asked_for;
 pub(crate) use start::StartNames;
 pub(crate) use text::of as text_of;
 

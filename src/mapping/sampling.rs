@@ -3,8 +3,10 @@
 //! Sources: `DataDog/datadog-agent`, `pkg/trace/transform/sampling.go` (`ot` member of the trace
 //! state); `DataDog/dd-trace-rs`, `datadog-opentelemetry/src/mappings` (priority from the flag).
 
+use opentelemetry::Value;
 use opentelemetry::trace::TraceState;
 
+use super::lookup::flag;
 use super::state::State;
 
 /// Priorities that the Agent keeps or drops as meant; it drops 3 and above.
@@ -30,6 +32,11 @@ pub(crate) fn priority_asked_for(number: f64) -> f64 {
 /// Returns the priority of a span that asks for none: its caller's, as far as the Agent understands it.
 pub(crate) fn priority_of(state: State<'_>) -> f64 {
     priority_asked_for(f64::from(state.priority()))
+}
+
+/// Whether the value of `manual.keep` or `manual.drop` asks for it: a flag that is set, or 1.
+pub(crate) fn is_asked_for(value: &Value) -> bool {
+    flag(value) == Some(true) || matches!(value, Value::I64(1))
 }
 
 /// Returns the fraction of traces that was kept, from the `ot` member of the trace state.

@@ -8,9 +8,9 @@ use opentelemetry::{KeyValue, Value};
 use super::glob::Glob;
 use super::rules::Subject;
 use crate::delivery::ExporterHandle;
-use crate::mapping::{SpanNames, StartNames, stored_service, text_of};
+use crate::mapping::{SpanNames, StartNames, is_asked_for, stored_service, text_of};
 
-/// The attributes with which a user decides about a trace.
+/// The attributes with which a user decides about a trace, the stronger first.
 const MANUAL: [(&str, bool); 2] = [("manual.keep", true), ("manual.drop", false)];
 
 /// The attributes with which a span names its service, the first that has a text.
@@ -41,12 +41,16 @@ thread_local! {
     static BUFFERS: RefCell<(StartNames, String)> = RefCell::default();
 }
 
-/// Returns what an attribute of the user demands.
+/// Returns what an attribute of the user demands. The exporter reads them alike.
 pub(super) fn manual(attributes: &[KeyValue]) -> Option<bool> {
-    attributes.iter().rev().find_map(|attribute| {
-        let (_, keep) = MANUAL.iter().find(|(key, _)| *key == attribute.key.as_str())?;
-        is_true(&attribute.value).then_some(*keep)
-    })
+    let demands = |key| last(attributes, key).is_some_and(is_asked_for);
+    MANUAL.into_iter().find(|(key, _)| demands(*key)).map(|(_, keep)| keep)
+}
+
+/// Returns an attribute; of equal keys the last counts.
+fn last<'a>(attributes: &'a [KeyValue], key: &str) -> Option<&'a Value> {
+    let found = attributes.iter().rev().find(|attribute| attribute.key.as_str() == key);
+    found.map(|attribute| &attribute.value)
 }
 
 /// Looks at a root span that starts, with memory for what is found out about it.
@@ -55,10 +59,13 @@ pub(super) fn with_root<R>(
     service: AppService<'_>,
     look: impl FnOnce(&RootSpan<'_>, &mut String) -> R,
 ) -> R {
-    BUFFERS.with_borrow_mut(|(finder, text)| {
-        let (names, finder) = (OnceCell::new(), Cell::new(Some(finder)));
-        look(&RootSpan { name, kind, attributes, service, names, finder }, text)
-    })
+    // Taken out and put back: a thread that ends has none left, and gets new ones.
+    let mut buffers = BUFFERS.try_with(RefCell::take).unwrap_or_default();
+    let (finder, text) = &mut buffers;
+    let (names, finder) = (OnceCell::new(), Cell::new(Some(finder)));
+    let found = look(&RootSpan { name, kind, attributes, service, names, finder }, text);
+    let _ = BUFFERS.try_with(|kept| kept.replace(buffers));
+    found
 }
 
 impl<'a> RootSpan<'a> {
@@ -78,8 +85,7 @@ impl<'a> RootSpan<'a> {
     }
 
     fn attribute(&self, key: &str) -> Option<&'a Value> {
-        let found = self.attributes.iter().rev().find(|attribute| attribute.key.as_str() == key);
-        found.map(|attribute| &attribute.value)
+        last(self.attributes, key)
     }
 
     fn names(&self) -> Option<&SpanNames<'a>> {
@@ -88,15 +94,6 @@ impl<'a> RootSpan<'a> {
             return Some(self.names.get_or_init(|| names));
         }
         self.names.get()
-    }
-}
-
-fn is_true(value: &Value) -> bool {
-    match value {
-        Value::Bool(flag) => *flag,
-        Value::String(text) => ["true", "1"].contains(&text.as_str()),
-        Value::I64(number) => *number == 1,
-        _ => false,
     }
 }
 

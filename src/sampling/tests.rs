@@ -1,8 +1,11 @@
 //! What is decided, by whom, and what is written about it.
 
+use std::sync::mpsc::{Sender, channel};
+use std::thread;
 use std::time::Instant;
 
 use opentelemetry::trace::{SpanId, TraceFlags};
+use opentelemetry::{KeyValue, Value};
 
 use super::*;
 
@@ -109,6 +112,67 @@ fn the_user_decides_about_a_single_trace() {
 }
 
 #[test]
+fn what_the_user_says_is_read_as_the_exporter_reads_it() {
+    let sampler = half().build().unwrap();
+    let (keep, drop, nothing) = ("s:2;t.dm:-4", "s:-1", "s:-1;t.ksr:0.5");
+    let yes: [Value; 6] =
+        [true.into(), 1.into(), "1".into(), "t".into(), "True".into(), "true".into()];
+    let no: [Value; 6] = [false.into(), 0.into(), 2.into(), 1.0.into(), "".into(), "yes".into()];
+    for (values, on_keep, on_drop) in [(yes, keep, drop), (no, nothing, nothing)] {
+        for value in values {
+            let decide = |key| sample(&sampler, REJECTED, &[KeyValue::new(key, value.clone())]);
+            assert_eq!(dd(&decide("manual.keep")), on_keep, "{value:?}");
+            assert_eq!(dd(&decide("manual.drop")), on_drop, "{value:?}");
+        }
+    }
+    let both = [KeyValue::new("manual.keep", true), KeyValue::new("manual.drop", true)];
+    assert_eq!(dd(&sample(&sampler, REJECTED, &both)), keep, "to keep is the stronger");
+    let twice = [KeyValue::new("manual.keep", true), KeyValue::new("manual.keep", false)];
+    assert_eq!(dd(&sample(&sampler, REJECTED, &twice)), nothing, "the last of equal keys counts");
+}
+
+#[test]
+fn a_thread_that_ends_still_decides() {
+    struct AtTheEnd(DatadogSampler, Sender<String>);
+    impl Drop for AtTheEnd {
+        fn drop(&mut self) {
+            let result = sample(&self.0, REJECTED, &[]);
+            self.1.send(dd(&result).to_owned()).unwrap();
+        }
+    }
+    thread_local! {
+        static LAST: RefCell<Option<AtTheEnd>> = const { RefCell::new(None) };
+    }
+    let sampler = half().with_rule(SamplingRule::new(0.5).with_name("*")).build().unwrap();
+    let (said, heard) = channel();
+    let thread = thread::spawn(move || {
+        // Before the sampler's own, so that it is dropped after them.
+        LAST.with_borrow_mut(|last| *last = Some(AtTheEnd(sampler.clone(), said)));
+        drop(sample(&sampler, REJECTED, &[]));
+    });
+    thread.join().unwrap();
+    assert_eq!(heard.recv().unwrap(), "s:-1;t.ksr:0.5");
+}
+
+#[test]
+fn decisions_in_turns_are_written_each_for_itself() {
+    let dropping = half().build().unwrap();
+    let recording = half().with_rejected_traces(RejectedTraces::Recorded).build().unwrap();
+    let other = DatadogSampler::builder().with_rate(0.25).build().unwrap();
+    for _ in 0..3 {
+        for (sampler, id, state) in [
+            (&dropping, KEPT, "dd=s:2;t.dm:-3;t.ksr:0.5,ot=th:8"),
+            (&recording, KEPT, "dd=s:2;t.dm:-3;t.ksr:0.5"),
+            (&other, KEPT, "dd=s:2;t.dm:-3;t.ksr:0.25,ot=th:c"),
+            (&dropping, REJECTED, "dd=s:-1;t.ksr:0.5"),
+            (&other, REJECTED, "dd=s:-1;t.ksr:0.25"),
+        ] {
+            assert_eq!(sample(sampler, id, &[]).trace_state.header(), state);
+        }
+    }
+}
+
+#[test]
 fn a_decision_that_is_made_is_followed_to_the_letter() {
     let sampler = half().build().unwrap();
     for (flags, state, decision) in [
@@ -143,7 +207,7 @@ fn a_trace_that_passes_the_limit_stands_for_those_that_do_not() {
     let first = sample(&sampler, KEPT, &[]);
     assert_eq!(first.trace_state.get(OTEL_MEMBER), None);
     assert!(dd(&sample(&sampler, KEPT, &[])).starts_with("s:-1"));
-    std::thread::sleep(std::time::Duration::from_millis(1_050));
+    thread::sleep(std::time::Duration::from_millis(1_050));
     let next = sample(&sampler, KEPT, &[]);
     // Two of three passed.
     assert!(dd(&next).starts_with("s:2"), "{next:?}");
@@ -154,7 +218,7 @@ fn a_trace_that_passes_the_limit_stands_for_those_that_do_not() {
 fn many_threads_share_one_limit() {
     let sampler = DatadogSampler::builder().with_rate(1.0).with_rate_limit(50.0).build().unwrap();
     let begin = Instant::now();
-    let kept: usize = std::thread::scope(|scope| {
+    let kept: usize = thread::scope(|scope| {
         let threads: Vec<_> = (0..4)
             .map(|_| {
                 let sampler = sampler.clone();

@@ -336,7 +336,7 @@ impl<S: Sink> Pass<'_, '_, S> {
         let default = speaks.then(|| sampling::priority_of(state));
         self.priority = explicit.or(manual).or(default);
         self.number_or(Known::SamplingPriority, self.priority);
-        let analysed = self.lookup().span(Known::AnalyticsEvent).and_then(flag);
+        let analysed = self.lookup().span(Known::AnalyticsEvent).and_then(lookup::flag);
         self.number_or(Known::Analysed, analysed.map(|analysed| if analysed { 1.0 } else { 0.0 }));
         let measured = matches!(kind, SpanKind::Client | SpanKind::Producer)
             || self.lookup().integer(&[Known::Measured]) == Some(1);
@@ -355,7 +355,7 @@ impl<S: Sink> Pass<'_, '_, S> {
     fn manual_priority(&self) -> Option<f64> {
         const KEYS: [(Known, f64); 2] =
             [(Known::ManualKeep, sampling::USER_KEEP), (Known::ManualDrop, sampling::USER_REJECT)];
-        let asks = |known| self.lookup().span(known).and_then(flag) == Some(true);
+        let asks = |known| self.lookup().span(known).is_some_and(sampling::is_asked_for);
         KEYS.into_iter().find(|(known, _)| asks(*known)).map(|(_, priority)| priority)
     }
 
@@ -428,17 +428,4 @@ fn three_digits(code: i64) -> Option<[u8; 3]> {
     let code = u16::try_from(code).ok().filter(|code| HTTP_STATUSES.contains(&i64::from(*code)))?;
     let digit = |at: u16| b'0' + u8::try_from(code / at % 10).unwrap_or(0);
     Some([digit(100), digit(10), digit(1)])
-}
-
-/// Reads a flag: a bool, or one of the texts that Go's `strconv.ParseBool` takes.
-fn flag(value: &Value) -> Option<bool> {
-    match value {
-        Value::Bool(flag) => Some(*flag),
-        Value::String(text) => match text.as_str() {
-            "1" | "t" | "T" | "TRUE" | "true" | "True" => Some(true),
-            "0" | "f" | "F" | "FALSE" | "false" | "False" => Some(false),
-            _ => None,
-        },
-        _ => None,
-    }
 }
