@@ -83,6 +83,11 @@ impl Wire for Json {
     }
 
     #[inline]
+    fn field(out: &mut Vec<u8>, _key: &'static str, json: &'static str) {
+        out.extend_from_slice(json.as_bytes());
+    }
+
+    #[inline]
     fn key(out: &mut Vec<u8>, key: Text<'_>) {
         if let Text::Plain(key) = key {
             quoted(out, key);
@@ -161,13 +166,21 @@ pub(crate) fn escape(text: &str, mut push: impl FnMut(&str)) {
 }
 
 #[inline(never)]
-fn escape_pieces(mut rest: &str, mut push: impl FnMut(&str)) {
+fn escape_pieces(text: &str, mut push: impl FnMut(&str)) {
+    let bytes = text.as_bytes();
+    let mut at = 0;
     loop {
-        let (plain, after) = rest.split_at(plain_length(rest.as_bytes()));
-        push(plain);
-        let Some(special) = after.bytes().next() else { return };
-        push(escape_of(special));
-        rest = &after[1..];
+        let end = at + plain_length(&bytes[at..]);
+        push(&text[at..end]);
+        let Some(special) = bytes.get(end) else { return };
+        match special {
+            // Those of stacks and of JSON within JSON: as constants they need no call to be copied.
+            b'\n' => push(r"\n"),
+            b'"' => push(r#"\""#),
+            b'\\' => push(r"\\"),
+            rare => push(escape_of(*rare)),
+        }
+        at = end + 1;
     }
 }
 
@@ -178,13 +191,7 @@ fn escape_of(special: u8) -> &'static str {
         let quoted = quoted.map(|text| text.expect("a character is JSON"));
         quoted.map(|text| text[1..text.len() - 1].to_owned()).collect()
     });
-    match special {
-        // Those of stacks and of JSON within JSON.
-        b'\n' => r"\n",
-        b'"' => r#"\""#,
-        b'\\' => r"\\",
-        rare => &ESCAPES[usize::from(rare)],
-    }
+    &ESCAPES[usize::from(special)]
 }
 
 /// Whether JSON takes a text as it is. Its last bytes may overlap those before.
@@ -222,6 +229,12 @@ fn is_plain_block(block: &[u8; 16]) -> bool {
 /// special ones are ASCII.
 fn plain_length(bytes: &[u8]) -> usize {
     let mut rest = bytes;
+    while let Some((block, after)) = rest.split_first_chunk() {
+        if !is_plain_block(block) {
+            break;
+        }
+        rest = after;
+    }
     while let Some((eight, after)) = rest.split_first_chunk() {
         let specials = specials(u64::from_le_bytes(*eight));
         if specials != 0 {

@@ -87,6 +87,11 @@ impl Wire for MessagePack {
     }
 
     #[inline]
+    fn field(out: &mut Vec<u8>, key: &'static str, _json: &'static str) {
+        push_str(out, key);
+    }
+
+    #[inline]
     fn key(out: &mut Vec<u8>, key: Text<'_>) {
         if let Text::Plain(key) = key {
             push_str(out, key);

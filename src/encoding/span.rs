@@ -11,6 +11,15 @@ use super::{Fields, Sink, Text, Wire};
 /// Fields of a span object: those of [`Fields`], `meta` and `metrics`.
 const FIELD_COUNT: u32 = 12;
 
+/// Writes the key of a field that is not the first, in one piece where the wire has one. Some 600
+/// instructions less for a span in JSON (callgrind).
+macro_rules! field {
+    ($wire:ident, $body:expr, $key:literal) => {{
+        $wire::field($body, $key, concat!(",\"", $key, "\":"));
+        &mut *$body
+    }};
+}
+
 /// What the spans of an exporter reuse.
 #[derive(Debug, Default)]
 pub(crate) struct Buffers {
@@ -67,13 +76,6 @@ impl<'b, W: Wire> SpanWriter<'b, W> {
             wire: PhantomData,
         }
     }
-
-    #[inline]
-    fn field(&mut self, key: &'static str) -> &mut Vec<u8> {
-        W::item(self.body, 1);
-        W::key(self.body, Text::Plain(key));
-        self.body
-    }
 }
 
 impl<W: Wire> Sink for SpanWriter<'_, W> {
@@ -123,27 +125,24 @@ impl<W: Wire> Sink for SpanWriter<'_, W> {
         self.metrics_len += 1;
     }
 
-    fn finish(mut self, fields: &Fields<'_>) {
-        W::close_map(self.body, self.meta_at, self.meta_len);
-        let metrics_at = W::open_map(self.field("metrics"));
-        *self.first_metric = self.body.len();
-        self.body.extend_from_slice(self.metrics);
-        W::close_map(self.body, metrics_at, self.metrics_len);
+    fn finish(self, fields: &Fields<'_>) {
+        let Self { body, metrics, .. } = self;
+        W::close_map(body, self.meta_at, self.meta_len);
+        let metrics_at = W::open_map(field!(W, body, "metrics"));
+        *self.first_metric = body.len();
+        body.extend_from_slice(metrics);
+        W::close_map(body, metrics_at, self.metrics_len);
 
-        for (key, value) in [
-            ("service", fields.service),
-            ("name", fields.name),
-            ("resource", fields.resource),
-            ("type", fields.span_type),
-        ] {
-            W::tag(self.body, 1, key, value);
-        }
-        W::uint(self.field("trace_id"), fields.trace_id);
-        W::uint(self.field("span_id"), fields.span_id);
-        W::uint(self.field("parent_id"), fields.parent_id);
-        W::int(self.field("start"), fields.start);
-        W::int(self.field("duration"), fields.duration);
-        W::int(self.field("error"), fields.error.into());
-        W::close_map(self.body, self.span_at, FIELD_COUNT);
+        W::text(field!(W, body, "service"), fields.service.into());
+        W::text(field!(W, body, "name"), fields.name.into());
+        W::text(field!(W, body, "resource"), fields.resource.into());
+        W::text(field!(W, body, "type"), fields.span_type.into());
+        W::uint(field!(W, body, "trace_id"), fields.trace_id);
+        W::uint(field!(W, body, "span_id"), fields.span_id);
+        W::uint(field!(W, body, "parent_id"), fields.parent_id);
+        W::int(field!(W, body, "start"), fields.start);
+        W::int(field!(W, body, "duration"), fields.duration);
+        W::int(field!(W, body, "error"), fields.error.into());
+        W::close_map(body, self.span_at, FIELD_COUNT);
     }
 }

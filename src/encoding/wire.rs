@@ -30,6 +30,8 @@ pub(crate) trait Wire: Send + 'static {
     fn tag(out: &mut Vec<u8>, index: u32, key: &'static str, value: &str);
     /// Writes entry number `index` whatever its key is, with room made once for all of it.
     fn entry(out: &mut Vec<u8>, index: u32, key: &str, value: &str);
+    /// Writes the key of an entry that is not the first, of which `json` is the form in JSON.
+    fn field(out: &mut Vec<u8>, key: &'static str, json: &'static str);
     /// Writes the key of an entry; its value follows.
     fn key(out: &mut Vec<u8>, key: Text<'_>);
     /// Writes a text.
