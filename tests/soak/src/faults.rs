@@ -1,0 +1,106 @@
+//! What happens to an Agent, by a seed.
+
+use std::path::Path;
+use std::thread;
+use std::time::{Duration, Instant};
+use std::{collections::BTreeMap, fs};
+
+use fastrand::Rng;
+use opentelemetry_datadog_agent::testing::{Reply, TestAgent};
+
+/// An Agent that things happen to.
+pub(crate) struct Victim<'a> {
+    pub(crate) name: &'static str,
+    pub(crate) agent: &'a TestAgent,
+    /// The file of its socket, if it has one.
+    pub(crate) socket: Option<&'a Path>,
+}
+
+/// What happened.
+#[derive(Debug, Default)]
+pub(crate) struct Happened {
+    /// When connections were cut, whatever was on its way.
+    pub(crate) cuts: Vec<Instant>,
+    /// How often each fault was.
+    pub(crate) counts: BTreeMap<&'static str, u32>,
+}
+
+/// No fault begins in the last part of the run: what waits is sent then.
+const CALM_PART: u32 = 10;
+/// The longest time without a fault, in milliseconds.
+const MAX_PAUSE: u64 = 2_000;
+/// The longest answer: far below the exporter's time-out.
+pub(crate) const MAX_DELAY: u64 = 400;
+
+type Fault = (&'static str, fn(&Victim<'_>, &mut Rng, &mut Happened));
+
+const FAULTS: [Fault; 10] = [
+    ("killed and restarted", |victim, rng, happened| {
+        // One in four is long enough to fill the buffer.
+        let longest = if rng.u8(..) < 64 { 12_000 } else { 2_000 };
+        down(victim, rng, longest, happened);
+    }),
+    ("killed while slow", |victim, rng, happened| {
+        slow(victim, rng);
+        down(victim, rng, 500, happened);
+        victim.agent.set_default_reply(Reply::Accept);
+    }),
+    ("slow", |victim, rng, _| {
+        slow(victim, rng);
+        victim.agent.set_default_reply(Reply::Accept);
+    }),
+    ("429", |victim, rng, _| some(victim, rng, &Reply::Overloaded)),
+    ("503", |victim, rng, _| some(victim, rng, &Reply::Status(503))),
+    ("413", |victim, rng, _| some(victim, rng, &Reply::EarlyPayloadTooLarge)),
+    ("answer cut", |victim, rng, _| some(victim, rng, &Reply::CloseMidResponse)),
+    ("closed", |victim, rng, _| some(victim, rng, &Reply::Close)),
+    ("no answer", |victim, _, _| victim.agent.reply_with([Reply::Hang])),
+    // Last: only for an Agent that has one.
+    ("socket file removed", socket_removed),
+];
+
+/// Lets one thing after the other happen to an Agent for a while, and leaves it well but for a request or two
+/// that the last one is for.
+pub(crate) fn run(victim: &Victim<'_>, seed: u64, time: Duration) -> Happened {
+    let (start, mut rng, mut happened) =
+        (Instant::now(), Rng::with_seed(seed), Happened::default());
+    while start.elapsed() < time - time / CALM_PART {
+        pause(&mut rng, MAX_PAUSE);
+        let kinds = FAULTS.len() - usize::from(victim.socket.is_none());
+        let (name, fault) = FAULTS[rng.usize(..kinds)];
+        *happened.counts.entry(name).or_default() += 1;
+        fault(victim, &mut rng, &mut happened);
+    }
+    happened
+}
+
+fn pause(rng: &mut Rng, longest: u64) {
+    thread::sleep(Duration::from_millis(rng.u64(50..longest)));
+}
+
+/// The Agent is gone for a while.
+fn down(victim: &Victim<'_>, rng: &mut Rng, longest: u64, happened: &mut Happened) {
+    victim.agent.pause();
+    happened.cuts.push(Instant::now());
+    pause(rng, longest);
+    victim.agent.resume().expect("the address is still ours");
+}
+
+fn slow(victim: &Victim<'_>, rng: &mut Rng) {
+    let delay = Duration::from_millis(rng.u64(50..MAX_DELAY));
+    victim.agent.set_default_reply(Reply::Slow(delay));
+    pause(rng, MAX_PAUSE);
+}
+
+/// The next requests get another answer.
+fn some(victim: &Victim<'_>, rng: &mut Rng, reply: &Reply) {
+    victim.agent.reply_with(vec![reply.clone(); rng.usize(1..4)]);
+}
+
+/// Somebody cleans up: the Agent still listens, but nobody finds it until it starts anew.
+fn socket_removed(victim: &Victim<'_>, rng: &mut Rng, happened: &mut Happened) {
+    let socket = victim.socket.expect("an Agent with a socket");
+    drop(fs::remove_file(socket));
+    pause(rng, MAX_PAUSE);
+    down(victim, rng, MAX_PAUSE, happened);
+}
