@@ -1,6 +1,7 @@
 //! One binary for all integration tests: they see the public API and the wire, nothing else.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on says where")]
 
+mod async_processor;
 mod chunks;
 mod delivery;
 mod documented;
