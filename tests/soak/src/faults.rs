@@ -28,7 +28,9 @@ pub(crate) struct Happened {
 /// No fault begins in the last part of the run: what waits is sent then.
 const CALM_PART: u32 = 10;
 /// The longest time without a fault, in milliseconds.
-const MAX_PAUSE: u64 = 2_000;
+const MAX_PAUSE: u64 = 4_000;
+/// The longest time of a fault, in milliseconds, unless its row says more.
+const MAX_FAULT: u64 = 1_500;
 /// The longest answer: far below the exporter's time-out.
 pub(crate) const MAX_DELAY: u64 = 400;
 
@@ -37,30 +39,27 @@ type Fault = (&'static str, fn(&Victim<'_>, &mut Rng, &mut Happened));
 const FAULTS: [Fault; 10] = [
     ("killed and restarted", |victim, rng, happened| {
         // One in four is long enough to fill the buffer.
-        let longest = if rng.u8(..) < 64 { 12_000 } else { 2_000 };
+        let longest = if rng.u8(..) < 64 { 12_000 } else { MAX_FAULT };
         down(victim, rng, longest, happened);
     }),
     ("killed while slow", |victim, rng, happened| {
-        slow(victim, rng);
-        down(victim, rng, 500, happened);
+        victim.agent.set_default_reply(Reply::Slow(Duration::from_millis(MAX_DELAY)));
+        pause(rng, MAX_FAULT);
+        down(victim, rng, MAX_FAULT, happened);
         victim.agent.set_default_reply(Reply::Accept);
     }),
-    ("slow", |victim, rng, _| {
-        slow(victim, rng);
-        victim.agent.set_default_reply(Reply::Accept);
-    }),
-    ("429", |victim, rng, _| some(victim, rng, &Reply::Overloaded)),
-    ("503", |victim, rng, _| some(victim, rng, &Reply::Status(503))),
-    ("413", |victim, rng, _| some(victim, rng, &Reply::EarlyPayloadTooLarge)),
-    ("answer cut", |victim, rng, _| some(victim, rng, &Reply::CloseMidResponse)),
-    ("closed", |victim, rng, _| some(victim, rng, &Reply::Close)),
-    ("no answer", |victim, _, _| victim.agent.reply_with([Reply::Hang])),
+    ("slow", |victim, rng, _| slow(victim, rng)),
+    ("429", |victim, rng, _| answers(victim, rng, Reply::Overloaded)),
+    ("503", |victim, rng, _| answers(victim, rng, Reply::Status(503))),
+    ("413", |victim, rng, _| answers(victim, rng, Reply::EarlyPayloadTooLarge)),
+    ("answer cut", |victim, rng, _| answers(victim, rng, Reply::CloseMidResponse)),
+    ("closed", |victim, rng, _| answers(victim, rng, Reply::Close)),
+    ("no answer", |victim, rng, _| answers(victim, rng, Reply::Hang)),
     // Last: only for an Agent that has one.
     ("socket file removed", socket_removed),
 ];
 
-/// Lets one thing after the other happen to an Agent for a while, and leaves it well but for a request or two
-/// that the last one is for.
+/// Lets one thing after the other happen to an Agent for a while, and leaves it well.
 pub(crate) fn run(victim: &Victim<'_>, seed: u64, time: Duration) -> Happened {
     let (start, mut rng, mut happened) =
         (Instant::now(), Rng::with_seed(seed), Happened::default());
@@ -88,19 +87,20 @@ fn down(victim: &Victim<'_>, rng: &mut Rng, longest: u64, happened: &mut Happene
 
 fn slow(victim: &Victim<'_>, rng: &mut Rng) {
     let delay = Duration::from_millis(rng.u64(50..MAX_DELAY));
-    victim.agent.set_default_reply(Reply::Slow(delay));
-    pause(rng, MAX_PAUSE);
+    answers(victim, rng, Reply::Slow(delay));
 }
 
-/// The next requests get another answer.
-fn some(victim: &Victim<'_>, rng: &mut Rng, reply: &Reply) {
-    victim.agent.reply_with(vec![reply.clone(); rng.usize(1..4)]);
+/// The Agent answers so for a while.
+fn answers(victim: &Victim<'_>, rng: &mut Rng, reply: Reply) {
+    victim.agent.set_default_reply(reply);
+    pause(rng, MAX_FAULT);
+    victim.agent.set_default_reply(Reply::Accept);
 }
 
 /// Somebody cleans up: the Agent still listens, but nobody finds it until it starts anew.
 fn socket_removed(victim: &Victim<'_>, rng: &mut Rng, happened: &mut Happened) {
     let socket = victim.socket.expect("an Agent with a socket");
     drop(fs::remove_file(socket));
-    pause(rng, MAX_PAUSE);
-    down(victim, rng, MAX_PAUSE, happened);
+    pause(rng, MAX_FAULT);
+    down(victim, rng, MAX_FAULT, happened);
 }
