@@ -27,16 +27,18 @@ pub(super) fn push(out: &mut String, text: &str) -> bool {
         if count == MAX_COMMANDS {
             break;
         }
-        // A value may hold an end of line: behind one, a word must be known.
+        // A value may hold an end of line: behind one, each word must be known.
         let is_first = out.len() == start;
         if !is_command(command) || !(is_first || names::contains(command)) {
             was_cut = true;
             continue;
         }
         push_upper(out, start, command);
-        let is_compound = COMPOUND.iter().any(|known| known.eq_ignore_ascii_case(command));
-        if let Some(second) = words.next().filter(|word| is_compound && is_command(word)) {
-            push_upper(out, start, second);
+        if COMPOUND.iter().any(|known| known.eq_ignore_ascii_case(command)) {
+            let fits = |word: &&str| is_command(word) && (is_first || names::is_second(word));
+            if let Some(second) = words.next().filter(fits) {
+                push_upper(out, start, second);
+            }
         }
         count += 1;
         was_cut = false;
@@ -89,6 +91,8 @@ mod tests {
             ("\n  GET  a\n\n", "GET"),
             ("config 'secret'", "CONFIG"),
             ("SET k one\nsecret two\nGET k", "SET GET"),
+            ("SET k 'one\nclient secret'", "SET CLIENT"),
+            ("MULTI\nconfig set a secret", "MULTI CONFIG SET"),
         ] {
             let mut out = String::new();
             assert!(push(&mut out, text), "{text}");

@@ -2,11 +2,20 @@
 
 /// Returns whether a word is one, in any case.
 pub(super) fn contains(word: &str) -> bool {
+    is_in(NAMES, word)
+}
+
+/// Returns whether a word is the second one of a command of two, in any case.
+pub(super) fn is_second(word: &str) -> bool {
+    is_in(SECOND, word)
+}
+
+fn is_in(table: &[&str], word: &str) -> bool {
     let upper = |name: &str| {
         let word = word.bytes().map(|byte| byte.to_ascii_uppercase());
         name.bytes().cmp(word)
     };
-    NAMES.binary_search_by(|name| upper(name)).is_ok()
+    table.binary_search_by(|name| upper(name)).is_ok()
 }
 
 /// Returns whether a word is a command of a module, such as `JSON.SET`, in any case.
@@ -18,6 +27,18 @@ pub(super) fn is_of_module(word: &str) -> bool {
 /// What stands before the dot in commands of modules.
 const MODULES: &[&str] =
     &["AI", "BF", "CF", "CMS", "FT", "GRAPH", "JSON", "RG", "TDIGEST", "TOPK", "TS"];
+
+/// Behind `CLIENT`, `CLUSTER`, `COMMAND`, `CONFIG`, `DEBUG` and `SCRIPT`, in order.
+#[rustfmt::skip]
+const SECOND: &[&str] = &[
+    "ADDSLOTS", "ADDSLOTSRANGE", "BUMPEPOCH", "CACHING", "COUNT", "COUNT-FAILURE-REPORTS", "COUNTKEYSINSLOT", "DEBUG",
+    "DELSLOTS", "DELSLOTSRANGE", "DIGEST", "DOCS", "EXISTS", "FAILOVER", "FLUSH", "FLUSHSLOTS", "FORGET", "GET",
+    "GETKEYS", "GETKEYSANDFLAGS", "GETKEYSINSLOT", "GETNAME", "GETREDIR", "HELP", "ID", "INFO", "JMAP", "KEYSLOT",
+    "KILL", "LINKS", "LIST", "LOAD", "MEET", "MYID", "MYSHARDID", "NO-EVICT", "NO-TOUCH", "NODES", "OBJECT", "PAUSE",
+    "RELOAD", "REPLICAS", "REPLICATE", "REPLY", "RESET", "RESETSTAT", "REWRITE", "SAVECONFIG", "SEGFAULT", "SET",
+    "SET-CONFIG-EPOCH", "SETINFO", "SETNAME", "SETSLOT", "SHARDS", "SLAVES", "SLEEP", "SLOT-STATS", "SLOTS",
+    "TRACKING", "TRACKINGINFO", "UNBLOCK", "UNPAUSE",
+];
 
 /// In order.
 #[rustfmt::skip]
@@ -57,7 +78,7 @@ mod tests {
 
     #[test]
     fn every_name_is_found_in_any_case() {
-        assert!(NAMES.is_sorted());
+        assert!(NAMES.is_sorted() && SECOND.is_sorted());
         for name in NAMES {
             assert!(contains(name) && contains(&name.to_lowercase()), "{name}");
         }

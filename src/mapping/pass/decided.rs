@@ -150,7 +150,10 @@ impl<S: Sink> Pass<'_, '_, S> {
             }
             let language = match speaks {
                 Speaks::System | Speaks::Summary => database.language(),
-                Speaks::Sql => Language::Sql(Dialect::UNKNOWN),
+                Speaks::Sql => match database.language() {
+                    sql @ Language::Sql(_) => sql,
+                    _ => Language::Sql(Dialect::UNKNOWN),
+                },
                 Speaks::Json => Language::Json,
                 Speaks::Nothing => continue,
             };
