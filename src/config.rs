@@ -186,7 +186,8 @@ impl<F: Fn(&str) -> Option<String>> Variables<F> {
         debug_assert!(VARIABLES.contains(&name), "{name} is not in the table");
         let value = (self.variable)(name)?;
         if value.contains(char::REPLACEMENT_CHARACTER) {
-            self.warn(name, &without_credentials(&value), "UTF-8");
+            // Not shown: nobody knows where in it a password or the value of a tag stands.
+            self.warnings.push(format!("ignored `{name}`: expected UTF-8"));
             return None;
         }
         Some(value.trim().to_owned()).filter(|value| !value.is_empty())
@@ -340,12 +341,8 @@ fn checked_sizes(
 
 /// Returns the tags given in code, the one set last first.
 fn checked_tags(mut tags: Vec<(String, String)>) -> Result<Vec<(String, String)>, BuildError> {
-    if let Some((_, value)) = tags.iter().find(|(key, _)| key.is_empty()) {
-        return Err(BuildError::setting(
-            "with_tag",
-            format!(":{value}"),
-            "a key that is not empty",
-        ));
+    if tags.iter().any(|(key, _)| key.is_empty()) {
+        return Err(BuildError::setting("with_tag", "", "a key that is not empty"));
     }
     tags.reverse();
     Ok(tags)
@@ -370,7 +367,10 @@ fn checked(name: &'static str, value: Option<String>) -> Result<Option<String>, 
 /// Returns a URL without user name and password, for messages. It need not be a good URL.
 fn without_credentials(url: &str) -> String {
     let Some(at) = url.rfind('@') else { return url.to_owned() };
-    let scheme = url.find("://").filter(|end| *end < at).map_or("", |end| &url[..end + 3]);
+    // What stands before a later `://` is no scheme: perhaps a password has one.
+    let is_in_scheme = |c: char| c.is_ascii_alphanumeric() || "+-.".contains(c);
+    let end = url.find(|c| !is_in_scheme(c)).unwrap_or(at);
+    let scheme = if url[end..].starts_with("://") { &url[..end + "://".len()] } else { "" };
     format!("{scheme}...{}", &url[at..])
 }
 

@@ -197,9 +197,30 @@ fn a_bad_value_in_code_is_an_error_that_names_setting_value_and_form() {
         let error = resolve(builder, &[]).unwrap_err().to_string();
         assert!(error.contains(text), "{error}");
     }
-    let error =
-        resolve(builder().with_agent_url("smtp://user:secret@host"), &[]).unwrap_err().to_string();
-    assert!(!error.contains("secret"), "{error}");
+}
+
+#[test]
+fn complaints_hold_no_password_and_no_value_of_a_tag() {
+    let builder = DatadogExporter::builder;
+    let urls = [
+        "smtp://user:secret@host",
+        "http:user:secret://x@host",
+        "http://user:80/secret@host",
+        "user:secret@host",
+    ];
+    let errors = urls.map(|url| builder().with_agent_url(url));
+    for builder in errors.into_iter().chain([builder().with_tag("", "secret")]) {
+        let error = resolve(builder, &[]).unwrap_err();
+        assert!(!format!("{error} {error:?}").contains("secret"), "{error}");
+    }
+    for url in urls {
+        for name in ["DD_TRACE_AGENT_URL", "DD_AGENT_HOST"] {
+            let warnings = settings(&[(name, url)]).warnings;
+            assert!(warnings.len() == 1 && !warnings[0].contains("secret"), "{warnings:?}");
+        }
+    }
+    let warnings = settings(&[("DD_TAGS", "a:secret,\u{fffd}")]).warnings;
+    assert_eq!(warnings, ["ignored `DD_TAGS`: expected UTF-8"]);
 }
 
 #[test]

@@ -64,6 +64,10 @@ impl AgentAddress {
     fn http(text: &str) -> Option<Self> {
         let mut url = Url::parse(text).ok()?;
         url.host()?;
+        if url.path().contains('@') {
+            // A password with a slash in it, of which nobody would know that it is one.
+            return None;
+        }
         url.set_query(None);
         url.set_fragment(None);
         // One slash between base and path: without one it is a 404, with two a redirect.
@@ -129,6 +133,8 @@ mod tests {
             "http://",
             "http://:1",
             "http://a:99999",
+            "http://user:80/secret@host",
+            "http://user:/secret@host",
         ] {
             assert_eq!(traces(text), None, "{text}");
         }
