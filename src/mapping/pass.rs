@@ -5,6 +5,7 @@
 //! last to the first, so the first of a name that is met is the one that wins.
 
 mod decided;
+mod sampled;
 mod scope;
 
 use opentelemetry::trace::SpanKind;
@@ -341,6 +342,16 @@ impl<'p, 'a, S: Sink> Pass<'p, 'a, S> {
                 Text::Shown(format_args!("{name}")),
                 Text::Shown(format_args!("{value}{mark}")),
             ),
+        }
+    }
+
+    /// Writes a metric; an attribute of its name on the span comes first.
+    fn number_or(&mut self, known: Known, number: Option<f64>) {
+        if self.take_number(known) {
+            return;
+        }
+        if let Some(number) = number {
+            self.sink.metric(Text::Plain(known.key()), number);
         }
     }
 

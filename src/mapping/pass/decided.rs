@@ -6,7 +6,6 @@
 use std::fmt::Write as _;
 
 use opentelemetry::Value;
-use opentelemetry::trace::SpanKind;
 
 use super::{Pass, is_empty};
 use crate::encoding::{Sink, Text};
@@ -16,11 +15,9 @@ use crate::mapping::ids;
 use crate::mapping::links::{self, EXCEPTION};
 use crate::mapping::lookup::{self, nonempty, string};
 use crate::mapping::naming::{self, Database, SpanNames};
-use crate::mapping::normalize::MAX_KEY;
 use crate::mapping::obfuscate::{self, Dialect, Guarded, Language};
-use crate::mapping::state::{NO_PARENT, State, TAG_PREFIX};
 use crate::mapping::tags::push_clipped;
-use crate::mapping::{Options, Place, normalize, sampling, status, text};
+use crate::mapping::{Options, Place, normalize, status, text};
 
 /// The codes of which the Agent keeps the tag.
 const HTTP_STATUSES: std::ops::RangeInclusive<i64> = 100..=599;
@@ -312,92 +309,6 @@ impl<S: Sink> Pass<'_, '_, S> {
         }
         self.own(Known::BaseService, &facts.service);
         true
-    }
-
-    fn sampling(&mut self, place: Place, foreign_service: bool) {
-        let span = self.span;
-        let kind = &span.span_kind;
-        let local_root = ids::is_local_root(span);
-        let asked = self
-            .lookup()
-            .span_number(Known::SamplingPriorityAttribute)
-            .map(sampling::priority_asked_for);
-        if asked.is_some() {
-            self.late &= !Known::SamplingPriorityAttribute.bit();
-        }
-        let speaks = place == Place::First || local_root;
-        // The wire name is taken literally.
-        let explicit = self.lookup().span_number(Known::SamplingPriority).or(asked);
-        let manual = self.manual_priority();
-        let state = State::of(&span.span_context);
-        let state = match (explicit, manual) {
-            // A span of a rejected trace, let through to be counted: the flag is not its own.
-            (Some(priority), _) => state.decided(priority >= 1.0),
-            (None, Some(priority)) => state.decided_by_user(priority >= 1.0),
-            (None, None) => state,
-        };
-        let default = speaks.then(|| sampling::priority_of(state));
-        self.priority = explicit.or(manual).or(default);
-        self.number_or(Known::SamplingPriority, self.priority);
-        let analysed = self.lookup().span(Known::AnalyticsEvent).and_then(lookup::flag);
-        self.number_or(Known::Analysed, analysed.map(|analysed| if analysed { 1.0 } else { 0.0 }));
-        let measured = matches!(kind, SpanKind::Client | SpanKind::Producer)
-            || self.lookup().integer(&[Known::Measured]) == Some(1);
-        self.number_or(Known::Measured, measured.then_some(1.0));
-        // On every span: the Agent weighs a chunk by whichever it takes for the root.
-        self.number_or(Known::SampleRate, sampling::kept_fraction(span.span_context.trace_state()));
-        let entry =
-            local_root || foreign_service || matches!(kind, SpanKind::Server | SpanKind::Consumer);
-        self.number_or(Known::TopLevel, entry.then_some(1.0));
-        if state.has_items() || manual.is_some() {
-            self.caller(state, speaks);
-        }
-    }
-
-    /// The priority that the user's own attributes ask for.
-    fn manual_priority(&self) -> Option<f64> {
-        const KEYS: [(Known, f64); 2] =
-            [(Known::ManualKeep, sampling::USER_KEEP), (Known::ManualDrop, sampling::USER_REJECT)];
-        let asks = |known| self.lookup().span(known).is_some_and(sampling::is_asked_for);
-        KEYS.into_iter().find(|(known, _)| asks(*known)).map(|(_, priority)| priority)
-    }
-
-    /// What the caller said about the trace. The origin goes to every span, since a chunk may be cut.
-    fn caller(&mut self, state: State<'_>, speaks: bool) {
-        if let Some(origin) = state.origin() {
-            self.own_text(Known::Origin, Text::Shown(format_args!("{origin}")));
-        }
-        let last_parent = state.last_parent().filter(|id| *id != NO_PARENT);
-        if let Some(id) = last_parent.filter(|_| self.span.parent_span_is_remote) {
-            self.own(Known::LastParent, id);
-        }
-        if speaks {
-            self.trace_tags(state);
-        }
-    }
-
-    /// The tags of the trace; an attribute of the same name comes first.
-    fn trace_tags(&mut self, state: State<'_>) {
-        let mut name = std::mem::take(self.text);
-        for (key, value) in state.tags() {
-            name.clear();
-            name.push_str(TAG_PREFIX);
-            name.push_str(key);
-            if name.len() <= MAX_KEY && !self.is_named(&name) {
-                self.sink.meta(Text::Str(&name), Text::Shown(format_args!("{value}")));
-            }
-        }
-        *self.text = name;
-    }
-
-    /// Writes a metric; an attribute of its name on the span comes first.
-    fn number_or(&mut self, known: Known, number: Option<f64>) {
-        if self.take_number(known) {
-            return;
-        }
-        if let Some(number) = number {
-            self.sink.metric(Text::Plain(known.key()), number);
-        }
     }
 
     fn chunk_facts(&mut self, options: &Options) {
