@@ -6,17 +6,18 @@
 //! oldest goes first, except for the request under way: it cannot be taken back, so the next oldest goes.
 //! The buffer is plain data: no thread, no clock, no socket.
 
+mod waiting;
+
 use std::collections::VecDeque;
 
 use super::stats::{ExporterStats, Reason};
 use crate::encoding::Payload;
+use waiting::HeldFacts;
+pub(super) use waiting::Waiting;
 
 /// Least bytes that are compressed together: below this the text repeats too little. Compressing them
 /// takes about half a millisecond.
 const PACK_BYTES: usize = 256 * 1024;
-
-/// The fastest level: 10:1 on spans at 600 MB/s, where the next one gives 10.3:1 at 300 MB/s.
-const PACK_LEVEL: u8 = 1;
 
 /// How many payloads of other origins are looked past for one to join.
 const MAX_SKIPPED: usize = 64;
@@ -27,79 +28,6 @@ const SPARE_SHARE: usize = 8;
 /// Deliveries after which a limit that a 413 taught is doubted: one refusal in so many costs little, and
 /// a limit that was lifted is found out.
 const RAISE_AFTER: u64 = 64;
-
-/// A payload that waits, and what it went through.
-#[derive(Debug)]
-pub(super) struct Waiting {
-    payload: Payload,
-    /// The document, if it is compressed; the payload then holds marks only.
-    packed: Option<Packed>,
-    /// The oldest export in it.
-    ticket: u64,
-    /// Tries whose answer was lost.
-    pub(super) doubts: u8,
-    /// Tries that the Agent cut off.
-    cuts: u8,
-}
-
-#[derive(Debug)]
-struct Packed {
-    bytes: Box<[u8]>,
-    raw_len: usize,
-}
-
-impl Waiting {
-    fn facts(&self) -> HeldFacts {
-        HeldFacts { spans: self.spans(), memory: self.memory(), ticket: self.ticket }
-    }
-
-    fn new(payload: Payload, ticket: u64) -> Self {
-        Self { payload, packed: None, ticket, doubts: 0, cuts: 0 }
-    }
-
-    fn memory(&self) -> usize {
-        let packed = self.packed.as_ref().map_or(0, |packed| packed.bytes.len());
-        self.payload.memory() + packed
-    }
-
-    /// Bytes of the document, compressed or not.
-    fn raw_len(&self) -> usize {
-        self.packed.as_ref().map_or(self.payload.len(), |packed| packed.raw_len)
-    }
-
-    fn spans(&self) -> u64 {
-        self.payload.span_count().into()
-    }
-
-    fn can_join(&self, other: &Self) -> bool {
-        self.payload.same_origin(&other.payload) && self.doubts == 0 && other.doubts == 0
-    }
-
-    fn join(&mut self, mut other: Self) {
-        other.unpack();
-        self.payload.append(&other.payload);
-        self.ticket = self.ticket.min(other.ticket);
-    }
-
-    /// Compresses the document. It stays as it is if it is compressed already.
-    pub(super) fn pack(&mut self) {
-        if self.packed.is_none() {
-            self.payload.shrink_marks();
-            let raw = self.payload.take_bytes();
-            let bytes = miniz_oxide::deflate::compress_to_vec(&raw, PACK_LEVEL).into();
-            self.packed = Some(Packed { bytes, raw_len: raw.len() });
-        }
-    }
-
-    fn unpack(&mut self) {
-        if let Some(packed) = self.packed.take() {
-            let raw =
-                miniz_oxide::inflate::decompress_to_vec_with_limit(&packed.bytes, packed.raw_len)
-                    .expect("what was compressed here decompresses");
-            self.payload.put_bytes(raw);
-        }
-    }
-}
 
 /// A payload on its way.
 #[derive(Debug)]
@@ -128,14 +56,6 @@ impl Flight {
         self.waiting.cuts = self.waiting.cuts.saturating_add(1);
         self.waiting.cuts
     }
-}
-
-/// What the accounting remembers of a payload that the worker holds.
-#[derive(Clone, Copy, Debug)]
-struct HeldFacts {
-    spans: u64,
-    memory: usize,
-    ticket: u64,
 }
 
 /// The buffer and the counters, which change together.
