@@ -64,7 +64,8 @@ impl AgentAddress {
     fn http(text: &str) -> Option<Self> {
         let mut url = Url::parse(text).ok()?;
         url.host()?;
-        if url.path().contains('@') {
+        let behind = [Some(url.path()), url.query(), url.fragment()];
+        if behind.into_iter().flatten().any(|part| part.contains('@')) {
             // A password with a slash in it, of which nobody would know that it is one.
             return None;
         }
@@ -135,6 +136,8 @@ mod tests {
             "http://a:99999",
             "http://user:80/secret@host",
             "http://user:/secret@host",
+            "http://user/:secret?@host",
+            "http://user/:secret#@host",
         ] {
             assert_eq!(traces(text), None, "{text}");
         }
