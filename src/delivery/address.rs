@@ -64,8 +64,7 @@ impl AgentAddress {
     fn http(text: &str) -> Option<Self> {
         let mut url = Url::parse(text).ok()?;
         url.host()?;
-        let behind = [Some(url.path()), url.query(), url.fragment()];
-        if behind.into_iter().flatten().any(|part| part.contains('@')) {
+        if behind_host(text).contains('@') {
             // A password with a slash in it, of which nobody would know that it is one.
             return None;
         }
@@ -76,6 +75,12 @@ impl AgentAddress {
         url.set_path(&prefix);
         Some(Self::Http(url))
     }
+}
+
+/// Returns what follows the host in a URL, as it is written.
+fn behind_host(url: &str) -> &str {
+    let host = url.split_once(':').map_or("", |(_, rest)| rest.trim_start_matches(['/', '\\']));
+    host.find(['/', '\\', '?', '#']).map_or("", |end| &host[end..])
 }
 
 /// As [`fmt::Display`], so that nothing shows credentials.
@@ -138,6 +143,7 @@ mod tests {
             "http://user:/secret@host",
             "http://user/:secret?@host",
             "http://user/:secret#@host",
+            "http://user/:secret/a@host/..",
         ] {
             assert_eq!(traces(text), None, "{text}");
         }
