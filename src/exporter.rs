@@ -125,6 +125,18 @@ impl DatadogExporter {
         }
     }
 
+    /// Returns the bodies of a batch's requests without sending them, each with its content type and its
+    /// number of traces.
+    #[cfg(fuzzing)]
+    pub(crate) fn bodies(&self, batch: &[SpanData]) -> Vec<(&'static str, u32, Vec<u8>)> {
+        let delivery = self.delivery.as_ref().expect("it is on");
+        let (payloads, _) = self.encode(batch, delivery);
+        let body = |mut payload: Payload| {
+            (payload.format.content_type, payload.chunk_count(), payload.take_bytes())
+        };
+        payloads.into_iter().map(body).collect()
+    }
+
     fn encode_as<W: Wire>(&self, batch: &[SpanData], delivery: &Delivery) -> (Vec<Payload>, bool) {
         let mut encoder = self.encoder.lock().unwrap_or_else(PoisonError::into_inner);
         let Encoder { grouping, scratch, payloads } = &mut *encoder;

@@ -103,6 +103,9 @@ mod sampling;
 pub mod testing;
 #[cfg(any(doc, doctest))]
 pub mod docs;
+#[cfg(all(fuzzing, feature = "testing"))]
+#[doc(hidden)]
+pub mod fuzzing;
 
 pub use builder::DatadogExporterBuilder;
 pub use delivery::{

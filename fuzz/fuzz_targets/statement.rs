@@ -1,101 +1,101 @@
-//! Any statement of any database: it never panics, spoils the payload or costs the span.
+//! Any statement of any database: it never panics, spoils the body or costs the span; and no literal of a
+//! statement that is well-formed up to its end or its cut is in the body.
 
 #![no_main]
 
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, LazyLock};
-use std::time::SystemTime;
+mod dialects;
 
-use async_trait::async_trait;
+use std::sync::LazyLock;
+
+use libfuzzer_sys::arbitrary::{Arbitrary as _, Result, Unstructured};
 use libfuzzer_sys::fuzz_target;
-use opentelemetry::trace::{
-    SpanContext, SpanId, SpanKind, Status, TraceFlags, TraceId, TraceState,
-};
-use opentelemetry::{InstrumentationScope, KeyValue};
-use opentelemetry_datadog_agent::{
-    DatadogExporter, Encoding, Transport, TransportError, TransportRequest, TransportResponse,
-};
-use opentelemetry_sdk::trace::{SpanData, SpanEvents, SpanExporter as _, SpanLinks};
+use opentelemetry::KeyValue;
+use opentelemetry_datadog_agent::{DatadogExporter, Encoding};
+use opentelemetry_datadog_agent_fuzz::local::Local;
+use opentelemetry_datadog_agent_fuzz::spans::{kind, plain_span};
+use opentelemetry_sdk::trace::SpanData;
 
-/// One of each language, and none.
-const SYSTEMS: [&str; 10] = [
-    "postgresql",
-    "mysql",
-    "microsoft.sql_server",
-    "oracle.db",
-    "redis",
-    "memcached",
-    "mongodb",
-    "elasticsearch",
-    "opensearch",
-    "unknown",
-];
+use dialects::{ANY_SYSTEM, MARK, NUMBER, SPEAKERS, Speaker};
 
-/// Counts the spans that arrive, and ends the process on a body that is not JSON.
-#[derive(Debug, Clone, Default)]
-struct Arrived(Arc<AtomicUsize>);
+/// Where any text can stand; the name of a span has no key.
+const PLACES: &[&str] =
+    &["db.statement", "db.query.text", "db.query.summary", "", "resource.name", "datadog.resource"];
 
-#[async_trait]
-impl Transport for Arrived {
-    async fn send(&self, request: TransportRequest) -> Result<TransportResponse, TransportError> {
-        if !request.path.ends_with("/traces") {
-            return Ok(TransportResponse::new(404));
+/// Those of them that are names, of any span.
+const NAMES: [&str; 3] = ["", "resource.name", "datadog.resource"];
+
+/// The bytes before a statement may be cut: its first words.
+const MIN_CUT: usize = 12;
+
+static EXPORTERS: LazyLock<[Local; 2]> = LazyLock::new(|| {
+    [Encoding::Json, Encoding::MessagePack]
+        .map(|encoding| Local::new(DatadogExporter::builder().with_encoding(encoding)))
+});
+
+fuzz_target!(|data: &[u8]| {
+    let u = &mut Unstructured::new(data);
+    let Ok((span, has_secrets)) = any_text(u) else { return };
+    for exporter in &*EXPORTERS {
+        let requests = exporter.requests(std::slice::from_ref(&span));
+        assert_eq!(requests.len(), 1);
+        assert_eq!(requests[0].decode_error, None);
+        assert_eq!(requests[0].traces.iter().flatten().count(), 1, "the span did not arrive");
+        let body = String::from_utf8_lossy(&requests[0].body).to_lowercase();
+        for secret in [MARK, NUMBER].iter().filter(|_| has_secrets) {
+            assert!(!body.contains(secret), "{secret} of {span:?}\n{body}");
         }
-        let Ok(traces) = serde_json::from_slice::<Vec<Vec<serde_json::Value>>>(&request.body)
-        else {
-            eprintln!("not JSON: {:?}", String::from_utf8_lossy(&request.body));
-            std::process::abort();
-        };
-        self.0.fetch_add(traces.iter().map(Vec::len).sum(), Ordering::SeqCst);
-        Ok(TransportResponse::new(200))
     }
+});
+
+/// Returns a span with a statement, and whether there are secrets in it.
+fn any_text(u: &mut Unstructured<'_>) -> Result<(SpanData, bool)> {
+    let mut span = SpanData { span_kind: kind(u)?, ..plain_span() };
+    let key = *u.choose(&["db.system.name", "db.system"])?;
+    let has_secrets = u.ratio(3, 4)?;
+    let mut places = PLACES.to_vec();
+    let (system, text) = if has_secrets {
+        let speaker = u.choose(SPEAKERS)?;
+        places.extend(speaker.places);
+        (*u.choose(speaker.systems)?, statement(speaker, u)?)
+    } else {
+        let system = if u.arbitrary()? { *u.choose(ANY_SYSTEM)? } else { <&str>::arbitrary(u)? };
+        let start = *u.choose(&["", "SELECT ", "{\"a\":", "GET "])?;
+        (system, format!("{start}{}", <&str>::arbitrary(u)?))
+    };
+    if system.is_empty() {
+        // Without a system there is no database: a name is a name.
+        places.retain(|place| !NAMES.contains(place));
+    }
+    span.attributes.push(KeyValue::new(key, system.to_owned()));
+    match *u.choose(&places)? {
+        "" => span.name = text.into(),
+        place => span.attributes.push(KeyValue::new(place, text)),
+    }
+    Ok((span, has_secrets))
 }
 
-static EXPORTER: LazyLock<(DatadogExporter, Arrived)> = LazyLock::new(|| {
-    let arrived = Arrived::default();
-    let exporter = DatadogExporter::builder()
-        .with_encoding(Encoding::Json)
-        .with_transport(arrived.clone())
-        .build()
-        .expect("an exporter without settings of its own");
-    (exporter, arrived)
-});
-
-fuzz_target!(|input: (u8, &str)| {
-    let (system, statement) = input;
-    let system = SYSTEMS[usize::from(system) % SYSTEMS.len()];
-    let (exporter, arrived) = &*EXPORTER;
-    let before = arrived.0.load(Ordering::SeqCst);
-    let exported = futures_executor::block_on(exporter.export(vec![span(system, statement)]));
-    assert!(exported.is_ok(), "{exported:?}");
-    assert_eq!(arrived.0.load(Ordering::SeqCst), before + 1, "the span did not arrive");
-});
-
-fn span(system: &'static str, statement: &str) -> SpanData {
-    let flags = TraceFlags::SAMPLED;
-    SpanData {
-        span_context: SpanContext::new(
-            TraceId::from(1),
-            SpanId::from(2),
-            flags,
-            false,
-            TraceState::NONE,
-        ),
-        parent_span_id: SpanId::from(1),
-        parent_span_is_remote: false,
-        span_kind: SpanKind::Client,
-        name: statement.to_owned().into(),
-        start_time: SystemTime::UNIX_EPOCH,
-        end_time: SystemTime::UNIX_EPOCH,
-        attributes: vec![
-            KeyValue::new("db.system.name", system),
-            KeyValue::new("db.query.text", statement.to_owned()),
-            KeyValue::new("resource.name", statement.to_owned()),
-        ],
-        dropped_attributes_count: 0,
-        events: SpanEvents::default(),
-        links: SpanLinks::default(),
-        status: Status::Unset,
-        instrumentation_scope: InstrumentationScope::default(),
+/// Returns a statement with secrets, whole or cut.
+fn statement(speaker: &Speaker, u: &mut Unstructured<'_>) -> Result<String> {
+    let mut text = (*u.choose(speaker.starts)?).to_owned();
+    for _ in 0..u.int_in_range(1..=8)? {
+        text += u.choose(speaker.separators)?;
+        if u.arbitrary()? {
+            text += u.choose(speaker.words)?;
+            continue;
+        }
+        let literal = u.choose(speaker.literals)?;
+        let (left, right) = (<&str>::arbitrary(u)?, <&str>::arbitrary(u)?);
+        text += literal.before;
+        (literal.push)(&mut text, left, right);
+        text += literal.after;
     }
+    text += speaker.end;
+    if u.ratio(1, 4)? {
+        let ends = text.char_indices().map(|(end, _)| end).filter(|end| *end > MIN_CUT);
+        let ends: Vec<_> = ends.collect();
+        if !ends.is_empty() {
+            text.truncate(*u.choose(&ends)?);
+        }
+    }
+    Ok(text)
 }

@@ -288,6 +288,12 @@ const RENAME_COUNT: usize = {
     count
 };
 
+/// Returns every key with a row.
+#[cfg(fuzzing)]
+pub fn keys() -> impl Iterator<Item = &'static str> {
+    ROWS.iter().map(|(key, ..)| *key)
+}
+
 /// Finds the row of a key.
 #[inline]
 pub(crate) fn find(key: &Hashed) -> Option<(Known, Rule)> {

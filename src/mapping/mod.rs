@@ -35,6 +35,8 @@ use std::sync::Arc;
 use opentelemetry_sdk::trace::SpanData;
 
 use crate::encoding::{Fields, Head, Sink};
+#[cfg(all(fuzzing, feature = "testing"))]
+pub use attributes::keys;
 use naming::NameBuffers;
 use normalize::{MAX_NAME, MAX_RESOURCE, cut};
 use pass::{Pass, PassBuffers};

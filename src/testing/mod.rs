@@ -64,6 +64,8 @@ pub use self::span::Span;
 pub use self::store::WaitError;
 pub use self::stored::{Decision, StoredSpan, StoredTrace};
 pub use self::waterfall::Waterfall;
+#[cfg(fuzzing)]
+pub use self::{service::record, stored::stored_of};
 
 /// How long dropping an Agent waits for its thread: it only has to finish a decode.
 const STOP_TIMEOUT: Duration = Duration::from_secs(5);

@@ -93,6 +93,12 @@ impl StoredTrace {
     }
 }
 
+/// As [`of_request`], for the fuzz targets.
+#[cfg(fuzzing)]
+pub fn stored_of(request: &Request) -> Vec<StoredTrace> {
+    of_request(request)
+}
+
 /// Returns what the Agent stores of one request.
 pub(super) fn of_request(request: &Request) -> Vec<StoredTrace> {
     let mut stored: Vec<_> =
