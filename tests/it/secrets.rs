@@ -256,8 +256,19 @@ fn not_sql(more: &[&'static str]) -> Vec<&'static str> {
 
 #[test]
 fn no_argument_of_a_command_is_in_the_body() {
-    let words =
-        &["k", "§", "'§'", "\"§\"", "№", "user:§", "{\"a\":\"§\"}", "a\n§", "\"it\n§ x\"", "*"][..];
+    let words = &[
+        "k",
+        "§",
+        "/§",
+        "'§'",
+        "\"§\"",
+        "№",
+        "user:§",
+        "{\"a\":\"§\"}",
+        "a\n§",
+        "\"it\n§ x\"",
+        "*",
+    ][..];
     let commands = &[
         "SET",
         "get",

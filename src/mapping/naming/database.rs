@@ -4,7 +4,7 @@ use super::{DB_STATEMENT, DB_SYSTEM, NameBuffers};
 use crate::mapping::SpanTypes;
 use crate::mapping::lookup::Lookup;
 use crate::mapping::normalize;
-use crate::mapping::obfuscate::{Guarded, Language, Seen, guard, push_statement};
+use crate::mapping::obfuscate::{Guarded, Language, Seen, guard_name, push_statement};
 use crate::mapping::systems::{self, System};
 
 /// The Agent's resource for a statement that it cannot read.
@@ -51,7 +51,7 @@ impl<'a> Database<'a> {
         let guarded = match is_call && language.is_read() {
             true if push_statement(out, resource, language) => Guarded::Written,
             true => Guarded::Hidden,
-            false => guard(out, resource, language),
+            false => guard_name(out, resource, language),
         };
         match (guarded, language) {
             (Guarded::AsItIs, _) => resource,

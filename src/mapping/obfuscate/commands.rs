@@ -50,11 +50,19 @@ pub(super) fn push(out: &mut String, text: &str) -> bool {
     count > 0
 }
 
-/// Whether a text begins with a command and its first argument; behind an HTTP method stands a path.
+/// Whether a text begins with a command and its first argument.
 pub(super) fn looks_like_commands(text: &str) -> bool {
     let mut words = text.split_ascii_whitespace();
     let is_known = |word| names::contains(word) || names::is_of_module(word);
-    words.next().is_some_and(is_known) && words.next().is_some_and(|word| !word.starts_with('/'))
+    words.next().is_some_and(is_known) && words.next().is_some()
+}
+
+/// Whether a text is the HTTP method that is a command too, and a path.
+pub(super) fn is_route(text: &str) -> bool {
+    let mut words = text.split_ascii_whitespace();
+    words.next() == Some("GET")
+        && words.next().is_some_and(|word| word.starts_with('/'))
+        && words.next().is_none()
 }
 
 fn push_upper(out: &mut String, start: usize, word: &str) {
