@@ -134,7 +134,11 @@ impl<P> ResourceFacts<P> {
         }
         let mut text = String::new();
         match known {
-            Some(known) if known.is_url() => push_url(&mut text, value, Query::Kept),
+            Some(known) if known.is_url() => {
+                let mut url = String::new();
+                push_url(&mut url, value, Query::Kept);
+                push_clipped(&mut text, &url);
+            }
             _ => push_clipped(&mut text, value),
         }
         let prepared = S::prepare(&[(&name, &text)]);

@@ -118,6 +118,7 @@ fn configured_texts_of_any_length_are_taken() {
             .with_env(&*long)
             .with_version(&*long)
             .with_tag(&*long, &*long)
+            .with_tag("http.url", &*long)
             .with_tag("\0\"", "\u{1}")
     };
     check(
@@ -125,7 +126,9 @@ fn configured_texts_of_any_length_are_taken() {
         vec![tagged("none", [], |span| {
             assert_eq!(meta(span, "\0\""), Some("\u{1}"));
             let cut = format!("{}...", "é".repeat(12_500));
-            assert_eq!(meta(span, &format!("{}...", "é".repeat(100))), Some(&*cut));
+            for key in [&*format!("{}...", "é".repeat(100)), "http.url"] {
+                assert_eq!(meta(span, key), Some(&*cut), "{key}");
+            }
         })],
     );
 }
