@@ -288,8 +288,8 @@ impl Buffer {
     pub(super) fn drop_all(&mut self) -> u64 {
         let spans = self.stats.spans_buffered;
         self.stats.spans_buffered = 0;
-        self.stats.payloads_dropped +=
-            (self.queue.len() + usize::from(self.flight.is_some())) as u64;
+        let held = [self.flight, self.packing].into_iter().flatten().count();
+        self.stats.payloads_dropped += (self.queue.len() + held) as u64;
         *self.stats.spans_dropped.of(Reason::Shutdown) += spans;
         self.queue.clear();
         self.spare = None;

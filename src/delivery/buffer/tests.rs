@@ -100,6 +100,15 @@ fn a_request_in_vain_is_not_joined_with_what_others_are_behind() {
 }
 
 #[test]
+fn what_is_being_compressed_is_given_up_with_all_the_rest() {
+    let mut buffer = away();
+    buffer.push(payload(1, RAW_LIMIT + 1_000));
+    assert!(buffer.take_excess().is_some(), "it is more than may wait as it is");
+    buffer.push(payload(2, 1_000));
+    assert_eq!((buffer.drop_all(), buffer.stats.payloads_dropped), (3, 2));
+}
+
+#[test]
 fn a_buffer_that_compresses_is_not_idle() {
     let mut buffer = away();
     buffer.push(payload(1, RAW_LIMIT + 1_000));
