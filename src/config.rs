@@ -276,12 +276,12 @@ impl<F: Fn(&str) -> Option<String>> Variables<F> {
         let (mut unified, mut tags) = ([None, None, None], Vec::new());
         let list = self.text("DD_TAGS").unwrap_or_default();
         let separator = if list.contains(',') { ',' } else { ' ' };
-        let mut bad = Vec::new();
+        let mut bad = 0;
         for item in list.split(separator).map(str::trim).filter(|item| !item.is_empty()) {
             let (key, value) = match item.split_once(':') {
                 Some((key, value)) if !key.trim().is_empty() => (key.trim(), value.trim()),
                 _ => {
-                    bad.push(item);
+                    bad += 1;
                     continue;
                 }
             };
@@ -291,12 +291,11 @@ impl<F: Fn(&str) -> Option<String>> Variables<F> {
                 None => tags.push((key.to_owned(), value.to_owned())),
             }
         }
-        if !bad.is_empty() {
-            self.warn(
-                "DD_TAGS",
-                &bad.join(" "),
-                "`key:value` pairs, separated by commas or spaces",
-            );
+        if bad > 0 {
+            // Not shown: they may be parts of values.
+            self.warnings.push(format!(
+                "ignored {bad} of the items of `DD_TAGS`: expected `key:value` pairs, separated by commas or spaces"
+            ));
         }
         tags.reverse();
         (unified, tags)

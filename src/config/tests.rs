@@ -219,6 +219,10 @@ fn complaints_hold_no_password_and_no_value_of_a_tag() {
             assert!(warnings.len() == 1 && !warnings[0].contains("secret"), "{warnings:?}");
         }
     }
+    for text in ["team:top secret", "a:x,secret,b:y", ":secret"] {
+        let warnings = settings(&[("DD_TAGS", text)]).warnings;
+        assert!(warnings.len() == 1 && !warnings[0].contains("secret"), "{warnings:?}");
+    }
     let warnings = settings(&[("DD_TAGS", "a:secret,\u{fffd}")]).warnings;
     assert_eq!(warnings, ["ignored `DD_TAGS`: expected UTF-8"]);
 }
