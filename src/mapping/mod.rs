@@ -47,7 +47,7 @@ pub use naming::SpanNames;
 pub(crate) use normalize::service as stored_service;
 pub(crate) use obfuscate::Query;
 pub(crate) use resource::ResourceFacts;
-pub(crate) use sampling::is_asked_for;
+pub(crate) use sampling::{is_asked_for, is_priority, priority_of};
 pub(crate) use start::StartNames;
 pub(crate) use text::of as text_of;
 
@@ -187,7 +187,7 @@ pub(crate) fn map<S: Sink>(
         trace_id_high: ids::high_half(span.span_context.trace_id()),
         priority: pass
             .priority
-            .unwrap_or_else(|| sampling::priority_of(state::State::of(&span.span_context))),
+            .unwrap_or_else(|| priority_of(state::State::of(&span.span_context))),
     };
     pass.sink.finish(&Fields {
         service: &chosen.service,

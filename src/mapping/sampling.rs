@@ -6,7 +6,7 @@
 use opentelemetry::Value;
 use opentelemetry::trace::TraceState;
 
-use super::lookup::flag;
+use super::lookup::{flag, number};
 use super::state::State;
 
 /// Priorities that the Agent keeps or drops as meant; it drops 3 and above.
@@ -32,6 +32,11 @@ pub(crate) fn priority_asked_for(number: f64) -> f64 {
 /// Returns the priority of a span that asks for none: its caller's, as far as the Agent understands it.
 pub(crate) fn priority_of(state: State<'_>) -> f64 {
     priority_asked_for(f64::from(state.priority()))
+}
+
+/// Whether a value is one that a span may name its priority with.
+pub(crate) fn is_priority(value: &Value) -> bool {
+    number(value).is_some()
 }
 
 /// Whether the value of `manual.keep` or `manual.drop` asks for it: a flag that is set, or 1.

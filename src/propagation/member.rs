@@ -3,30 +3,28 @@
 use std::fmt::Write as _;
 
 use super::context::TraceContext;
-use crate::mapping::state::Value;
+use crate::mapping::state::{MAX_MEMBER, Value};
 
-/// Most bytes of a member's value: the limit of W3C.
-pub(super) const MAX_VALUE: usize = 256;
 /// Stands for what must not stand in a member.
 const REPLACEMENT: char = '_';
 
 /// Writes what a context says, with `parent` as the last span that Datadog knows of.
 pub(super) fn write(context: &TraceContext<'_>, parent: &str) -> String {
-    let mut member = Member { text: String::with_capacity(MAX_VALUE), limit: MAX_VALUE };
+    let mut member = Member { text: String::with_capacity(MAX_MEMBER), limit: MAX_MEMBER };
     if let Some(priority) = context.priority {
         member.item(|text| {
             write!(text, "s:{priority}").expect("writing to a String cannot fail");
         });
     }
     let parent_len = if parent.is_empty() { 0 } else { parent.len() + ";p:".len() };
-    member.limit = MAX_VALUE.saturating_sub(parent_len);
+    member.limit = MAX_MEMBER.saturating_sub(parent_len);
     if !context.origin.is_empty() {
         member.item(|text| {
             text.push_str("o:");
             text.extend(escaped(context.origin));
         });
     }
-    member.limit = MAX_VALUE;
+    member.limit = MAX_MEMBER;
     if !parent.is_empty() {
         member.item(|text| {
             text.push_str("p:");

@@ -270,7 +270,7 @@ impl Inner {
         let rate = decision.rate.map_or(Ok(()), |rate| write!(items, ";t.ksr:{rate}"));
         written.and(rate).expect("writing to a String cannot fail");
         State::new(false, state.get(MEMBER).unwrap_or("")).push_undecided(&mut items);
-        // Both values are plain ASCII, and far below the limit of a member but for what a caller sent.
+        // Both values are plain ASCII, and within the limit of a member.
         let weighed = decision.keep && self.rejected == RejectedTraces::Dropped;
         let kept = decision.rate.map(|rate| rate.limited(decision.passed.unwrap_or(1.0)));
         // The threshold first: the newest member stands in front.

@@ -9,11 +9,9 @@ use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::error::OTelSdkResult;
 use opentelemetry_sdk::trace::{Span, SpanData, SpanProcessor};
 
-use super::subject;
+use super::subject::{self, PRIORITY};
+use crate::mapping::priority_of;
 use crate::mapping::state::State;
-
-/// The tag that says a priority, whatever the sampled flag says.
-const PRIORITY: &str = "_sampling_priority_v1";
 
 /// Hands spans of rejected traces to any processor, with their priority as a tag, so that the Agent counts
 /// and drops them; or keeps them from one.
@@ -74,7 +72,7 @@ impl<P: SpanProcessor> SpanProcessor for DatadogSpanProcessor<P> {
             if self.sampled_only {
                 return;
             }
-            let priority = i64::from(State::of(context).priority());
+            let priority = priority_of(State::of(context));
             span.span_context = SpanContext::new(
                 context.trace_id(),
                 context.span_id(),
@@ -82,8 +80,8 @@ impl<P: SpanProcessor> SpanProcessor for DatadogSpanProcessor<P> {
                 context.is_remote(),
                 context.trace_state().clone(),
             );
-            // Where the user decided later, the exporter sees that by itself.
-            if subject::manual(&span.attributes).is_none() {
+            // What the user says on the span, the exporter sees by itself.
+            if !subject::has_priority(&span.attributes) {
                 span.attributes.push(KeyValue::new(PRIORITY, priority));
             }
         }

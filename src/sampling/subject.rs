@@ -8,10 +8,13 @@ use opentelemetry::{KeyValue, Value};
 use super::glob::Glob;
 use super::rules::Subject;
 use crate::delivery::ExporterHandle;
-use crate::mapping::{SpanNames, StartNames, is_asked_for, stored_service, text_of};
+use crate::mapping::{SpanNames, StartNames, is_asked_for, is_priority, stored_service, text_of};
 
 /// The attributes with which a user decides about a trace, the stronger first.
 const MANUAL: [(&str, bool); 2] = [("manual.keep", true), ("manual.drop", false)];
+
+/// The tag that says a priority, whatever the sampled flag says.
+pub(super) const PRIORITY: &str = "_sampling_priority_v1";
 
 /// The attributes with which a span names its service, the first that has a text.
 const SERVICE: [&str; 2] = ["datadog.service", "service.name"];
@@ -45,6 +48,12 @@ thread_local! {
 pub(super) fn manual(attributes: &[KeyValue]) -> Option<bool> {
     let demands = |key| last(attributes, key).is_some_and(is_asked_for);
     MANUAL.into_iter().find(|(key, _)| demands(*key)).map(|(_, keep)| keep)
+}
+
+/// Whether the user says a priority, whatever was decided before.
+pub(super) fn has_priority(attributes: &[KeyValue]) -> bool {
+    let names_it = |key| last(attributes, key).is_some_and(is_priority);
+    manual(attributes).is_some() || [PRIORITY, "sampling.priority"].into_iter().any(names_it)
 }
 
 /// Returns an attribute; of equal keys the last counts.

@@ -234,3 +234,18 @@ fn many_threads_share_one_limit() {
     let most = 51 + (begin.elapsed().as_secs_f64() * 50.0) as usize;
     assert!((50..=most).contains(&kept), "{kept} of at most {most}");
 }
+
+#[test]
+fn what_a_caller_says_at_length_costs_no_decision() {
+    let sampler = half().build().unwrap();
+    let decision = Decision::new(true, Mechanism::Manual, None);
+    let (long, longer) = (format!("t.b:{}", "x".repeat(210)), format!("t.e:{}", "y".repeat(30)));
+    for (said, left) in [
+        (format!("o:rum;{long};t.c:d"), format!("o:rum;{long};t.c:d")),
+        (format!("{long};{longer};t.c:d"), format!("{long};t.c:d")),
+    ] {
+        let caller = TraceState::from_key_value([(MEMBER, &said)]).unwrap();
+        let state = sampler.inner.write(decision, &caller);
+        assert_eq!(state.get(MEMBER), Some(&*format!("s:2;t.dm:-4;{left}")));
+    }
+}

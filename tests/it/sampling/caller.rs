@@ -110,3 +110,18 @@ fn an_open_decision_is_made_here_once_beside_what_the_caller_says() {
         }
     }
 }
+
+#[test]
+fn a_priority_that_the_agent_does_not_know_is_exported_as_the_nearest() {
+    for (priority, exported) in [("-128", "-1"), ("-2", "-1"), ("0", "0"), ("127", "2")] {
+        let mut request = request(KEPT);
+        request.insert("x-datadog-sampling-priority".to_owned(), priority.to_owned());
+        let agent = agent();
+        let rejected = RejectedTraces::Recorded;
+        serve(&provider(&agent, half(), rejected, 1), &DatadogPropagator::new(), &request);
+        let spans = agent.spans();
+        let told = spans.iter().filter_map(|span| span.metrics.get("_sampling_priority_v1"));
+        let told: Vec<_> = told.map(ToString::to_string).collect();
+        assert!(!told.is_empty() && told.iter().all(|told| *told == exported), "{told:?}");
+    }
+}

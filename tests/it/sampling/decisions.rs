@@ -109,3 +109,15 @@ fn a_local_root_may_be_decided_later_while_it_is_recorded() {
         assert!(said(&root).contains(rate), "{case}");
     }
 }
+
+#[test]
+fn a_priority_that_a_span_names_itself_stays_its_own_in_a_rejected_trace() {
+    for (key, value) in [("sampling.priority", 2), ("_sampling_priority_v1", 1)] {
+        let agent = agent();
+        let provider = provider(&agent, half(), RejectedTraces::Recorded, REJECTED);
+        trace(&provider, &Context::new(), vec![KeyValue::new(key, value)], vec![]);
+        provider.shutdown().unwrap();
+        let told = found(&agent, "root").metrics["_sampling_priority_v1"];
+        assert_eq!(told.to_string(), value.to_string(), "{key}");
+    }
+}
