@@ -149,12 +149,14 @@ mod tests {
         let kept =
             format!("kept and sent again, with growing pauses up to {} s", MAX_DELAY.as_secs());
         let doubtful = format!("sent again at most {MAX_DOUBTFUL_RETRIES} times");
+        let broken = format!("sent again, and after {MAX_CUT_RETRIES} more tries in halves");
         for (answer, statuses, verdict, told) in [
             ("2xx", &[200, 299][..], Delivered, "delivered"),
             ("413", &[413], Halve, "the request is halved and sent again"),
             ("429", &[429], Keep, &*kept),
             ("408, 5xx but 504", &[408, 500, 503, 505, 599], Keep, "likewise"),
             ("504, or no answer", &[504], Doubtful, &*doubtful),
+            ("the connection breaks", &[], Cut, &*broken),
             ("any other", &[302, 400, 401, 404, 415], Refused, "given up"),
         ] {
             assert!(cells(answer).starts_with(told), "{answer}: {}", cells(answer));

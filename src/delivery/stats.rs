@@ -22,8 +22,9 @@ pub struct ExporterStats {
     pub payloads_dropped: u64,
     /// Payloads that were put back to be sent again, whole or in halves.
     pub retries: u64,
-    /// Memory that waiting payloads take, in bytes; what has waited for a moment is compressed. It stays below
-    /// [`with_buffer_bytes`](crate::DatadogExporterBuilder::with_buffer_bytes).
+    /// Memory that waiting payloads take, in bytes; what has waited for a moment is compressed. At most
+    /// [`with_buffer_bytes`](crate::DatadogExporterBuilder::with_buffer_bytes), and up to a quarter more while
+    /// a request that was compressed is on its way.
     pub bytes_buffered: u64,
     /// Whether the last request got any answer from the Agent; `None` before the first one ended.
     pub is_reachable: Option<bool>,

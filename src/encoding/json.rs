@@ -1,4 +1,5 @@
-//! [`Wire`] for JSON. `serde_json` escapes, formats numbers and writes into the body.
+//! [`Wire`] for JSON. `serde_json` formats numbers, and says how characters are escaped; finding those that are
+//! is done here, since its own writer takes seven times as long for it (see [`escape`]).
 
 use std::sync::LazyLock;
 

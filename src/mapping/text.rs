@@ -1,6 +1,6 @@
 //! Attribute values as text: what a value looks like in `meta`, and inside a tag that holds JSON.
 //!
-//! Everything is written into a `String` that all spans reuse. `serde_json` escapes.
+//! Everything is written into a `String` that all spans reuse. Escapes are those of [`crate::encoding`].
 //!
 //! Source of the forms: `DataDog/datadog-agent`, `pkg/trace/transform` (Go's JSON number format).
 

@@ -3,7 +3,7 @@
 //! The Agent obfuscates statements only under its own span types; under the documented ones nobody else
 //! does. Each function appends to a buffer that all spans reuse. What it cannot read it does not pass on:
 //! then there is no text at all. Not here: which tags hold statements ([`super::attributes`]), and which
-//! system speaks which language ([`super::naming`]).
+//! system speaks which language ([`super::systems`]).
 
 mod commands;
 mod json;
