@@ -47,7 +47,7 @@ pub use naming::SpanNames;
 pub(crate) use normalize::service as stored_service;
 pub(crate) use obfuscate::Query;
 pub(crate) use resource::ResourceFacts;
-pub(crate) use sampling::{is_asked_for, is_priority, priority_of};
+pub(crate) use sampling::{has_priority, manual_priority, priority_of};
 pub(crate) use start::StartNames;
 pub(crate) use text::of as text_of;
 

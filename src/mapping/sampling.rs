@@ -6,16 +6,16 @@
 use opentelemetry::Value;
 use opentelemetry::trace::TraceState;
 
+use super::attributes::Known;
 use super::lookup::{flag, number};
 use super::state::State;
 
 /// Priorities that the Agent keeps or drops as meant; it drops 3 and above.
 const PRIORITIES: std::ops::RangeInclusive<f64> = -1.0..=2.0;
 
-/// The priority of a trace that the user wants.
-pub(crate) const USER_KEEP: f64 = 2.0;
-/// The priority of a trace that the user does not want.
-pub(crate) const USER_REJECT: f64 = -1.0;
+/// The attributes with which a user decides about a trace, the stronger first, and the priority that each
+/// asks for.
+const MANUAL: [(Known, f64); 2] = [(Known::ManualKeep, 2.0), (Known::ManualDrop, -1.0)];
 
 /// Hexadecimal digits of a full sampling threshold.
 const THRESHOLD_DIGITS: usize = 14;
@@ -34,14 +34,18 @@ pub(crate) fn priority_of(state: State<'_>) -> f64 {
     priority_asked_for(f64::from(state.priority()))
 }
 
-/// Whether a value is one that a span may name its priority with.
-pub(crate) fn is_priority(value: &Value) -> bool {
-    number(value).is_some()
+/// Returns the priority that `manual.keep` or `manual.drop` asks for, with a flag that is set or 1; `find`
+/// looks an attribute up.
+pub(crate) fn manual_priority<'v>(find: impl Fn(Known) -> Option<&'v Value>) -> Option<f64> {
+    let asks = |value: &Value| flag(value) == Some(true) || matches!(value, Value::I64(1));
+    MANUAL.into_iter().find(|(known, _)| find(*known).is_some_and(asks)).map(|(_, asked)| asked)
 }
 
-/// Whether the value of `manual.keep` or `manual.drop` asks for it: a flag that is set, or 1.
-pub(crate) fn is_asked_for(value: &Value) -> bool {
-    flag(value) == Some(true) || matches!(value, Value::I64(1))
+/// Whether the attributes of a span name a priority, whatever was decided before.
+pub(crate) fn has_priority<'v>(find: impl Fn(Known) -> Option<&'v Value>) -> bool {
+    const NUMBERS: [Known; 2] = [Known::SamplingPriority, Known::SamplingPriorityAttribute];
+    NUMBERS.into_iter().any(|known| find(known).and_then(number).is_some())
+        || manual_priority(find).is_some()
 }
 
 /// Returns the fraction of traces that was kept, from the `ot` member of the trace state.

@@ -9,9 +9,12 @@ use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::error::OTelSdkResult;
 use opentelemetry_sdk::trace::{Span, SpanData, SpanProcessor};
 
-use super::subject::{self, PRIORITY};
+use super::subject;
 use crate::mapping::priority_of;
 use crate::mapping::state::State;
+
+/// The tag that says a priority, whatever the sampled flag says.
+const PRIORITY: &str = "_sampling_priority_v1";
 
 /// Hands spans of rejected traces to any processor, with their priority as a tag, so that the Agent counts
 /// and drops them; or keeps them from one.

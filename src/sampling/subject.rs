@@ -8,13 +8,7 @@ use opentelemetry::{KeyValue, Value};
 use super::glob::Glob;
 use super::rules::Subject;
 use crate::delivery::ExporterHandle;
-use crate::mapping::{SpanNames, StartNames, is_asked_for, is_priority, stored_service, text_of};
-
-/// The attributes with which a user decides about a trace, the stronger first.
-const MANUAL: [(&str, bool); 2] = [("manual.keep", true), ("manual.drop", false)];
-
-/// The tag that says a priority, whatever the sampled flag says.
-pub(super) const PRIORITY: &str = "_sampling_priority_v1";
+use crate::mapping::{self, SpanNames, StartNames, stored_service, text_of};
 
 /// The attributes with which a span names its service, the first that has a text.
 const SERVICE: [&str; 2] = ["datadog.service", "service.name"];
@@ -44,16 +38,14 @@ thread_local! {
     static BUFFERS: RefCell<(StartNames, String)> = RefCell::default();
 }
 
-/// Returns what an attribute of the user demands. The exporter reads them alike.
+/// Returns what an attribute of the user demands.
 pub(super) fn manual(attributes: &[KeyValue]) -> Option<bool> {
-    let demands = |key| last(attributes, key).is_some_and(is_asked_for);
-    MANUAL.into_iter().find(|(key, _)| demands(*key)).map(|(_, keep)| keep)
+    mapping::manual_priority(|known| last(attributes, known.key())).map(|asked| asked > 0.0)
 }
 
 /// Whether the user says a priority, whatever was decided before.
 pub(super) fn has_priority(attributes: &[KeyValue]) -> bool {
-    let names_it = |key| last(attributes, key).is_some_and(is_priority);
-    manual(attributes).is_some() || [PRIORITY, "sampling.priority"].into_iter().any(names_it)
+    mapping::has_priority(|known| last(attributes, known.key()))
 }
 
 /// Returns an attribute; of equal keys the last counts.

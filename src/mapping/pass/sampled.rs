@@ -26,7 +26,7 @@ impl<S: Sink> Pass<'_, '_, S> {
         let speaks = place == Place::First || local_root;
         // The wire name is taken literally.
         let explicit = self.lookup().span_number(Known::SamplingPriority).or(asked);
-        let manual = self.manual_priority();
+        let manual = sampling::manual_priority(|known| self.lookup().span(known));
         let state = State::of(&span.span_context);
         let state = match (explicit, manual) {
             // A span of a rejected trace, let through to be counted: the flag is not its own.
@@ -50,14 +50,6 @@ impl<S: Sink> Pass<'_, '_, S> {
         if state.has_items() || manual.is_some() {
             self.caller(state, speaks);
         }
-    }
-
-    /// The priority that the user's own attributes ask for.
-    fn manual_priority(&self) -> Option<f64> {
-        const KEYS: [(Known, f64); 2] =
-            [(Known::ManualKeep, sampling::USER_KEEP), (Known::ManualDrop, sampling::USER_REJECT)];
-        let asks = |known| self.lookup().span(known).is_some_and(sampling::is_asked_for);
-        KEYS.into_iter().find(|(known, _)| asks(*known)).map(|(_, priority)| priority)
     }
 
     /// What the caller said about the trace. The origin goes to every span, since a chunk may be cut.
