@@ -14,8 +14,6 @@ use opentelemetry::trace::SpanContext;
 
 /// The key of Datadog's member in a trace state.
 pub(crate) const MEMBER: &str = "dd";
-/// Most bytes of a member's value: the limit of W3C. The SDK refuses a longer one.
-pub(crate) const MAX_MEMBER: usize = 256;
 /// What a `p` item says if the caller has no span: with it, a parent that equals the low half of the trace
 /// id is only a stand-in. Without it that parent is real: some tracers give a root span the id of its trace.
 pub(crate) const NO_PARENT: &str = "0000000000000000";
@@ -109,17 +107,11 @@ impl<'a> State<'a> {
         maker.into_iter().chain(written.map(|(_, tag)| tag))
     }
 
-    /// Appends the items that a new decision leaves as they are, each behind a `;`, as far as they fit into
-    /// a member.
-    pub(crate) fn push_undecided(self, out: &mut String) {
+    /// Returns the items that a new decision leaves as they are.
+    pub(crate) fn undecided(self) -> impl Iterator<Item = (&'a str, &'a str)> {
         /// What a decision says anew.
         const DECIDED: [&str; 3] = ["s", "t.dm", "t.ksr"];
-        for (name, value) in self.items().filter(|(name, _)| !DECIDED.contains(name)) {
-            let item = [";", name, ":", value];
-            if out.len() + item.iter().map(|piece| piece.len()).sum::<usize>() <= MAX_MEMBER {
-                out.extend(item);
-            }
-        }
+        self.items().filter(|(name, _)| !DECIDED.contains(name))
     }
 
     fn raw_tags(self) -> impl Iterator<Item = (&'a str, Value<'a>)> {

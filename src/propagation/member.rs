@@ -3,28 +3,30 @@
 use std::fmt::Write as _;
 
 use super::context::TraceContext;
-use crate::mapping::state::{MAX_MEMBER, Value};
+use crate::mapping::state::Value;
 
+/// Most bytes of a member's value: the limit of W3C. The SDK refuses a longer one.
+pub(super) const MAX_VALUE: usize = 256;
 /// Stands for what must not stand in a member.
 const REPLACEMENT: char = '_';
 
 /// Writes what a context says, with `parent` as the last span that Datadog knows of.
 pub(super) fn write(context: &TraceContext<'_>, parent: &str) -> String {
-    let mut member = Member { text: String::with_capacity(MAX_MEMBER), limit: MAX_MEMBER };
+    let mut member = Member::default();
     if let Some(priority) = context.priority {
         member.item(|text| {
             write!(text, "s:{priority}").expect("writing to a String cannot fail");
         });
     }
     let parent_len = if parent.is_empty() { 0 } else { parent.len() + ";p:".len() };
-    member.limit = MAX_MEMBER.saturating_sub(parent_len);
+    member.limit = MAX_VALUE.saturating_sub(parent_len);
     if !context.origin.is_empty() {
         member.item(|text| {
             text.push_str("o:");
             text.extend(escaped(context.origin));
         });
     }
-    member.limit = MAX_MEMBER;
+    member.limit = MAX_VALUE;
     if !parent.is_empty() {
         member.item(|text| {
             text.push_str("p:");
@@ -42,15 +44,22 @@ pub(super) fn write(context: &TraceContext<'_>, parent: &str) -> String {
     member.text
 }
 
-/// Items joined by `;`.
-struct Member {
-    text: String,
+/// Items joined by `;`, as many as fit.
+#[derive(Debug)]
+pub(crate) struct Member {
+    pub(crate) text: String,
     limit: usize,
+}
+
+impl Default for Member {
+    fn default() -> Self {
+        Self { text: String::with_capacity(MAX_VALUE), limit: MAX_VALUE }
+    }
 }
 
 impl Member {
     /// Adds an item if it fits.
-    fn item(&mut self, write: impl FnOnce(&mut String)) {
+    pub(crate) fn item(&mut self, write: impl FnOnce(&mut String)) {
         let before = self.text.len();
         if before > 0 {
             self.text.push(';');

@@ -40,6 +40,7 @@ use inbound::{ERROR_KEY, Inbound, RESTARTED, TERMINATED, link};
 pub use builder::{DatadogPropagatorBuilder, ExtractBehavior, PropagationStyle};
 pub use inbound::PropagationSpanProcessor;
 pub use log::{LogCorrelation, LogFields};
+pub(crate) use member::Member;
 pub(crate) use tags::MAX_HEADER as MAX_TAGS;
 
 /// Most bytes of a caller's text in a warning.

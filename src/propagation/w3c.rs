@@ -7,9 +7,9 @@ use opentelemetry::{SpanId, TraceId};
 
 use super::Broken;
 use super::context::{MAX_MEMBERS, TraceContext, Vendor, in_order};
-use super::member;
+use super::member::{self, MAX_VALUE};
 use crate::mapping::ids::Hex;
-use crate::mapping::state::{MAX_MEMBER, MEMBER, State, Value, trim};
+use crate::mapping::state::{MEMBER, State, Value, trim};
 
 /// Trace id, span id and sampled flag.
 const TRACEPARENT: &str = "traceparent";
@@ -64,7 +64,7 @@ pub(super) fn write(context: &TraceContext<'_>, injector: &mut dyn Injector) {
     let own = (!own.is_empty()).then_some((MEMBER, own.as_str()));
     let length: usize =
         context.vendors.iter().map(|(key, value)| key.len() + value.len() + 2).sum();
-    let mut state = String::with_capacity(MEMBER.len() + 2 + MAX_MEMBER + length);
+    let mut state = String::with_capacity(MEMBER.len() + 2 + MAX_VALUE + length);
     let members = own.into_iter().chain(context.vendors.iter().copied()).take(MAX_MEMBERS);
     for (number, (key, value)) in members.enumerate() {
         let separator = if number == 0 { "" } else { "," };
@@ -104,7 +104,7 @@ fn members<'a>(headers: &[&'a str]) -> (&'a str, Vec<Vendor<'a>>) {
     let mut vendors: Vec<Vendor<'a>> = Vec::new();
     let list = headers.iter().flat_map(|header| header.split(','));
     for (key, value) in list.filter_map(|text| trim(text).split_once('=')) {
-        let is_value = !value.is_empty() && value.len() <= MAX_MEMBER && !value.contains('=');
+        let is_value = !value.is_empty() && value.len() <= MAX_VALUE && !value.contains('=');
         if key == MEMBER {
             own = if own.is_empty() && is_value { value } else { own };
         } else if is_value

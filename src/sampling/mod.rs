@@ -22,7 +22,7 @@ mod subject;
 
 use std::borrow::Cow;
 use std::cell::RefCell;
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -35,7 +35,7 @@ use opentelemetry_sdk::trace::{SamplingDecision, SamplingResult, ShouldSample};
 use crate::delivery::ExporterHandle;
 use crate::mapping::ids::low_half;
 use crate::mapping::state::{DECISION_MAKER, MEMBER, State};
-use crate::propagation;
+use crate::propagation::{self, Member};
 use limit::Limit;
 use subject::{AppService, RootSpan};
 
@@ -47,9 +47,6 @@ pub use rules::SamplingRule;
 
 /// The member of a trace state that tells OpenTelemetry which part of all traces was kept.
 const OTEL_MEMBER: &str = "ot";
-
-/// Bytes that the items of a decision take, if a caller sent none.
-const ITEMS: usize = 32;
 
 /// What happens to traces that are not kept.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -262,14 +259,20 @@ impl Inner {
 
     /// Writes a decision into a trace state, beside what a caller said.
     fn write(&self, decision: Decision, state: &TraceState) -> TraceState {
-        let mut items = String::with_capacity(ITEMS);
-        write!(items, "s:{}", decision.priority()).expect("writing to a String cannot fail");
-        let mechanism = decision.mechanism as u8;
-        let written =
-            if decision.keep { write!(items, ";t.{DECISION_MAKER}:-{mechanism}") } else { Ok(()) };
-        let rate = decision.rate.map_or(Ok(()), |rate| write!(items, ";t.ksr:{rate}"));
-        written.and(rate).expect("writing to a String cannot fail");
-        State::new(false, state.get(MEMBER).unwrap_or("")).push_undecided(&mut items);
+        let mut member = Member::default();
+        let mut item = |shown: fmt::Arguments<'_>| {
+            member.item(|text| text.write_fmt(shown).expect("writing to a String cannot fail"));
+        };
+        item(format_args!("s:{}", decision.priority()));
+        if decision.keep {
+            item(format_args!("t.{DECISION_MAKER}:-{}", decision.mechanism as u8));
+        }
+        if let Some(rate) = decision.rate {
+            item(format_args!("t.ksr:{rate}"));
+        }
+        for (name, value) in State::new(false, state.get(MEMBER).unwrap_or("")).undecided() {
+            item(format_args!("{name}:{value}"));
+        }
         // Both values are plain ASCII, and within the limit of a member.
         let weighed = decision.keep && self.rejected == RejectedTraces::Dropped;
         let kept = decision.rate.map(|rate| rate.limited(decision.passed.unwrap_or(1.0)));
@@ -279,7 +282,7 @@ impl Inner {
             None => None,
         }
         .map_or(Cow::Borrowed(state), Cow::Owned);
-        state.insert(MEMBER, items).unwrap_or_else(|_| state.into_owned())
+        state.insert(MEMBER, member.text).unwrap_or_else(|_| state.into_owned())
     }
 }
 
