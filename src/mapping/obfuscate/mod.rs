@@ -124,6 +124,11 @@ pub(crate) fn guard(out: &mut String, text: &str, language: Language) -> Guarded
         Language::Json => json::looks_like_json(text) || sql::looks_like_sql(text),
         Language::Unknown => sql::looks_like_sql(text),
     };
+    // What looks like SQL need not be looked at again.
+    let language = match language {
+        Language::Unknown => Language::Sql(Dialect::UNKNOWN),
+        known => known,
+    };
     if !is_statement {
         Guarded::AsItIs
     } else if push_statement(out, text, language) {
