@@ -127,7 +127,7 @@ impl DatadogExporter {
 
     /// Returns the bodies of a batch's requests without sending them, each with its content type and its
     /// number of traces.
-    #[cfg(fuzzing)]
+    #[cfg(all(fuzzing, feature = "testing"))]
     pub(crate) fn bodies(&self, batch: &[SpanData]) -> Vec<(&'static str, u32, Vec<u8>)> {
         let delivery = self.delivery.as_ref().expect("it is on");
         let (payloads, _) = self.encode(batch, delivery);

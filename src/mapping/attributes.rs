@@ -289,7 +289,7 @@ const RENAME_COUNT: usize = {
 };
 
 /// Returns every key with a row.
-#[cfg(fuzzing)]
+#[cfg(all(fuzzing, feature = "testing"))]
 pub fn keys() -> impl Iterator<Item = &'static str> {
     ROWS.iter().map(|(key, ..)| *key)
 }

@@ -51,11 +51,17 @@ impl Default for TestAgentBuilder {
     fn default() -> Self {
         Self {
             address: Address::Tcp(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))),
-            limits: Limits {
-                max_request_bytes: MAX_REQUEST_BYTES,
-                read_timeout: READ_TIMEOUT,
-                idle_timeout: IDLE_TIMEOUT,
-            },
+            limits: Limits::default(),
+        }
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            max_request_bytes: MAX_REQUEST_BYTES,
+            read_timeout: READ_TIMEOUT,
+            idle_timeout: IDLE_TIMEOUT,
         }
     }
 }

@@ -231,12 +231,8 @@ impl Service {
 /// Returns a request as it is recorded once its body was read, without a socket.
 #[cfg(fuzzing)]
 pub fn record(headers: Vec<(String, String)>, body: Vec<u8>) -> Request {
-    static SERVICE: std::sync::LazyLock<Service> = std::sync::LazyLock::new(|| {
-        let timeout = Duration::from_secs(5);
-        let limits =
-            Limits { max_request_bytes: 26_214_400, read_timeout: timeout, idle_timeout: timeout };
-        Service::new(Arc::default(), limits)
-    });
+    static SERVICE: std::sync::LazyLock<Service> =
+        std::sync::LazyLock::new(|| Service::new(Arc::default(), Limits::default()));
     let (head, ()) =
         hyper::Request::put("/v0.3/traces").body(()).expect("a plain path is one").into_parts();
     let mut request = Request { headers, body, body_read: true, ..seen(&head) };
