@@ -4,11 +4,22 @@ use super::{DB_STATEMENT, DB_SYSTEM, NameBuffers};
 use crate::mapping::SpanTypes;
 use crate::mapping::lookup::Lookup;
 use crate::mapping::normalize;
-use crate::mapping::obfuscate::{Guarded, Language, Seen, guard_name, push_statement};
+use crate::mapping::obfuscate::{Guarded, Language, Seen, guard, is_route, push_statement};
 use crate::mapping::systems::{self, System};
 
 /// The Agent's resource for a statement that it cannot read.
 const NON_PARSABLE: &str = "Non-parsable SQL query";
+
+/// What a span does that knows of a database.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Role {
+    /// It calls the database.
+    Call,
+    /// It is of an HTTP request, and its name may be a route.
+    Http,
+    /// Anything else.
+    Other,
+}
 
 /// What is known of the database that a span called, before it is named.
 #[derive(Clone, Copy)]
@@ -39,7 +50,7 @@ impl<'a> Database<'a> {
     pub(super) fn without_literals(
         &self,
         resource: &'a str,
-        is_call: bool,
+        role: Role,
         out: &'a mut String,
     ) -> &'a str {
         let language = self.language();
@@ -48,10 +59,12 @@ impl<'a> Database<'a> {
             return resource;
         }
         out.clear();
-        let guarded = match is_call && language.is_read() {
-            true if push_statement(out, resource, language) => Guarded::Written,
-            true => Guarded::Hidden,
-            false => guard_name(out, resource, language),
+        let guarded = match role {
+            Role::Call if !language.is_read() => guard(out, resource, language),
+            Role::Call if push_statement(out, resource, language) => Guarded::Written,
+            Role::Call => Guarded::Hidden,
+            Role::Http if language == Language::Commands && is_route(resource) => Guarded::AsItIs,
+            Role::Http | Role::Other => guard(out, resource, language),
         };
         match (guarded, language) {
             (Guarded::AsItIs, _) => resource,

@@ -58,7 +58,7 @@ pub(super) fn looks_like_commands(text: &str) -> bool {
 }
 
 /// Whether a text is the HTTP method that is a command too, and a path.
-pub(super) fn is_route(text: &str) -> bool {
+pub(crate) fn is_route(text: &str) -> bool {
     let mut words = text.split_ascii_whitespace();
     words.next() == Some("GET")
         && words.next().is_some_and(|word| word.starts_with('/'))

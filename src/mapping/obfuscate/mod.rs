@@ -14,6 +14,7 @@ mod tokens;
 mod url;
 mod words;
 
+pub(crate) use self::commands::is_route;
 pub(crate) use self::seen::Seen;
 pub(crate) use self::url::{Query, push_url};
 use tokens::{Backslash, DoubleQuotes, Hash};
@@ -105,15 +106,6 @@ pub(crate) enum Guarded {
     Hidden,
 }
 
-/// Appends what may be shown of the name of a span, which may be a statement.
-pub(crate) fn guard_name(out: &mut String, name: &str, language: Language) -> Guarded {
-    // What serves HTTP may know of a database.
-    if language == Language::Commands && commands::is_route(name) {
-        return Guarded::AsItIs;
-    }
-    guard(out, name, language)
-}
-
 /// Appends what may be shown of a text that may be a statement.
 pub(crate) fn guard(out: &mut String, text: &str, language: Language) -> Guarded {
     let is_statement = match language {
@@ -184,7 +176,7 @@ mod tests {
             (sql, "SET password = 'secret'", Some("SET password = ?")),
             (Language::Unknown, "place order (5)", None),
             (Language::Unknown, "UPDATE t SET a = 'secret'", Some("UPDATE t SET a = ?")),
-            (Language::Commands, "GET /users/{id}", None),
+            (Language::Commands, "GET /key", Some("GET")),
             (Language::Commands, "GET /users secret", Some("GET")),
             (Language::Commands, "auth /secret", Some("AUTH")),
             (Language::Commands, "GET", None),
@@ -202,10 +194,8 @@ mod tests {
                 Some("") => Guarded::Hidden,
                 Some(_) => Guarded::Written,
             };
-            assert_eq!(guard_name(&mut out, text, language), expected, "{text}");
+            assert_eq!(guard(&mut out, text, language), expected, "{text}");
             assert_eq!(out, left.unwrap_or(""), "{text}");
         }
-        // A summary is of a call: it has no route.
-        assert_eq!(guard(&mut String::new(), "GET /key", Language::Commands), Guarded::Written);
     }
 }
