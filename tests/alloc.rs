@@ -16,7 +16,7 @@ use opentelemetry::trace::{
 };
 use opentelemetry::{Context, InstrumentationScope, KeyValue, SpanId, TraceId};
 use opentelemetry_datadog_agent::{
-    DatadogExporter, DatadogSampler, Encoding, SpanTypes, Transport, TransportError,
+    DatadogExporter, DatadogSampler, Encoding, SamplingRule, SpanTypes, Transport, TransportError,
     TransportRequest, TransportResponse,
 };
 use opentelemetry_sdk::Resource;
@@ -162,6 +162,45 @@ fn to_follow_a_decision_allocates_nothing() {
     };
     // The least of several, since other threads have their moments.
     assert_eq!((0..5).map(|_| decide()).min(), Some(0));
+}
+
+#[test]
+fn a_decision_allocates_nothing_but_the_answer_that_the_sdk_asks_for() {
+    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    let rule = |rate| SamplingRule::new(rate).with_name("http.server.*").with_resource("GET /*");
+    let build = |rules: [SamplingRule; 2]| {
+        let [first, second] = rules;
+        DatadogSampler::builder().with_rule(first).with_rule(second).build().unwrap()
+    };
+    let other = |tag| SamplingRule::new(0.0).with_service("unknown*").with_tag(tag, "4?3");
+    let samplers = [
+        DatadogSampler::builder().build().unwrap(),
+        DatadogSampler::builder().with_rate(1.0).build().unwrap(),
+        DatadogSampler::builder().with_rate(0.0).build().unwrap(),
+        build([other("missing"), rule(0.5)]),
+        build([other("server.port"), rule(1.0)]),
+    ];
+    let attributes = [
+        KeyValue::new("http.request.method", "GET"),
+        KeyValue::new("http.route", "/users/{id}"),
+        KeyValue::new("server.port", 443),
+        KeyValue::new("service.name", "unknown"),
+    ];
+    for (at, sampler) in samplers.iter().enumerate() {
+        let count = || {
+            let (id, kind) = (TraceId::from(1), SpanKind::Server);
+            let start = ALLOCATIONS.load(Relaxed);
+            let answer = sampler.should_sample(None, id, "GET", &kind, &attributes, &[]);
+            let decided = ALLOCATIONS.load(Relaxed);
+            drop((answer.trace_state.clone(), answer.attributes.clone()));
+            let copied = ALLOCATIONS.load(Relaxed);
+            assert!(answer.trace_state.get("dd").is_some(), "it was decided");
+            (decided - start, copied - decided)
+        };
+        // The least of several, since other threads have their moments.
+        let least = (0..5).map(|_| count()).min();
+        assert!(least.is_some_and(|(decided, copied)| decided <= copied), "{at}: {least:?}");
+    }
 }
 
 #[test]

@@ -42,8 +42,9 @@ impl Glob {
     }
 }
 
+/// As the standard library's, whose iterator was a sixth of a decision by ten rules (callgrind).
 fn lower(c: char) -> char {
-    c.to_lowercase().next().unwrap_or(c)
+    if c.is_ascii() { c.to_ascii_lowercase() } else { c.to_lowercase().next().unwrap_or(c) }
 }
 
 #[cfg(test)]

@@ -31,11 +31,21 @@ pub(super) struct RootSpan<'a> {
     /// Found when a rule asks for them first.
     names: OnceCell<SpanNames<'a>>,
     finder: Cell<Option<&'a mut StartNames>>,
+    /// The text of the tag that is looked at.
+    tag: RefCell<&'a mut String>,
+}
+
+/// What one decision after the other uses.
+#[derive(Default)]
+struct Buffers {
+    names: StartNames,
+    tag: String,
+    service: String,
 }
 
 thread_local! {
-    /// For names, so that a decision needs no memory of its own.
-    static BUFFERS: RefCell<(StartNames, String)> = RefCell::default();
+    /// So that a decision needs no memory of its own.
+    static BUFFERS: Cell<Option<Box<Buffers>>> = const { Cell::new(None) };
 }
 
 /// Returns what an attribute of the user demands.
@@ -61,11 +71,11 @@ pub(super) fn with_root<R>(
     look: impl FnOnce(&RootSpan<'_>, &mut String) -> R,
 ) -> R {
     // Taken out and put back: a thread that ends has none left, and gets new ones.
-    let mut buffers = BUFFERS.try_with(RefCell::take).unwrap_or_default();
-    let (finder, text) = &mut buffers;
-    let (names, finder) = (OnceCell::new(), Cell::new(Some(finder)));
-    let found = look(&RootSpan { name, kind, attributes, service, names, finder }, text);
-    let _ = BUFFERS.try_with(|kept| kept.replace(buffers));
+    let mut buffers = BUFFERS.try_with(Cell::take).ok().flatten().unwrap_or_default();
+    let Buffers { names: finder, tag, service: text } = &mut *buffers;
+    let (finder, names, tag) = (Cell::new(Some(finder)), OnceCell::new(), RefCell::new(tag));
+    let found = look(&RootSpan { name, kind, attributes, service, names, finder, tag }, text);
+    let _ = BUFFERS.try_with(|kept| kept.set(Some(buffers)));
     found
 }
 
@@ -120,7 +130,7 @@ impl Subject for RootSpan<'_> {
     fn tag_fits(&self, key: &str, pattern: &Glob) -> bool {
         self.attribute(key).is_some_and(|value| match value {
             Value::String(text) => pattern.fits(text.as_str()),
-            other => pattern.fits(text_of(other, &mut String::new())),
+            other => pattern.fits(text_of(other, &mut self.tag.borrow_mut())),
         })
     }
 }
