@@ -30,8 +30,9 @@ const CONNECT_SHARE: f64 = 0.8;
 /// How long the rest of an answer may take once its status is known.
 const BODY_TIMEOUT: Duration = Duration::from_millis(250);
 
-/// Most of an answer that is read, in bytes. The Agent's own answers are far below.
-const MAX_ANSWER: usize = 256 * 1024;
+/// Most of an answer that is read, in bytes: the rates of as many services as the Agent keeps, 5,000, with the
+/// longest names of services (100) and environments (200) fit in.
+const MAX_ANSWER: usize = 2 * 1024 * 1024;
 
 /// Sends requests to one Agent.
 #[derive(Debug)]

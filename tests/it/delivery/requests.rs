@@ -220,6 +220,21 @@ fn what_the_environment_says_cannot_break_a_header() {
 }
 
 #[test]
+fn the_rates_of_as_many_services_as_the_agent_keeps_are_learnt() {
+    let agent = agent();
+    let (name, env) = ("s".repeat(96), "e".repeat(200));
+    let rate = |at: u32| (format!("service:{name}{at:04},env:{env}"), f64::from(at) / 10_000.0);
+    agent.set_rates((0..5_000).map(rate).collect());
+    let exporter = builder(&agent).with_api_version(ApiVersion::V04).build().unwrap();
+    for n in 1..=2 {
+        export(&exporter, batch(n..n + 1, 1)).unwrap();
+        exporter.handle().flush(SOON).unwrap();
+    }
+    let known = agent.requests()[1].header("datadog-rates-payload-version").unwrap().to_owned();
+    assert_ne!(known, "0", "the second request knows the version of the first answer");
+}
+
+#[test]
 fn an_agent_at_v04_says_its_rates_once() {
     let agent = agent();
     let rates = |rate| BTreeMap::from([("service:,env:".to_owned(), rate)]);
