@@ -1,6 +1,6 @@
-//! How the settings of the propagator and of log correlation are found: code over variables.
+//! How the settings of the propagator are found: code over variables.
 
-use super::{Variables, of_process};
+use super::variables::{Variables, of_process};
 use crate::propagation::{DatadogPropagatorBuilder, ExtractBehavior, MAX_TAGS, PropagationStyle};
 
 /// Datadog's own order.
@@ -38,7 +38,7 @@ impl PropagationSettings {
         builder: DatadogPropagatorBuilder,
         variable: impl Fn(&str) -> Option<String>,
     ) -> (Self, Vec<String>) {
-        let mut variables = Variables { variable, warnings: Vec::new() };
+        let mut variables = Variables::of(variable);
         let needs_shared = builder.extract.is_none() || builder.inject.is_none();
         let shared = if needs_shared { variables.shared_styles() } else { Vec::new() };
         let mut styles = |in_code: Option<Vec<PropagationStyle>>, name| {
@@ -102,31 +102,6 @@ impl<F: Fn(&str) -> Option<String>> Variables<F> {
             _ => None,
         };
         self.read("DD_TRACE_PROPAGATION_BEHAVIOR_EXTRACT", BEHAVIOR_FORM, read).unwrap_or_default()
-    }
-}
-
-/// Service, env and version, as log lines need them.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Unified {
-    /// The service.
-    pub(crate) service: Option<String>,
-    /// The environment.
-    pub(crate) env: Option<String>,
-    /// The version.
-    pub(crate) version: Option<String>,
-}
-
-impl Unified {
-    /// Finds them in the environment of this process; says what was wrong in it.
-    pub(crate) fn of_process() -> (Self, Vec<String>) {
-        let mut variables = Variables { variable: of_process, warnings: Vec::new() };
-        let ([service, env, version], _) = variables.tags();
-        let unified = Self {
-            service: variables.text("DD_SERVICE").or(service),
-            env: variables.text("DD_ENV").or(env),
-            version: variables.text("DD_VERSION").or(version),
-        };
-        (unified, variables.warnings)
     }
 }
 

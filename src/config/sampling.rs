@@ -1,6 +1,7 @@
 //! How the settings of the sampler are found: code over variables.
 
-use super::{Variables, checked, of_process};
+use super::checked;
+use super::variables::{Variables, of_process};
 use crate::BuildError;
 use crate::sampling::{DatadogSamplerBuilder, RULES_FORM, Rate, SamplingRule};
 
@@ -33,7 +34,7 @@ impl SamplingSettings {
         builder: DatadogSamplerBuilder,
         variable: impl Fn(&str) -> Option<String>,
     ) -> Result<(Self, Vec<String>), BuildError> {
-        let mut variables = Variables { variable, warnings: Vec::new() };
+        let mut variables = Variables::of(variable);
         let number = |text: &str| text.parse().ok();
         let rules = if builder.rules.is_empty() {
             variables.read("DD_TRACE_SAMPLING_RULES", RULES_FORM, SamplingRule::read_all)
@@ -54,7 +55,7 @@ impl SamplingSettings {
                 .unwrap_or(DEFAULT_LIMIT),
         };
         let service = checked("with_service", builder.service)?;
-        let service = service.or_else(|| variables.text("DD_SERVICE")).unwrap_or_default();
+        let service = service.or_else(|| variables.unified().0.service).unwrap_or_default();
         let settings = Self { service, rules: rules.unwrap_or_default(), rate, limit };
         Ok((settings, variables.warnings))
     }
@@ -103,6 +104,9 @@ mod tests {
         let (settings, _) = resolve(code, &variables);
         assert_eq!((settings.rate, settings.limit), (Some(0.5), 1.0));
         assert_eq!((settings.rules.len(), settings.service.as_str()), (1, "cart"));
+
+        let tagged = [("DD_TAGS", "team:a,service:pay")];
+        assert_eq!(resolve(DatadogSampler::builder(), &tagged).0.service, "pay");
 
         let bad = [
             ("DD_TRACE_SAMPLE_RATE", "2"),

@@ -3,10 +3,10 @@
 use std::path::Path;
 use std::time::Duration;
 
+use super::variables::{DEFAULT_HOST, DEFAULT_PORT, DEFAULT_SOCKET, DEFAULT_TIMEOUT};
 use super::{
-    DEFAULT_BUFFER_BYTES, DEFAULT_HOST, DEFAULT_PAYLOAD_BYTES, DEFAULT_PORT, DEFAULT_SOCKET,
-    DEFAULT_TIMEOUT, DatadogExporterBuilder, MAX_TIMEOUT, MIB, MIN_BUFFER_BYTES, PAYLOAD_BYTES,
-    Settings, VARIABLES,
+    DEFAULT_BUFFER_BYTES, DEFAULT_PAYLOAD_BYTES, DatadogExporterBuilder, MAX_TIMEOUT, MIB,
+    MIN_BUFFER_BYTES, PAYLOAD_BYTES, Settings, VARIABLES,
 };
 use crate::{ApiVersion, BuildError, DatadogExporter};
 

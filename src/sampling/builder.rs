@@ -26,7 +26,7 @@ pub struct DatadogSamplerBuilder {
 impl DatadogSamplerBuilder {
     /// Sets the service that rules see on a span that names none.
     ///
-    /// Otherwise that of the exporter whose rates are followed, else `DD_SERVICE`.
+    /// Otherwise that of the exporter whose rates are followed, else `DD_SERVICE`, else `service` in `DD_TAGS`.
     pub fn with_service(mut self, service: impl Into<String>) -> Self {
         self.service = Some(service.into());
         self

@@ -1,0 +1,248 @@
+//! The environment: every variable that is read, in what form, and what was wrong in it.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::delivery::{AgentAddress, ApiVersion};
+use crate::mapping::Query;
+
+/// Every variable that is read. The README's table has the same.
+pub(crate) const VARIABLES: &[&str] = &[
+    "DD_SERVICE",
+    "DD_ENV",
+    "DD_VERSION",
+    "DD_TAGS",
+    "DD_TRACE_AGENT_URL",
+    "DD_AGENT_HOST",
+    "DD_TRACE_AGENT_PORT",
+    "DD_TRACE_API_VERSION",
+    "DD_TRACE_AGENT_TIMEOUT_SECONDS",
+    "DD_TRACE_ENABLED",
+    "DD_HTTP_SERVER_TAG_QUERY_STRING",
+    "DD_HTTP_CLIENT_TAG_QUERY_STRING",
+    "DD_TRACE_SAMPLE_RATE",
+    "DD_TRACE_SAMPLING_RULES",
+    "DD_TRACE_RATE_LIMIT",
+    "DD_TRACE_REPORT_HOSTNAME",
+    "DD_HOSTNAME",
+    "DD_EXTERNAL_ENV",
+    "DD_TRACE_PROPAGATION_STYLE",
+    "DD_TRACE_PROPAGATION_STYLE_EXTRACT",
+    "DD_TRACE_PROPAGATION_STYLE_INJECT",
+    "DD_TRACE_PROPAGATION_EXTRACT_FIRST",
+    "DD_TRACE_PROPAGATION_BEHAVIOR_EXTRACT",
+    "DD_TRACE_X_DATADOG_TAGS_MAX_LENGTH",
+    "OTEL_PROPAGATORS",
+];
+
+/// Where the Agent's socket is unless configured otherwise.
+pub(super) const DEFAULT_SOCKET: &str = "/var/run/datadog/apm.socket";
+/// Where the Agent listens if it has no socket.
+pub(super) const DEFAULT_HOST: &str = "localhost";
+/// See [`DEFAULT_HOST`].
+pub(super) const DEFAULT_PORT: u16 = 8126;
+
+/// How long one request may take. The Agent itself gives up reading one after 5 s.
+pub(super) const DEFAULT_TIMEOUT: Duration = Duration::from_secs(3);
+/// The longest time-out: the Agent closes a request that is not complete after 5 s.
+pub(super) const MAX_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// What an agent address looks like, for messages.
+pub(super) const ADDRESS_FORM: &str = if cfg!(feature = "rustls") {
+    "http://host:port, https://host:port or unix:///path/to/socket"
+} else {
+    "http://host:port or unix:///path/to/socket (https needs the feature `rustls`)"
+};
+/// What a time-out looks like, for messages.
+pub(super) const TIMEOUT_FORM: &str = "more than 0 and at most 5 seconds";
+
+/// Returns a variable of this process. What is no UTF-8 gets a mark, and is refused by it.
+pub(super) fn of_process(name: &str) -> Option<String> {
+    Some(std::env::var_os(name)?.to_string_lossy().into_owned())
+}
+
+/// The environment, and what was wrong in it.
+pub(super) struct Variables<F> {
+    variable: F,
+    /// What was wrong, a sentence each.
+    pub(super) warnings: Vec<String>,
+}
+
+impl<F: Fn(&str) -> Option<String>> Variables<F> {
+    pub(super) fn of(variable: F) -> Self {
+        Self { variable, warnings: Vec::new() }
+    }
+
+    /// Returns a variable that is not empty.
+    pub(super) fn text(&mut self, name: &'static str) -> Option<String> {
+        debug_assert!(VARIABLES.contains(&name), "{name} is not in the table");
+        let value = (self.variable)(name)?;
+        if value.contains(char::REPLACEMENT_CHARACTER) {
+            // Not shown: nobody knows where in it a password or the value of a tag stands.
+            self.warnings.push(format!("ignored `{name}`: expected UTF-8"));
+            return None;
+        }
+        Some(value.trim().to_owned()).filter(|value| !value.is_empty())
+    }
+
+    /// Reads a variable, or warns and returns nothing.
+    pub(super) fn read<T>(
+        &mut self,
+        name: &'static str,
+        expected: &str,
+        read: impl Fn(&str) -> Option<T>,
+    ) -> Option<T> {
+        let value = self.text(name)?;
+        let found = read(&value);
+        if found.is_none() {
+            self.warn(name, &without_credentials(&value), expected);
+        }
+        found
+    }
+
+    pub(super) fn warn(&mut self, name: &str, value: &str, expected: &str) {
+        /// Most characters of a value that a message shows.
+        const SHOWN: usize = 200;
+        let end = value.char_indices().nth(SHOWN).map_or(value.len(), |(at, _)| at);
+        let value = &value[..end];
+        self.warnings.push(format!("ignored `{name}` = {value:?}: expected {expected}"));
+    }
+
+    pub(super) fn flag(&mut self, name: &'static str, default: bool) -> bool {
+        let read = |value: &str| match value.to_ascii_lowercase().as_str() {
+            "true" | "1" => Some(true),
+            "false" | "0" => Some(false),
+            _ => None,
+        };
+        self.read(name, "true or false", read).unwrap_or(default)
+    }
+
+    pub(super) fn query(&mut self, name: &'static str) -> Query {
+        if self.flag(name, true) { Query::Kept } else { Query::Removed }
+    }
+
+    pub(super) fn api_version(&mut self) -> ApiVersion {
+        let read = |value: &str| match value.to_ascii_lowercase().as_str() {
+            "v0.3" => Some(ApiVersion::V03),
+            "v0.4" => Some(ApiVersion::V04),
+            _ => None,
+        };
+        self.read("DD_TRACE_API_VERSION", "v0.3 or v0.4", read).unwrap_or_default()
+    }
+
+    pub(super) fn timeout(&mut self) -> Duration {
+        let read = |value: &str| {
+            let seconds: f64 = value.parse().ok()?;
+            Duration::try_from_secs_f64(seconds)
+                .ok()
+                .filter(|timeout| !timeout.is_zero() && *timeout <= MAX_TIMEOUT)
+        };
+        self.read("DD_TRACE_AGENT_TIMEOUT_SECONDS", TIMEOUT_FORM, read).unwrap_or(DEFAULT_TIMEOUT)
+    }
+
+    /// Finds the Agent in the order of the official tracers.
+    pub(super) fn address(&mut self, is_socket: impl Fn(&Path) -> bool) -> AgentAddress {
+        if let Some(address) = self.read("DD_TRACE_AGENT_URL", ADDRESS_FORM, AgentAddress::parse) {
+            return address;
+        }
+        let host = self.read("DD_AGENT_HOST", "a host name or an IP address", |host| {
+            AgentAddress::of_host(host, DEFAULT_PORT).map(|_| host.to_owned())
+        });
+        let port = self.read("DD_TRACE_AGENT_PORT", "a port from 1 to 65535", |port| {
+            port.parse().ok().filter(|port: &u16| *port != 0)
+        });
+        let socket = Path::new(DEFAULT_SOCKET);
+        if host.is_none() && port.is_none() && is_socket(socket) {
+            return AgentAddress::Unix(PathBuf::from(socket));
+        }
+        let host = host.as_deref().unwrap_or(DEFAULT_HOST);
+        AgentAddress::of_host(host, port.unwrap_or(DEFAULT_PORT)).expect("the host was checked")
+    }
+
+    pub(super) fn hostname(&mut self) -> Option<String> {
+        if self.flag("DD_TRACE_REPORT_HOSTNAME", false) { self.text("DD_HOSTNAME") } else { None }
+    }
+
+    /// Finds service, env and version, and the other tags of `DD_TAGS`, the preferred first.
+    pub(super) fn unified(&mut self) -> (Unified, Vec<(String, String)>) {
+        let ([service, env, version], tags) = self.tags();
+        let unified = Unified {
+            service: self.text("DD_SERVICE").or(service),
+            env: self.text("DD_ENV").or(env),
+            version: self.text("DD_VERSION").or(version),
+        };
+        (unified, tags)
+    }
+
+    /// Reads `DD_TAGS`: service, env and version, and all others.
+    fn tags(&mut self) -> ([Option<String>; 3], Vec<(String, String)>) {
+        let (mut unified, mut tags) = ([None, None, None], Vec::new());
+        let list = self.text("DD_TAGS").unwrap_or_default();
+        let separator = if list.contains(',') { ',' } else { ' ' };
+        let mut bad = 0;
+        for item in list.split(separator).map(str::trim).filter(|item| !item.is_empty()) {
+            let (key, value) = match item.split_once(':') {
+                Some((key, value)) if !key.trim().is_empty() => (key.trim(), value.trim()),
+                _ => {
+                    bad += 1;
+                    continue;
+                }
+            };
+            match ["service", "env", "version"].iter().position(|name| *name == key) {
+                Some(place) if !value.is_empty() => unified[place] = Some(value.to_owned()),
+                Some(_) => {}
+                None => tags.push((key.to_owned(), value.to_owned())),
+            }
+        }
+        if bad > 0 {
+            // Not shown: they may be parts of values.
+            self.warnings.push(format!(
+                "ignored {bad} of the items of `DD_TAGS`: expected `key:value` pairs, separated by commas or spaces"
+            ));
+        }
+        tags.reverse();
+        (unified, tags)
+    }
+}
+
+/// Service, env and version.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Unified {
+    /// The service.
+    pub(crate) service: Option<String>,
+    /// The environment.
+    pub(crate) env: Option<String>,
+    /// The version.
+    pub(crate) version: Option<String>,
+}
+
+impl Unified {
+    /// Finds them in the environment of this process; says what was wrong in it.
+    pub(crate) fn of_process() -> (Self, Vec<String>) {
+        let mut variables = Variables::of(of_process);
+        let (unified, _) = variables.unified();
+        (unified, variables.warnings)
+    }
+}
+
+/// Returns a URL without user name and password, for messages. It need not be a good URL.
+pub(super) fn without_credentials(url: &str) -> String {
+    let Some(at) = url.rfind('@') else { return url.to_owned() };
+    // What stands before a later `://` is no scheme: perhaps a password has one.
+    let is_in_scheme = |c: char| c.is_ascii_alphanumeric() || "+-.".contains(c);
+    let end = url.find(|c| !is_in_scheme(c)).unwrap_or(at);
+    let scheme = if url[end..].starts_with("://") { &url[..end + "://".len()] } else { "" };
+    format!("{scheme}...{}", &url[at..])
+}
+
+#[cfg(unix)]
+pub(super) fn is_socket(path: &Path) -> bool {
+    use std::os::unix::fs::FileTypeExt;
+
+    std::fs::metadata(path).is_ok_and(|file| file.file_type().is_socket())
+}
+
+#[cfg(not(unix))]
+pub(super) fn is_socket(_path: &Path) -> bool {
+    false
+}
