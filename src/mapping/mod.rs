@@ -111,6 +111,16 @@ pub(crate) struct Options {
     pub(crate) process_id: u32,
 }
 
+impl Options {
+    /// Returns what becomes of the query string in URLs of the resource, which is of no request: the stricter.
+    fn resource_query(&self) -> Query {
+        match (self.server_query, self.client_query) {
+            (Query::Kept, Query::Kept) => Query::Kept,
+            _ => Query::Removed,
+        }
+    }
+}
+
 impl fmt::Debug for Options {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Options")

@@ -12,9 +12,9 @@ use super::hash::{Filter, hash};
 use super::lookup::{Concept, Slots};
 use super::naming::{ENVIRONMENT, SERVICE, VERSION};
 use super::normalize::MAX_NAME;
-use super::obfuscate::{Query, push_url};
+use super::obfuscate::push_url;
 use super::tags::{Name, push_clipped};
-use super::{Options, SpanTypes, normalize, text};
+use super::{Options, normalize, text};
 use crate::encoding::Sink;
 
 /// What the SDK writes before the name of the executable where nobody named the service.
@@ -79,7 +79,7 @@ impl<P> ResourceFacts<P> {
             version: String::new(),
         };
         for (key, value) in &options.tags {
-            facts.push::<S>(key, value, options.types);
+            facts.push::<S>(key, value, options);
         }
         // A resource has no order of its own: of two keys for one tag the new one, an empty text last.
         let order = |key: &str, value: &Value| {
@@ -94,7 +94,7 @@ impl<P> ResourceFacts<P> {
             if let Some((known, _)) = Name::of(key).row() {
                 facts.slots[known as usize] = Some(value.clone());
             }
-            facts.push::<S>(key, text::of(value, &mut buffer), options.types);
+            facts.push::<S>(key, text::of(value, &mut buffer), options);
         }
         facts.has_db_name = facts.tags.iter().any(|tag| tag.known == Some(Known::DbName));
         facts.choose::<S>(options);
@@ -125,8 +125,9 @@ impl<P> ResourceFacts<P> {
     }
 
     /// Adds the tag of an attribute, unless there is none or its name is taken.
-    fn push<S: Sink<Prepared = P>>(&mut self, key: &str, value: &str, types: SpanTypes) {
-        let Some(name) = Name::of_tag(key, types) else { return };
+    fn push<S: Sink<Prepared = P>>(&mut self, key: &str, value: &str, options: &Options) {
+        let query = options.resource_query();
+        let Some(name) = Name::of_tag(key, options.types, query) else { return };
         let known = name.row().map(|(known, _)| known);
         let name = name.to_string();
         if self.tags.iter().any(|tag| tag.name == name) {
@@ -136,7 +137,7 @@ impl<P> ResourceFacts<P> {
         match known {
             Some(known) if known.is_url() => {
                 let mut url = String::new();
-                push_url(&mut url, value, Query::Kept);
+                push_url(&mut url, value, query);
                 push_clipped(&mut text, &url);
             }
             _ => push_clipped(&mut text, value),
@@ -160,7 +161,7 @@ impl<P> ResourceFacts<P> {
         {
             self.tags.retain(|tag| tag.known != Some(known));
             if !value.is_empty() {
-                self.push::<S>(known.key(), &value, options.types);
+                self.push::<S>(known.key(), &value, options);
             }
         }
         // The span's own attribute still counts; the resource's has had its say.

@@ -6,6 +6,7 @@ use super::SpanTypes;
 use super::attributes::{self, Known, Rule};
 use super::hash::Hashed;
 use super::normalize::{CUT_MARK, MAX_KEY, MAX_VALUE, cut};
+use super::obfuscate::Query;
 
 /// Keys with this prefix are overrides; those without a row mean nothing here and are removed.
 const OVERRIDE_PREFIX: &str = "datadog.";
@@ -43,10 +44,11 @@ impl<'a> Name<'a> {
     }
 
     /// Returns the name under which an attribute of the resource or the scope is a text tag, if it is one.
-    pub(crate) fn of_tag(key: &'a str, types: SpanTypes) -> Option<Self> {
+    pub(crate) fn of_tag(key: &'a str, types: SpanTypes, query: Query) -> Option<Self> {
         let name = Self::of(key);
         match name.row() {
             Some((_, Rule::Note)) => None,
+            Some((_, Rule::Query)) if query == Query::Removed => None,
             _ if name.is_removed(types) || name.is_secret(types) => None,
             Some((known, _)) => Some(Self::of(known.tag().key())),
             None => Some(name),

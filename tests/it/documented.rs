@@ -261,6 +261,25 @@ fn urls_lose_user_and_password_and_a_query_on_request() {
 }
 
 #[test]
+fn urls_of_scope_and_resource_lose_a_query_on_request() {
+    const TEST: &str = "documented::urls_of_scope_and_resource_lose_a_query_on_request";
+    in_child(TEST, &[("DD_HTTP_CLIENT_TAG_QUERY_STRING", "false")], || {
+        let agent = agent();
+        let attributes = || tags(&[("url.full", "http://shop/a?b=1"), ("url.query", "b=1")]);
+        let in_scope = InstrumentationScope::builder("scope").with_attributes(attributes()).build();
+        let in_resource = Resource::builder_empty().with_attributes(attributes()).build();
+        let no_scope = InstrumentationScope::default();
+        let no_resource = Resource::builder_empty().build();
+        for (scope, resource) in [(in_scope, no_resource), (no_scope, in_resource)] {
+            let span = SpanData { span_kind: Client, instrumentation_scope: scope, ..span() };
+            let (got, _) = export(&agent, SpanTypes::Documented, &resource, span);
+            assert_eq!(got.meta["http.url"], "http://shop/a");
+            assert!(!got.meta.contains_key("url.query"), "{got:?}");
+        }
+    });
+}
+
+#[test]
 fn urls_keep_their_query_by_default() {
     let agent = agent();
     let attributes = tags(&[("http.url", "https://me@shop/a?b=1")]);

@@ -107,7 +107,7 @@ impl<'a, S: Sink> Pass<'_, 'a, S> {
         if is_empty(&attribute.value) {
             return None;
         }
-        let name = Name::of_tag(attribute.key.as_str(), self.types)?;
+        let name = Name::of_tag(attribute.key.as_str(), self.types, self.query)?;
         // The kind is the span's, and a status code has a rule of its own.
         let is_ruled = |(known, _)| matches!(known, Known::SpanKind | Known::HttpStatusCode);
         if name.row().is_some_and(is_ruled) { None } else { Some(name) }
