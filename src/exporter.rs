@@ -13,10 +13,10 @@ use opentelemetry_sdk::trace::{SpanData, SpanExporter};
 use crate::BuildError;
 use crate::builder::DatadogExporterBuilder;
 use crate::config::Settings;
-use crate::delivery::{Delivery, ExporterHandle, Reason};
+use crate::delivery::{Delivery, ExporterHandle};
 use crate::encoding::{Encoding, Json, MessagePack, Payload, Payloads, Prepared, SpanWriter, Wire};
 use crate::mapping::{self, Options, Place, ResourceFacts, Scratch};
-use crate::traces::{self, Grouping};
+use crate::traces::Grouping;
 
 /// How long a flush through the SDK's interface may take.
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(5);
@@ -184,7 +184,7 @@ impl SpanExporter for DatadogExporter {
         let (payloads, hook_panicked) = self.encode(&batch, delivery);
         let sent: u64 = payloads.iter().map(|payload| u64::from(payload.span_count())).sum();
         let skipped = batch.len() as u64 - sent;
-        delivery.refuse(skipped, Reason::Invalid);
+        delivery.skip(skipped);
         self.notices.of_batch(&batch, skipped, hook_panicked);
         drop(batch);
         delivery.export(payloads).await
@@ -248,7 +248,7 @@ impl Notices {
                 message = "the function of `with_names` panicked: those spans keep the names of the mapping"
             );
         }
-        let equal = || batch.iter().any(traces::has_equal_ids);
+        let equal = || batch.iter().any(mapping::has_equal_ids);
         if !self.equal_ids.load(Ordering::Relaxed)
             && equal()
             && !self.equal_ids.swap(true, Ordering::Relaxed)

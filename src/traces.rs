@@ -8,7 +8,7 @@
 use opentelemetry::SpanId;
 use opentelemetry_sdk::trace::SpanData;
 
-use crate::mapping::{KeySet, equal_ids, hash_id, is_root, sendable};
+use crate::mapping::{KeySet, hash_id, is_root, is_sendable};
 
 /// Room for so many spans is kept, whatever comes next: eight of the batch processor's batches.
 const KEPT_SPANS: usize = 4_096;
@@ -73,16 +73,6 @@ pub(crate) struct Trace<'g> {
     /// The place of the one that the Agent will take for the root: the last without a parent, else
     /// one whose parent is elsewhere, else the last.
     pub(crate) agents_root: usize,
-}
-
-/// Whether the Agent can take a span.
-fn is_sendable(span: &SpanData) -> bool {
-    sendable(span.span_context.trace_id(), span.span_context.span_id())
-}
-
-/// Whether a span's id equals the id that Datadog will know its trace by.
-pub(crate) fn has_equal_ids(span: &SpanData) -> bool {
-    equal_ids(span.span_context.trace_id(), span.span_context.span_id())
 }
 
 /// Returns the place of the span that stands for its chunk: the first without a parent, else one whose

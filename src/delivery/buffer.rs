@@ -135,10 +135,10 @@ impl Buffer {
         &mut self.stats
     }
 
-    /// Counts spans that never become part of a payload.
-    pub(super) fn refuse(&mut self, spans: u64, reason: Reason) {
+    /// Counts spans that cannot be sent, and so become part of no payload.
+    pub(super) fn skip(&mut self, spans: u64) {
         self.stats.spans_received += spans;
-        *self.stats.spans_dropped.of(reason) += spans;
+        *self.stats.spans_dropped.of(Reason::Invalid) += spans;
     }
 
     /// Takes in what one export brings; the ticket tells later whether all of it is settled.

@@ -1,8 +1,8 @@
 //! Headers that say who sends: process facts, container and entity id. Computed once per process.
 //!
 //! The Agent turns the container id into container and Kubernetes tags. Sources: crate `libdd-common`,
-//! `src/entity_id`, for the forms of `/proc/self/cgroup`; measured on the Agent's own code, 7.80, for
-//! what it reads.
+//! `src/entity_id`, for the forms of `/proc/self/cgroup`; measured on the Agent's own code, 7.85, for
+//! what it reads (`tests/agent`).
 
 use std::path::Path;
 use std::sync::OnceLock;

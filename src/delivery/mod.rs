@@ -31,7 +31,6 @@ use crate::{BuildError, DatadogSampler};
 use shared::Shared;
 
 pub(crate) use address::AgentAddress;
-pub(crate) use stats::Reason;
 pub use stats::{DroppedSpans, ExporterStats};
 pub use transport::{Transport, TransportError, TransportRequest, TransportResponse};
 
@@ -126,9 +125,9 @@ impl Delivery {
         self.shared.rates.belong_to(service, env);
     }
 
-    /// Counts spans that are not sent at all.
-    pub(crate) fn refuse(&self, spans: u64, reason: Reason) {
-        self.shared.lock().buffer.refuse(spans, reason);
+    /// Counts spans that cannot be sent.
+    pub(crate) fn skip(&self, spans: u64) {
+        self.shared.lock().buffer.skip(spans);
     }
 
     /// Returns the memory of a payload that is delivered, if there is any.

@@ -61,7 +61,7 @@ impl DroppedSpans {
 
 /// Why spans are given up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Reason {
+pub(super) enum Reason {
     BufferFull,
     Rejected,
     Invalid,

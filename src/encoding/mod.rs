@@ -39,7 +39,7 @@ const EXACT_INTEGER: f64 = 9_007_199_254_740_992.0;
 #[expect(clippy::cast_possible_truncation, reason = "compared with what it was")]
 #[expect(clippy::cast_precision_loss, reason = "within 2^53")]
 #[expect(clippy::float_cmp, reason = "the question is whether nothing was cut off")]
-fn whole(number: f64) -> Option<i64> {
+pub(crate) fn whole(number: f64) -> Option<i64> {
     // `fract` would be a library call: the usual x86-64 build knows no instruction for it.
     let integer = number as i64;
     (number.abs() <= EXACT_INTEGER && integer as f64 == number).then_some(integer)

@@ -2,7 +2,7 @@
 //!
 //! Lists, maps and formatted texts get the 32-bit header form, whose count is patched in at the end: a
 //! few bytes more, and no pass to count first. Source of the forms: the MessagePack specification; what
-//! the Agent takes was measured on its own code, 7.80.
+//! the Agent takes was measured on its own code, 7.85 (`tests/agent`).
 
 use std::io::Write as _;
 

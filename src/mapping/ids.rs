@@ -24,9 +24,10 @@ pub(crate) fn span_id(id: SpanId) -> u64 {
     u64::from_be_bytes(id.to_bytes())
 }
 
-/// Whether the Agent can take a span with these ids: it drops the whole trace for a zero.
-pub(crate) fn sendable(trace: TraceId, span: SpanId) -> bool {
-    low_half(trace) != 0 && span != SpanId::INVALID
+/// Whether the Agent can take a span with the ids that this one has: it drops the whole trace for a zero.
+pub(crate) fn is_sendable(span: &SpanData) -> bool {
+    let ids = &span.span_context;
+    low_half(ids.trace_id()) != 0 && ids.span_id() != SpanId::INVALID
 }
 
 /// Whether a span has no parent. One that is its own parent is sent without, and so is one whose parent
@@ -55,9 +56,10 @@ pub(crate) fn is_local_root(span: &SpanData) -> bool {
     is_root(span) || span.parent_span_is_remote
 }
 
-/// Whether a span has the same id as its trace.
-pub(crate) fn equal_ids(trace: TraceId, span: SpanId) -> bool {
-    low_half(trace) == span_id(span)
+/// Whether a span's id equals the id that Datadog will know its trace by.
+pub(crate) fn has_equal_ids(span: &SpanData) -> bool {
+    let ids = &span.span_context;
+    low_half(ids.trace_id()) == span_id(ids.span_id())
 }
 
 /// Returns start and duration in nanoseconds.

@@ -8,6 +8,7 @@
 use opentelemetry::Value;
 
 use super::attributes::Known;
+use crate::encoding::whole;
 
 /// The attributes that decide something, by [`Known`].
 pub(crate) type Slots<T> = [Option<T>; Known::COUNT];
@@ -118,11 +119,4 @@ pub(crate) fn flag(value: &Value) -> Option<bool> {
 #[inline]
 pub(crate) fn nonempty(text: &str) -> Option<&str> {
     Some(text).filter(|text| !text.is_empty())
-}
-
-fn whole(number: f64) -> Option<i64> {
-    /// Doubles hold every integer up to here.
-    const EXACT: f64 = 9_007_199_254_740_992.0;
-    #[expect(clippy::cast_possible_truncation, reason = "whole and within 2^53")]
-    (number.fract() == 0.0 && number.abs() <= EXACT).then_some(number as i64)
 }

@@ -42,12 +42,14 @@ use normalize::{MAX_NAME, MAX_RESOURCE, cut};
 use pass::{Pass, PassBuffers};
 
 pub(crate) use hash::{KeySet, hash_id};
-pub(crate) use ids::{equal_ids, is_root, sendable};
+pub(crate) use ids::{has_equal_ids, is_root, is_sendable};
 pub use naming::SpanNames;
 pub(crate) use normalize::service as stored_service;
 pub(crate) use obfuscate::Query;
 pub(crate) use resource::ResourceFacts;
-pub(crate) use sampling::{has_priority, manual_priority, priority_of};
+pub(crate) use sampling::{
+    OTEL_MEMBER, THRESHOLD_DIGITS, THRESHOLDS, has_priority, manual_priority, priority_of,
+};
 pub(crate) use start::StartNames;
 pub(crate) use text::of as text_of;
 

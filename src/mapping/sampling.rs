@@ -17,10 +17,12 @@ const PRIORITIES: std::ops::RangeInclusive<f64> = -1.0..=2.0;
 /// asks for.
 const MANUAL: [(Known, f64); 2] = [(Known::ManualKeep, 2.0), (Known::ManualDrop, -1.0)];
 
-/// Hexadecimal digits of a full sampling threshold.
-const THRESHOLD_DIGITS: usize = 14;
+/// The member of a trace state that tells OpenTelemetry which part of all traces was kept.
+pub(crate) const OTEL_MEMBER: &str = "ot";
+/// Hexadecimal digits of a full threshold of OpenTelemetry's consistent sampling.
+pub(crate) const THRESHOLD_DIGITS: usize = 14;
 /// Thresholds are out of this many: 2^56.
-const THRESHOLDS: f64 = 72_057_594_037_927_936.0;
+pub(crate) const THRESHOLDS: f64 = 72_057_594_037_927_936.0;
 /// From here on the legacy `p` value means "none".
 const MAX_P: i32 = 63;
 
@@ -50,7 +52,7 @@ pub(crate) fn has_priority<'v>(find: impl Fn(Known) -> Option<&'v Value>) -> boo
 
 /// Returns the fraction of traces that was kept, from the `ot` member of the trace state.
 pub(crate) fn kept_fraction(state: &TraceState) -> Option<f64> {
-    let members = state.get("ot")?;
+    let members = state.get(OTEL_MEMBER)?;
     let value = |key: &str| members.split(';').find_map(|member| member.strip_prefix(key));
     match value("th:") {
         Some(threshold) => kept_by_threshold(threshold),
@@ -81,7 +83,7 @@ mod tests {
     fn bad_thresholds_are_no_rate() {
         for text in ["th:", "th:xyz", "th:+8", "th:123456789012345", "p:63", "p:-1", "p:x", "rv:1"]
         {
-            let state = TraceState::from_key_value([("ot", text)]).unwrap();
+            let state = TraceState::from_key_value([(OTEL_MEMBER, text)]).unwrap();
             assert_eq!(kept_fraction(&state), None, "{text}");
         }
     }
@@ -89,7 +91,7 @@ mod tests {
     #[test]
     fn thresholds_are_padded_on_the_right() {
         for (text, rate) in [("th:8", 0.5), ("th:c", 0.25), ("rv:1;th:0", 1.0), ("p:4", 0.0625)] {
-            let state = TraceState::from_key_value([("ot", text)]).unwrap();
+            let state = TraceState::from_key_value([(OTEL_MEMBER, text)]).unwrap();
             assert_eq!(kept_fraction(&state), Some(rate), "{text}");
         }
     }

@@ -79,7 +79,7 @@ pub(crate) fn push_int(out: &mut String, number: i64) {
 }
 
 /// Appends a double: shortest form that reads back the same, no exponent between 1e-6 and 1e21.
-pub(crate) fn push_float(out: &mut String, number: f64) {
+fn push_float(out: &mut String, number: f64) {
     if !number.is_finite() {
         out.push_str(non_finite(number));
         return;
@@ -97,7 +97,7 @@ pub(crate) fn push_float(out: &mut String, number: f64) {
 }
 
 /// Returns the name of a number that JSON cannot hold.
-pub(crate) fn non_finite(number: f64) -> &'static str {
+fn non_finite(number: f64) -> &'static str {
     if number.is_nan() {
         "NaN"
     } else if number > 0.0 {

@@ -33,6 +33,7 @@ use opentelemetry::{Context, KeyValue};
 use opentelemetry_sdk::trace::{SamplingDecision, SamplingResult, ShouldSample};
 
 use crate::delivery::ExporterHandle;
+use crate::mapping::OTEL_MEMBER;
 use crate::mapping::ids::low_half;
 use crate::mapping::state::{DECISION_MAKER, MEMBER, State};
 use crate::propagation::{self, Member};
@@ -44,9 +45,6 @@ pub use processor::DatadogSpanProcessor;
 pub(crate) use rate::Rate;
 pub(crate) use rules::RULES_FORM;
 pub use rules::SamplingRule;
-
-/// The member of a trace state that tells OpenTelemetry which part of all traces was kept.
-const OTEL_MEMBER: &str = "ot";
 
 /// What happens to traces that are not kept.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

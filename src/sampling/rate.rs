@@ -6,6 +6,7 @@
 use std::fmt::{self, Write as _};
 
 use crate::BuildError;
+use crate::mapping::{THRESHOLD_DIGITS, THRESHOLDS};
 
 /// Spreads ids that are not random.
 const FACTOR: u64 = 1_111_111_111_111_111_111;
@@ -15,9 +16,6 @@ const PRODUCTS: f64 = 18_446_744_073_709_551_616.0;
 
 /// Most digits behind the point of a rate on the wire.
 const DECIMALS: usize = 6;
-
-/// Thresholds of OpenTelemetry's consistent sampling are out of this many: 2^56.
-const THRESHOLDS: f64 = 72_057_594_037_927_936.0;
 
 /// A fraction of traces, from 0 to 1.
 #[derive(Clone, Copy, Debug, PartialEq, PartialOrd)]
@@ -107,10 +105,9 @@ pub(crate) struct Threshold(u64);
 
 impl fmt::Display for Threshold {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        /// Hexadecimal digits of 56 bits.
-        const DIGITS: usize = 14;
-        let zeros = usize::try_from(self.0.trailing_zeros() / 4).unwrap_or(0).min(DIGITS - 1);
-        write!(f, "{:0width$x}", self.0 >> (4 * zeros), width = DIGITS - zeros)
+        let zeros = usize::try_from(self.0.trailing_zeros() / 4).unwrap_or(0);
+        let zeros = zeros.min(THRESHOLD_DIGITS - 1);
+        write!(f, "{:0width$x}", self.0 >> (4 * zeros), width = THRESHOLD_DIGITS - zeros)
     }
 }
 

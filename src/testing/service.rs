@@ -24,7 +24,7 @@ use super::server::Connection;
 use super::store::Store;
 
 /// The version that the Agent says it has.
-const AGENT_VERSION: &str = "7.80.2";
+const AGENT_VERSION: &str = "7.85.2";
 
 /// What the Agent allows one connection.
 #[derive(Clone, Copy, Debug)]
