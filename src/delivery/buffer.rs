@@ -151,8 +151,7 @@ impl Buffer {
             self.stats.spans_buffered += waiting.spans();
             self.add_back(waiting);
         }
-        while self.total_memory() > self.limit && self.pack_oldest() {}
-        self.make_room();
+        self.fit();
         ticket
     }
 
@@ -252,8 +251,7 @@ impl Buffer {
         self.stats.retries += 1;
         self.add_front(flight.waiting);
         // It was decompressed for the try, and must not be lost by it.
-        while self.total_memory() > self.limit && self.pack_oldest() {}
-        self.make_room();
+        self.fit();
     }
 
     /// Its halves go back in its place. A single span cannot be halved and is dropped: then false.
@@ -273,8 +271,7 @@ impl Buffer {
         for half in [second, first] {
             self.add_front(Waiting { payload: half, packed: None, ticket, doubts, cuts });
         }
-        while self.total_memory() > self.limit && self.pack_oldest() {}
-        self.make_room();
+        self.fit();
         true
     }
 
@@ -310,6 +307,12 @@ impl Buffer {
     fn total_memory(&self) -> usize {
         let held = |held: Option<HeldFacts>| held.map_or(0, |held| held.memory);
         self.memory + held(self.flight) + held(self.packing)
+    }
+
+    /// Brings the memory below the limit: what waits is compressed, and if that is not enough, dropped.
+    fn fit(&mut self) {
+        while self.total_memory() > self.limit && self.pack_oldest() {}
+        self.make_room();
     }
 
     /// Drops the oldest while the memory is above the limit. What is on its way is out of reach.

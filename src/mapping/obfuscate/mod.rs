@@ -6,6 +6,7 @@
 //! system speaks which language ([`super::systems`]).
 
 mod commands;
+mod dialect;
 mod json;
 mod names;
 mod seen;
@@ -15,9 +16,9 @@ mod url;
 mod words;
 
 pub(crate) use self::commands::is_route;
+pub(crate) use self::dialect::Dialect;
 pub(crate) use self::seen::Seen;
 pub(crate) use self::url::{Query, push_url};
-use tokens::{Backslash, DoubleQuotes, Hash};
 
 /// What a database system understands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,47 +38,6 @@ impl Language {
     pub(crate) fn is_read(self) -> bool {
         matches!(self, Self::Sql(_) | Self::Commands)
     }
-}
-
-/// Where the dialects of SQL differ about what is a literal.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Dialect {
-    backslash: Backslash,
-    double_quotes: DoubleQuotes,
-    hash: Hash,
-    brackets: bool,
-}
-
-impl Dialect {
-    /// The standard: PostgreSQL, Oracle, SQLite and most others.
-    pub(crate) const STANDARD: Self = Self {
-        backslash: Backslash::Plain,
-        double_quotes: DoubleQuotes::Name,
-        hash: Hash::Operator,
-        brackets: false,
-    };
-    /// MySQL and its kin: a backslash escapes, double quotes hold texts, `#` begins a comment.
-    pub(crate) const MYSQL: Self = Self {
-        backslash: Backslash::Escapes,
-        double_quotes: DoubleQuotes::Text,
-        hash: Hash::Comment,
-        brackets: false,
-    };
-    /// SQL Server: names in brackets, temporary tables with `#`.
-    pub(crate) const TRANSACT: Self = Self { hash: Hash::Letter, brackets: true, ..Self::STANDARD };
-    /// Oracle and DB2: names may have `#` in them.
-    pub(crate) const HASHED: Self = Self { hash: Hash::Letter, ..Self::STANDARD };
-    /// Informix and Sybase: texts stand in double quotes unless an option is set.
-    pub(crate) const QUOTING: Self = Self { double_quotes: DoubleQuotes::Unknown, ..Self::HASHED };
-    /// Redshift: an old PostgreSQL, in which a backslash may escape.
-    pub(crate) const ESCAPING: Self = Self { backslash: Backslash::Unknown, ..Self::STANDARD };
-    /// Systems that nobody knows: what may be a literal is taken for one.
-    pub(crate) const UNKNOWN: Self = Self {
-        backslash: Backslash::Unknown,
-        double_quotes: DoubleQuotes::Unknown,
-        hash: Hash::Comment,
-        brackets: false,
-    };
 }
 
 /// Appends a statement or command without its literals; false, and nothing, if it cannot be read.

@@ -5,7 +5,8 @@
 //! `pkg/obfuscate/sql.go` (its default mode).
 
 use super::Dialect;
-use super::tokens::{Backslash, Findings, Token, Tokens};
+use super::dialect::Backslash;
+use super::tokens::{Findings, Token, Tokens};
 use super::words::Keyword;
 
 /// What stands for a literal.

@@ -4,41 +4,8 @@
 //! [`Dialect`] decides; what ends inside a literal or a comment has no tokens from there on. The names of
 //! the rules are those of `DataDog/datadog-agent`, `pkg/obfuscate/sql_tokenizer.go`.
 
-use super::Dialect;
+use super::dialect::{Backslash, Dialect, DoubleQuotes, Hash};
 use super::words::{self, Keyword, Meaning, is_word, is_word_start};
-
-/// What a backslash before a quote means in a plain text literal.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Backslash {
-    /// Nothing: the quote ends the literal.
-    Plain,
-    /// It escapes the quote.
-    Escapes,
-    /// One of the two.
-    Unknown,
-}
-
-/// What double quotes hold.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum DoubleQuotes {
-    /// Names.
-    Name,
-    /// Texts.
-    Text,
-    /// Names where only names can stand, otherwise texts.
-    Unknown,
-}
-
-/// What `#` begins.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Hash {
-    /// A comment to the end of the line.
-    Comment,
-    /// A name.
-    Letter,
-    /// An operator.
-    Operator,
-}
 
 /// A piece of a statement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
