@@ -51,10 +51,10 @@ impl Flight {
         self.waiting.doubts
     }
 
-    /// Counts a try that the Agent cut off, and says how many there were.
-    pub(super) fn cut(&mut self) -> u8 {
-        self.waiting.cuts = self.waiting.cuts.saturating_add(1);
-        self.waiting.cuts
+    /// Counts a try whose connection broke, and says how many there were.
+    pub(super) fn broke(&mut self) -> u8 {
+        self.waiting.breaks = self.waiting.breaks.saturating_add(1);
+        self.waiting.breaks
     }
 }
 
@@ -254,22 +254,18 @@ impl Buffer {
         self.fit();
     }
 
-    /// Its halves go back in its place. A single span cannot be halved and is dropped: then false.
-    pub(super) fn halve(&mut self, flight: Flight) -> bool {
-        let Waiting { payload, ticket, doubts, cuts, .. } = flight.waiting;
-        let refused = payload.len();
+    /// Its halves go back in its place. A single span cannot be halved: then false, and nothing happens.
+    pub(super) fn halve(&mut self, flight: &Flight) -> bool {
+        let Waiting { payload, ticket, doubts, breaks, .. } = &flight.waiting;
+        let Some((first, second)) = payload.halve() else { return false };
+        let (refused, ticket, doubts, breaks) = (payload.len(), *ticket, *doubts, *breaks);
         self.flight = None;
-        let Some((first, second)) = payload.halve() else {
-            self.stats.spans_buffered -= u64::from(payload.span_count());
-            self.count_dropped(payload.span_count().into(), Reason::Rejected);
-            return false;
-        };
         self.stats.retries += 1;
         // What was too large once is not tried again soon; the halves are not joined again.
         self.request_limit = self.request_limit.min(refused.saturating_sub(1));
         self.since_refusal = 0;
         for half in [second, first] {
-            self.add_front(Waiting { payload: half, packed: None, ticket, doubts, cuts });
+            self.add_front(Waiting { payload: half, packed: None, ticket, doubts, breaks });
         }
         self.fit();
         true

@@ -99,7 +99,7 @@ fn failed(error: reqwest::Error) -> TransportError {
     let of_kind = if error.is_connect() || error.is_builder() {
         TransportError::not_sent
     } else if is_broken_pipe(&error) {
-        TransportError::cut
+        TransportError::broken
     } else {
         TransportError::unanswered
     };

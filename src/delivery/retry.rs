@@ -3,7 +3,7 @@
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use super::transport::{Sent, TransportError, TransportResponse};
+use super::transport::{Answer, Sent};
 
 /// What becomes of a payload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,16 +14,16 @@ pub(super) enum Verdict {
     Keep,
     /// The Agent may have it or not; it would store a second copy, so few tries are made.
     Doubtful,
-    /// The Agent closed the connection before it had all. Mostly it had gone or the connection was stale;
-    /// but one that refuses a body as too large may do so before the answer can be read.
-    Cut,
+    /// The connection broke before the Agent had all. Mostly it was stale, or the Agent had gone; but one that
+    /// refuses a body as too large may close it before the answer can be read.
+    Broken,
     /// The Agent will never take it.
     Refused,
     /// It is too large: halves may pass.
     Halve,
 }
 
-use Verdict::{Cut, Delivered, Doubtful, Halve, Keep, Refused};
+use Verdict::{Broken, Delivered, Doubtful, Halve, Keep, Refused};
 
 /// Verdicts by status; the first row that holds the status counts. Only the status decides: a 429 comes
 /// with the body `OK`. Measured on the Agent's own code, 7.80.
@@ -41,8 +41,8 @@ const STATUSES: &[(RangeInclusive<u16>, Verdict)] = &[
 /// Tries of a doubtful payload beyond the first one.
 pub(super) const MAX_DOUBTFUL_RETRIES: u8 = 3;
 
-/// Tries of a payload that was cut off beyond the first one; then its halves are tried.
-pub(super) const MAX_CUT_RETRIES: u8 = 2;
+/// Tries of a payload beyond the first one whose connection broke; then its halves are tried.
+pub(super) const MAX_BROKEN_RETRIES: u8 = 2;
 
 /// The first wait after a failure; each further one is twice as long.
 const FIRST_DELAY: Duration = Duration::from_millis(100);
@@ -50,12 +50,12 @@ const FIRST_DELAY: Duration = Duration::from_millis(100);
 const MAX_DELAY: Duration = Duration::from_secs(5);
 
 /// Judges what came of a request.
-pub(super) fn judge(answer: &Result<TransportResponse, TransportError>) -> Verdict {
+pub(super) fn judge(answer: &Answer) -> Verdict {
     match answer {
         Ok(response) => of_status(response.status),
         Err(error) => match error.sent() {
             Sent::Nothing => Keep,
-            Sent::Part => Cut,
+            Sent::Part => Broken,
             Sent::Perhaps => Doubtful,
         },
     }
@@ -80,7 +80,7 @@ impl Backoff {
     pub(super) fn after_failure(&mut self, verdict: Verdict, random: u64) -> Duration {
         let earlier = self.failures;
         self.failures = earlier.saturating_add(1);
-        if matches!(verdict, Doubtful | Cut) && earlier == 0 {
+        if matches!(verdict, Doubtful | Broken) && earlier == 0 {
             return Duration::ZERO;
         }
         let full = FIRST_DELAY.saturating_mul(1 << earlier.min(16)).min(MAX_DELAY);
@@ -97,6 +97,7 @@ impl Backoff {
 
 #[cfg(test)]
 mod tests {
+    use super::super::transport::{TransportError, TransportResponse};
     use super::*;
 
     #[test]
@@ -114,7 +115,7 @@ mod tests {
             }
         }
         assert_eq!(judge(&Err(TransportError::not_sent("refused"))), Keep);
-        assert_eq!(judge(&Err(TransportError::cut("broken pipe"))), Cut);
+        assert_eq!(judge(&Err(TransportError::broken("broken pipe"))), Broken);
         assert_eq!(judge(&Err(TransportError::unanswered("reset"))), Doubtful);
     }
 
@@ -149,14 +150,14 @@ mod tests {
         let kept =
             format!("kept and sent again, with growing pauses up to {} s", MAX_DELAY.as_secs());
         let doubtful = format!("sent again at most {MAX_DOUBTFUL_RETRIES} times");
-        let broken = format!("sent again, and after {MAX_CUT_RETRIES} more tries in halves");
+        let broken = format!("sent again, and after {MAX_BROKEN_RETRIES} more tries in halves");
         for (answer, statuses, verdict, told) in [
             ("2xx", &[200, 299][..], Delivered, "delivered"),
             ("413", &[413], Halve, "the request is halved and sent again"),
             ("429", &[429], Keep, &*kept),
             ("408, 5xx but 504", &[408, 500, 503, 505, 599], Keep, "likewise"),
             ("504, or no answer", &[504], Doubtful, &*doubtful),
-            ("the connection breaks", &[], Cut, &*broken),
+            ("the connection breaks", &[], Broken, &*broken),
             ("any other", &[302, 400, 401, 404, 415], Refused, "given up"),
         ] {
             assert!(cells(answer).starts_with(told), "{answer}: {}", cells(answer));

@@ -118,6 +118,9 @@ pub struct TransportError {
     cause: Box<dyn Error + Send + Sync>,
 }
 
+/// What came of a request.
+pub(super) type Answer = Result<TransportResponse, TransportError>;
+
 /// What of a request the Agent can have got.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Sent {
@@ -139,7 +142,7 @@ impl TransportError {
     }
 
     /// The connection broke while the request was being written.
-    pub(super) fn cut(cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+    pub(super) fn broken(cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self { sent: Sent::Part, cause: cause.into() }
     }
 

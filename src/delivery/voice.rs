@@ -8,11 +8,15 @@ use std::time::{Duration, Instant};
 use opentelemetry::{otel_info, otel_warn};
 
 use super::stats::ExporterStats;
+use super::transport::{Answer, Sent, TransportError};
 
 /// The same complaint is repeated after this time at the earliest; then it doubles.
 const FIRST_PAUSE: Duration = Duration::from_secs(60);
 /// The longest time between two equal complaints.
 const MAX_PAUSE: Duration = Duration::from_secs(60 * 60);
+
+/// Most of an answer, or of an error's text, that is reported, in bytes.
+const MAX_EXCERPT: usize = 200;
 
 /// What a request that ended tells.
 #[derive(Debug)]
@@ -146,9 +150,40 @@ impl Voice {
     }
 }
 
+/// Says in a line what went wrong.
+pub(super) fn describe(answer: &Answer) -> String {
+    match answer {
+        Ok(response) => {
+            format!("the Agent answered {}: {}", response.status, excerpt(&response.body))
+        }
+        Err(error) if error.sent() == Sent::Nothing => {
+            format!("the Agent cannot be reached: {}", line_of(error))
+        }
+        Err(error) => format!("the Agent did not answer: {}", line_of(error)),
+    }
+}
+
+/// Returns the start of an error's text as one printable line: a transport may say anything.
+fn line_of(error: &TransportError) -> String {
+    excerpt(error.to_string().as_bytes())
+}
+
+/// Returns the start of an answer as one printable line.
+fn excerpt(answer: &[u8]) -> String {
+    let start = &answer[..answer.len().min(MAX_EXCERPT)];
+    let text = String::from_utf8_lossy(start);
+    text.trim().chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_excerpt_is_one_short_line() {
+        assert_eq!(excerpt(b"bad\r\n\x1b[31m\xff\n"), "bad   [31m\u{fffd}");
+        assert_eq!(excerpt(&[b'x'; 1_000]).len(), MAX_EXCERPT);
+    }
 
     #[test]
     fn a_complaint_is_repeated_less_and_less() {

@@ -19,19 +19,16 @@ use tokio::time::{timeout, timeout_at};
 use super::buffer::{Flight, Waiting};
 use super::http::HttpTransport;
 use super::rates::VERSION_HEADER;
-use super::retry::{Backoff, MAX_CUT_RETRIES, MAX_DOUBTFUL_RETRIES, Verdict, judge};
+use super::retry::{Backoff, MAX_BROKEN_RETRIES, MAX_DOUBTFUL_RETRIES, Verdict, judge};
 use super::shared::{Phase, Shared, State};
 use super::stats::Reason;
-use super::transport::{Sent, Transport, TransportError, TransportRequest, TransportResponse};
-use super::voice::{News, Voice};
+use super::transport::{Answer, Transport, TransportError, TransportRequest};
+use super::voice::{News, Voice, describe};
 use super::{ApiVersion, DeliverySettings, identity};
 use crate::BuildError;
 
 /// The longest wait between two tries once the exporter is closing.
 const CLOSING_DELAY: Duration = Duration::from_millis(250);
-
-/// Most of an answer, or of an error's text, that is reported, in bytes.
-const MAX_EXCERPT: usize = 200;
 
 /// What wakes the worker.
 #[derive(Debug)]
@@ -41,9 +38,6 @@ pub(super) enum Event {
     /// The request under way has ended.
     Answered(Answer),
 }
-
-/// What came of a request.
-type Answer = Result<TransportResponse, TransportError>;
 
 /// Runs the worker until the exporter is closed. `started` is told once whether it can start.
 pub(super) fn run(
@@ -265,14 +259,9 @@ impl<'a> Worker<'a> {
         answer: &Answer,
         now: Instant,
     ) -> News {
-        let mut verdict = judge(answer);
-        // A single span that cannot be cut is kept: nothing says that it is too large.
-        if verdict == Verdict::Cut && flight.cut() > MAX_CUT_RETRIES && flight.spans() > 1 {
-            verdict = Verdict::Halve;
-        }
         self.tried_to_close |= matches!(state.phase, Phase::Closing(_));
-        let counters = state.buffer.stats_mut();
-        counters.is_reachable = Some(answer.is_ok());
+        state.buffer.stats_mut().is_reachable = Some(answer.is_ok());
+        let verdict = verdict(&mut flight, answer);
         if verdict == Verdict::Delivered {
             state.buffer.delivered(flight);
             self.backoff.reset();
@@ -280,28 +269,26 @@ impl<'a> Worker<'a> {
             return News::Delivered;
         }
         let cause = describe(answer);
-        counters.last_error = Some(cause.clone());
-        let is_given_up = match verdict {
-            Verdict::Keep | Verdict::Cut => false,
-            Verdict::Doubtful => flight.doubt() > MAX_DOUBTFUL_RETRIES,
-            Verdict::Halve => {
-                return if state.buffer.halve(flight) {
-                    News::Nothing
-                } else {
-                    gave_up(state, cause)
-                };
-            }
-            Verdict::Refused | Verdict::Delivered => true,
+        state.buffer.stats_mut().last_error = Some(cause.clone());
+        let reason = match verdict {
+            Verdict::Halve if state.buffer.halve(&flight) => return News::Nothing,
+            Verdict::Doubtful if flight.doubt() > MAX_DOUBTFUL_RETRIES => Reason::Unacknowledged,
+            Verdict::Halve | Verdict::Refused => Reason::Rejected,
+            _ => return self.keep(state, flight, verdict, cause, now),
         };
-        if is_given_up {
-            let reason = if verdict == Verdict::Doubtful {
-                Reason::Unacknowledged
-            } else {
-                Reason::Rejected
-            };
-            state.buffer.drop_flight(&flight, reason);
-            return gave_up(state, cause);
-        }
+        state.buffer.drop_flight(&flight, reason);
+        gave_up(state, cause)
+    }
+
+    /// Puts a payload back for another try, after the wait that its failure asks for.
+    fn keep(
+        &mut self,
+        state: &mut State,
+        flight: Flight,
+        verdict: Verdict,
+        cause: String,
+        now: Instant,
+    ) -> News {
         let delay = self.backoff.after_failure(verdict, self.random.hash_one(now));
         self.next_try = now + delay;
         state.buffer.keep(flight);
@@ -346,6 +333,16 @@ impl<'a> Worker<'a> {
     }
 }
 
+/// Returns what the table says of an answer, unless the payload has had too many of its kind.
+fn verdict(flight: &mut Flight, answer: &Answer) -> Verdict {
+    let verdict = judge(answer);
+    // A single span that cannot be cut is kept: nothing says that it is too large.
+    if verdict == Verdict::Broken && flight.broke() > MAX_BROKEN_RETRIES && flight.spans() > 1 {
+        return Verdict::Halve;
+    }
+    verdict
+}
+
 /// Tells the export that waits, if one does.
 fn gave_up(state: &mut State, cause: String) -> News {
     if let Some(waiter) = &mut state.waiter {
@@ -359,41 +356,5 @@ async fn send(transport: Arc<dyn Transport>, request: TransportRequest, limit: D
     match timeout(limit, transport.send(request)).await {
         Ok(answer) => answer,
         Err(_) => Err(TransportError::unanswered(format!("no answer within {limit:?}"))),
-    }
-}
-
-/// Says in a line what went wrong.
-fn describe(answer: &Answer) -> String {
-    match answer {
-        Ok(response) => {
-            format!("the Agent answered {}: {}", response.status, excerpt(&response.body))
-        }
-        Err(error) if error.sent() == Sent::Nothing => {
-            format!("the Agent cannot be reached: {}", line_of(error))
-        }
-        Err(error) => format!("the Agent did not answer: {}", line_of(error)),
-    }
-}
-
-/// Returns the start of an error's text as one printable line: a transport may say anything.
-fn line_of(error: &TransportError) -> String {
-    excerpt(error.to_string().as_bytes())
-}
-
-/// Returns the start of an answer as one printable line.
-fn excerpt(answer: &[u8]) -> String {
-    let start = &answer[..answer.len().min(MAX_EXCERPT)];
-    let text = String::from_utf8_lossy(start);
-    text.trim().chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_excerpt_is_one_short_line() {
-        assert_eq!(excerpt(b"bad\r\n\x1b[31m\xff\n"), "bad   [31m\u{fffd}");
-        assert_eq!(excerpt(&[b'x'; 1_000]).len(), MAX_EXCERPT);
     }
 }

@@ -15,8 +15,8 @@ pub(in crate::delivery) struct Waiting {
     pub(super) ticket: u64,
     /// Tries whose answer was lost.
     pub(super) doubts: u8,
-    /// Tries that the Agent cut off.
-    pub(super) cuts: u8,
+    /// Tries whose connection broke.
+    pub(super) breaks: u8,
 }
 
 #[derive(Debug)]
@@ -31,7 +31,7 @@ impl Waiting {
     }
 
     pub(super) fn new(payload: Payload, ticket: u64) -> Self {
-        Self { payload, packed: None, ticket, doubts: 0, cuts: 0 }
+        Self { payload, packed: None, ticket, doubts: 0, breaks: 0 }
     }
 
     pub(super) fn memory(&self) -> usize {
