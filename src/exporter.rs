@@ -145,7 +145,7 @@ impl DatadogExporter {
             let root = trace.spans[trace.agents_root];
             payloads.trace::<W, _>(trace.spans, |span, is_first, writer, chunk| {
                 let place = if is_first { Place::First } else { Place::Later };
-                mapping::map(
+                let mapped = mapping::map(
                     &batch[*span as usize],
                     place,
                     &self.facts,
@@ -154,10 +154,10 @@ impl DatadogExporter {
                     writer,
                 );
                 if is_first {
-                    chunk.begin(scratch.head);
+                    chunk.begin(mapped.head);
                 }
                 chunk.complete(&scratch.env, &scratch.version, *span == root);
-                scratch.has_priority
+                mapped.has_priority
             });
         }
         (payloads.finish(), std::mem::take(&mut scratch.hook_panicked))

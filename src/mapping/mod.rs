@@ -153,12 +153,17 @@ pub(crate) struct Scratch<P> {
     pub(crate) env: String,
     /// `version` of the span mapped last; empty without one.
     pub(crate) version: String,
-    /// What the span mapped last would say as the first of a chunk.
-    pub(crate) head: Head,
-    /// Whether the span mapped last says its priority itself.
-    pub(crate) has_priority: bool,
     /// Whether the hook panicked since this was last set to false.
     pub(crate) hook_panicked: bool,
+}
+
+/// What a span that was mapped says for its chunk.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Mapped {
+    /// What it would say as the first of a chunk.
+    pub(crate) head: Head,
+    /// Whether it says its priority itself.
+    pub(crate) has_priority: bool,
 }
 
 /// Maps one span into `sink`.
@@ -169,9 +174,8 @@ pub(crate) fn map<S: Sink>(
     options: &Options,
     scratch: &mut Scratch<S::Prepared>,
     sink: S,
-) {
-    let Scratch { pass, names, statements, env, version, head, has_priority, hook_panicked } =
-        scratch;
+) -> Mapped {
+    let Scratch { pass, names, statements, env, version, hook_panicked } = scratch;
     let mut pass = Pass::new(span, facts, options, pass, sink);
     pass.scope_attributes();
     pass.span_attributes();
@@ -194,13 +198,7 @@ pub(crate) fn map<S: Sink>(
     pass.remaining_tags();
 
     let (start, duration) = ids::start_and_duration(span.start_time, span.end_time);
-    *has_priority = pass.priority.is_some();
-    *head = Head {
-        trace_id_high: ids::high_half(span.span_context.trace_id()),
-        priority: pass
-            .priority
-            .unwrap_or_else(|| priority_of(state::State::of(&span.span_context))),
-    };
+    let priority = pass.priority;
     pass.sink.finish(&Fields {
         service: &chosen.service,
         name: &chosen.name,
@@ -213,6 +211,13 @@ pub(crate) fn map<S: Sink>(
         duration,
         error: is_error.into(),
     });
+    Mapped {
+        head: Head {
+            trace_id_high: ids::high_half(span.span_context.trace_id()),
+            priority: priority.unwrap_or_else(|| priority_of(state::State::of(&span.span_context))),
+        },
+        has_priority: priority.is_some(),
+    }
 }
 
 /// Lets the user's hook replace names. What it leaves empty stays, what is too long is cut; if it

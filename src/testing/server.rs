@@ -92,22 +92,17 @@ pub(super) async fn run(service: Arc<Service>, mut commands: mpsc::UnboundedRece
             }
             Event::Accepted(Ok(stream)) => {
                 service.store.connected();
+                let (service, resetting) = (service.clone(), resetting.clone());
                 let connection = Connection::new(service.limits);
                 match stream {
                     Stream::Tcp(stream) => {
                         let _ = stream.set_nodelay(true);
-                        connections.spawn(connection.serve(
-                            stream,
-                            service.clone(),
-                            resetting.clone(),
-                        ))
+                        connections.spawn(connection.serve(stream, service, resetting))
                     }
                     #[cfg(unix)]
-                    Stream::Unix(stream) => connections.spawn(connection.serve(
-                        stream,
-                        service.clone(),
-                        resetting.clone(),
-                    )),
+                    Stream::Unix(stream) => {
+                        connections.spawn(connection.serve(stream, service, resetting))
+                    }
                 };
             }
             Event::Accepted(Err(_)) => sleep(ACCEPT_RETRY).await,
