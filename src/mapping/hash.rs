@@ -172,7 +172,7 @@ impl KeySet {
     /// Adds `entry`, in place of the one with this hash for which `same` holds.
     pub(crate) fn put(&mut self, hash: u64, entry: usize, same: impl Fn(usize) -> bool) {
         let (Ok(at) | Err(at)) = self.probe(hash, same);
-        self.slots[at] = Slot { round: self.round, hash: tag(hash), entry };
+        self.slots[at] = self.slot(hash, entry);
     }
 
     /// Returns the entry of the key with this hash for which `same` holds.
@@ -187,7 +187,7 @@ impl KeySet {
         let Err(free) = self.probe(hash, same) else {
             return false;
         };
-        self.slots[free] = Slot { round: self.round, hash: tag(hash), entry };
+        self.slots[free] = self.slot(hash, entry);
         true
     }
 
@@ -197,10 +197,14 @@ impl KeySet {
         match self.probe(hash, same) {
             Ok(at) => self.slots[at].entry,
             Err(at) => {
-                self.slots[at] = Slot { round: self.round, hash: tag(hash), entry };
+                self.slots[at] = self.slot(hash, entry);
                 entry
             }
         }
+    }
+
+    fn slot(&self, hash: u64, entry: usize) -> Slot {
+        Slot { round: self.round, hash: tag(hash), entry }
     }
 
     /// Returns the slot of the key, or the free one where it would go.

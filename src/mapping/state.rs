@@ -21,15 +21,23 @@ pub(crate) const NO_PARENT: &str = "0000000000000000";
 pub(crate) const TAG_PREFIX: &str = "_dd.p.";
 /// The name of the tag that says who decided about sampling.
 pub(crate) const DECISION_MAKER: &str = "dm";
+/// The name of the tag that says which fraction of traces a rule or the Agent's rate keeps.
+pub(crate) const KEPT_RATE: &str = "ksr";
 /// The name of the tag with the high half of the trace id, which travels as part of the id.
 pub(crate) const HIGH_HALF: &str = "tid";
 
 /// The decision maker where a flag overrules the priority: nobody in particular.
-const DEFAULT_DECISION_MAKER: Value<'static> = Value::plain("-0");
+const DEFAULT_DECISION_MAKER: CallerText<'static> = CallerText::plain("-0");
 /// The decision maker where an attribute of the span decides.
-const MANUAL_DECISION_MAKER: Value<'static> = Value::plain("-4");
+const MANUAL_DECISION_MAKER: CallerText<'static> = CallerText::plain("-4");
+/// The item of `dd` that holds the priority.
+pub(crate) const PRIORITY_ITEM: &str = "s";
+/// The item of `dd` that holds the origin.
+pub(crate) const ORIGIN_ITEM: &str = "o";
+/// The item of `dd` that holds the last span that Datadog knows of.
+pub(crate) const PARENT_ITEM: &str = "p";
 /// What stands before the name of a trace tag in `dd`.
-const TAG_ITEM: &str = "t.";
+pub(crate) const TAG_ITEM: &str = "t.";
 /// Most digits of a mechanism number.
 const MECHANISM_DIGITS: std::ops::RangeInclusive<usize> = 1..=3;
 
@@ -70,7 +78,7 @@ impl<'a> State<'a> {
 
     /// Returns the priority that `dd` asks for, whatever the flag says.
     pub(crate) fn asked(self) -> Option<i8> {
-        self.item("s")?.parse().ok()
+        self.item(PRIORITY_ITEM)?.parse().ok()
     }
 
     /// Returns the priority: what `dd` asks for where the flag agrees, else what the flag says.
@@ -80,17 +88,17 @@ impl<'a> State<'a> {
     }
 
     /// Returns where the trace comes from: `rum`, `synthetics` and others.
-    pub(crate) fn origin(self) -> Option<Value<'a>> {
-        self.item("o").map(Value::escaped)
+    pub(crate) fn origin(self) -> Option<CallerText<'a>> {
+        self.item(ORIGIN_ITEM).map(CallerText::escaped)
     }
 
     /// Returns the id of the last span that Datadog knows of, opaque.
     pub(crate) fn last_parent(self) -> Option<&'a str> {
-        self.item("p")
+        self.item(PARENT_ITEM)
     }
 
     /// Returns the tags of the trace, names without prefix, each once: of several the first.
-    pub(crate) fn tags(self) -> impl Iterator<Item = (&'a str, Value<'a>)> {
+    pub(crate) fn tags(self) -> impl Iterator<Item = (&'a str, CallerText<'a>)> {
         // Where flag and priority differ, whoever decided the priority did not decide this.
         let overruled =
             self.by_user || self.asked().is_some_and(|asked| (asked > 0) != self.sampled);
@@ -110,14 +118,14 @@ impl<'a> State<'a> {
     /// Returns the items that a new decision leaves as they are.
     pub(crate) fn undecided(self) -> impl Iterator<Item = (&'a str, &'a str)> {
         /// What a decision says anew.
-        const DECIDED: [&str; 3] = ["s", "t.dm", "t.ksr"];
+        const DECIDED: [&str; 3] = [PRIORITY_ITEM, "t.dm", "t.ksr"];
         self.items().filter(|(name, _)| !DECIDED.contains(name))
     }
 
-    fn raw_tags(self) -> impl Iterator<Item = (&'a str, Value<'a>)> {
+    fn raw_tags(self) -> impl Iterator<Item = (&'a str, CallerText<'a>)> {
         self.items().filter_map(|(name, value)| {
             let name = name.strip_prefix(TAG_ITEM).filter(|name| !name.is_empty())?;
-            Some((name, Value::escaped(value)))
+            Some((name, CallerText::escaped(value)))
         })
     }
 
@@ -151,12 +159,12 @@ pub(crate) fn trim(text: &str) -> &str {
 
 /// A text of a caller: as it is, or from `dd`, where `~` stands for `=`.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Value<'a> {
+pub(crate) struct CallerText<'a> {
     text: &'a str,
     escaped: bool,
 }
 
-impl<'a> Value<'a> {
+impl<'a> CallerText<'a> {
     /// A text as it is.
     pub(crate) const fn plain(text: &'a str) -> Self {
         Self { text, escaped: false }
@@ -183,7 +191,7 @@ impl<'a> Value<'a> {
     }
 }
 
-impl fmt::Display for Value<'_> {
+impl fmt::Display for CallerText<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if !self.escaped {
             return f.write_str(self.text);

@@ -11,13 +11,13 @@ use opentelemetry::{SpanId, TraceId};
 
 use super::member;
 use crate::mapping::ids::{span_id, stand_in};
-use crate::mapping::state::{DECISION_MAKER, MEMBER, NO_PARENT, State, Value};
+use crate::mapping::state::{CallerText, DECISION_MAKER, MEMBER, NO_PARENT, State};
 
 /// Most members of a trace state: the limit of W3C.
 pub(super) const MAX_MEMBERS: usize = 32;
 
 /// A tag of the trace: its name without `_dd.p.`, and its value.
-pub(super) type Tag<'a> = (&'a str, Value<'a>);
+pub(super) type Tag<'a> = (&'a str, CallerText<'a>);
 /// A member of a trace state that is not Datadog's.
 pub(super) type Vendor<'a> = (&'a str, &'a str);
 /// What goes to the local root as `_dd.propagation_error`.
@@ -35,7 +35,7 @@ pub(super) struct TraceContext<'a> {
     /// The decision about sampling; none while nobody has decided.
     pub(super) priority: Option<i8>,
     /// Where the trace comes from; empty if unknown.
-    pub(super) origin: Value<'a>,
+    pub(super) origin: CallerText<'a>,
     /// Tags of the trace in the order in which they are written, without the high half of its id.
     pub(super) tags: Vec<Tag<'a>>,
     /// The id of the last span that Datadog knows of; empty if unknown.
@@ -60,7 +60,7 @@ impl<'a> TraceContext<'a> {
             span_id: if has_stand_in { SpanId::INVALID } else { span_id },
             is_remote: context.is_remote(),
             priority: (!is_open).then(|| state.priority()),
-            origin: state.origin().unwrap_or(Value::plain("")),
+            origin: state.origin().unwrap_or(CallerText::plain("")),
             tags: in_order(state.tags().collect()),
             last_parent: last_parent.into(),
             vendors: vendors.collect(),

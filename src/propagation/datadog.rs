@@ -6,7 +6,7 @@ use opentelemetry::{SpanId, TraceId};
 use super::context::{PropagationError, TraceContext};
 use super::{Broken, tags};
 use crate::mapping::ids::{low_half, span_id};
-use crate::mapping::state::{Value, trim};
+use crate::mapping::state::{CallerText, trim};
 
 /// Low half of the trace id, decimal.
 const TRACE_ID: &str = "x-datadog-trace-id";
@@ -41,7 +41,7 @@ pub(super) fn read(
         span_id: SpanId::from(header(PARENT_ID).and_then(decimal).unwrap_or(0)),
         is_remote: true,
         priority: header(PRIORITY).and_then(|text| text.parse().ok()),
-        origin: Value::plain(header(ORIGIN).unwrap_or("")),
+        origin: CallerText::plain(header(ORIGIN).unwrap_or("")),
         tags: tags.list,
         last_parent: "".into(),
         vendors: Vec::new(),

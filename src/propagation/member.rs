@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::context::TraceContext;
-use crate::mapping::state::Value;
+use crate::mapping::state::{CallerText, ORIGIN_ITEM, PARENT_ITEM, PRIORITY_ITEM, TAG_ITEM};
 
 /// Most bytes of a member's value: the limit of W3C. The SDK refuses a longer one.
 pub(super) const MAX_VALUE: usize = 256;
@@ -15,27 +15,29 @@ pub(super) fn write(context: &TraceContext<'_>, parent: &str) -> String {
     let mut member = Member::default();
     if let Some(priority) = context.priority {
         member.item(|text| {
-            write!(text, "s:{priority}").expect("writing to a String cannot fail");
+            write!(text, "{PRIORITY_ITEM}:{priority}").expect("writing to a String cannot fail");
         });
     }
     let parent_len = if parent.is_empty() { 0 } else { parent.len() + ";p:".len() };
     member.limit = MAX_VALUE.saturating_sub(parent_len);
     if !context.origin.is_empty() {
         member.item(|text| {
-            text.push_str("o:");
+            text.push_str(ORIGIN_ITEM);
+            text.push(':');
             text.extend(escaped(context.origin));
         });
     }
     member.limit = MAX_VALUE;
     if !parent.is_empty() {
         member.item(|text| {
-            text.push_str("p:");
-            text.extend(escaped(Value::plain(parent)));
+            text.push_str(PARENT_ITEM);
+            text.push(':');
+            text.extend(escaped(CallerText::plain(parent)));
         });
     }
     for (name, value) in &context.tags {
         member.item(|text| {
-            text.push_str("t.");
+            text.push_str(TAG_ITEM);
             text.extend(name.chars().map(|c| if is_in_name(c) { c } else { REPLACEMENT }));
             text.push(':');
             text.extend(escaped(*value));
@@ -72,7 +74,7 @@ impl Member {
 }
 
 /// Returns the characters of a value as they may stand in an item.
-fn escaped(value: Value<'_>) -> impl Iterator<Item = char> {
+fn escaped(value: CallerText<'_>) -> impl Iterator<Item = char> {
     value.chars().map(|c| match c {
         '=' => '~',
         ',' | ';' | '~' => REPLACEMENT,

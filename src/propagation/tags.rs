@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use super::context::{PropagationError, Tag, TraceContext, in_order};
 use crate::mapping::ids::high_half;
 use crate::mapping::state::{
-    DECISION_MAKER, HIGH_HALF, TAG_PREFIX, Value, is_decision_maker, trim,
+    CallerText, DECISION_MAKER, HIGH_HALF, TAG_PREFIX, is_decision_maker, trim,
 };
 
 /// Most bytes of the header, and its limit unless configured: no tracer reads more.
@@ -57,8 +57,8 @@ impl<'a> Tags<'a> {
         match name {
             HIGH_HALF => self.high = high_digits(value)?,
             DECISION_MAKER if !is_decision_maker(value) => return Err(ERROR),
-            _ if is_pair(name, Value::plain(value)) => {
-                self.list.push((name, Value::plain(value)));
+            _ if is_pair(name, CallerText::plain(value)) => {
+                self.list.push((name, CallerText::plain(value)));
             }
             _ => return Err(ERROR),
         }
@@ -119,7 +119,7 @@ fn push(header: &mut String, name: &str, value: std::fmt::Arguments<'_>) {
 }
 
 /// Whether name and value can stand in the header.
-fn is_pair(name: &str, value: Value<'_>) -> bool {
+fn is_pair(name: &str, value: CallerText<'_>) -> bool {
     let is_in_name = |c: char| matches!(c, '!'..='~') && !matches!(c, ',' | '=');
     !name.is_empty()
         && name.chars().all(is_in_name)

@@ -14,7 +14,7 @@ use serde_json::{Value as Json, json};
 
 use super::context::{TraceContext, in_order};
 use super::{DatadogPropagator, PropagationStyle};
-use crate::mapping::state::{MEMBER, TAG_PREFIX, Value};
+use crate::mapping::state::{CallerText, MEMBER, TAG_PREFIX};
 use headers::Headers;
 
 /// Vectors that must be found: fewer means that some were lost.
@@ -132,7 +132,7 @@ fn every_inject_vector_is_written_as_expected() {
 fn context(vector: &Json) -> TraceContext<'_> {
     let tags = vector["tags"].as_object().into_iter().flatten().filter_map(|(key, value)| {
         let name = key.strip_prefix(TAG_PREFIX).filter(|name| *name != "tid")?;
-        Some((name, Value::plain(text(value))))
+        Some((name, CallerText::plain(text(value))))
     });
     let members = text(&vector["tracestate"]).split(',');
     let vendors = members.filter_map(|member| member.split_once('='));
@@ -141,7 +141,7 @@ fn context(vector: &Json) -> TraceContext<'_> {
         span_id: SpanId::from_hex(text(&vector["span_id"])).unwrap(),
         is_remote: vector["is_remote"] == true,
         priority: vector["priority"].as_i64().map(|priority| priority.try_into().unwrap()),
-        origin: Value::plain(text(&vector["origin"])),
+        origin: CallerText::plain(text(&vector["origin"])),
         tags: in_order(tags.collect()),
         last_parent: text(&vector["last_parent"]).into(),
         vendors: vendors.filter(|(key, _)| *key != MEMBER).collect(),

@@ -9,7 +9,7 @@ use super::Broken;
 use super::context::{MAX_MEMBERS, TraceContext, Vendor, in_order};
 use super::member::{self, MAX_VALUE};
 use crate::mapping::ids::Hex;
-use crate::mapping::state::{MEMBER, State, Value, trim};
+use crate::mapping::state::{CallerText, MEMBER, State, trim};
 
 /// Trace id, span id and sampled flag.
 const TRACEPARENT: &str = "traceparent";
@@ -45,7 +45,7 @@ pub(super) fn read(extractor: &dyn Extractor) -> Option<Result<TraceContext<'_>,
         span_id,
         is_remote: true,
         priority: Some(state.priority()),
-        origin: state.origin().unwrap_or(Value::plain("")),
+        origin: state.origin().unwrap_or(CallerText::plain("")),
         tags: in_order(state.tags().collect()),
         last_parent: state.last_parent().unwrap_or("").into(),
         vendors,

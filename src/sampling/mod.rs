@@ -35,7 +35,7 @@ use opentelemetry_sdk::trace::{SamplingDecision, SamplingResult, ShouldSample};
 use crate::delivery::ExporterHandle;
 use crate::mapping::OTEL_MEMBER;
 use crate::mapping::ids::low_half;
-use crate::mapping::state::{DECISION_MAKER, MEMBER, State};
+use crate::mapping::state::{DECISION_MAKER, KEPT_RATE, MEMBER, PRIORITY_ITEM, State, TAG_ITEM};
 use crate::propagation::{self, Member};
 use limit::Limit;
 use subject::{AppService, RootSpan};
@@ -261,12 +261,12 @@ impl Inner {
         let mut item = |shown: fmt::Arguments<'_>| {
             member.item(|text| text.write_fmt(shown).expect("writing to a String cannot fail"));
         };
-        item(format_args!("s:{}", decision.priority()));
+        item(format_args!("{PRIORITY_ITEM}:{}", decision.priority()));
         if decision.keep {
-            item(format_args!("t.{DECISION_MAKER}:-{}", decision.mechanism as u8));
+            item(format_args!("{TAG_ITEM}{DECISION_MAKER}:-{}", decision.mechanism as u8));
         }
         if let Some(rate) = decision.rate {
-            item(format_args!("t.ksr:{rate}"));
+            item(format_args!("{TAG_ITEM}{KEPT_RATE}:{rate}"));
         }
         for (name, value) in State::new(false, state.get(MEMBER).unwrap_or("")).undecided() {
             item(format_args!("{name}:{value}"));
