@@ -1,12 +1,5 @@
 //! Pages: how to come here from elsewhere, what becomes of a span, what to do when something is wrong.
 //!
-//! | page | for whom |
-//! |---|---|
-//! | [`from_opentelemetry_datadog`] | you use `opentelemetry-datadog` 0.20 or older |
-//! | [`from_elsewhere`] | you use `datadog-opentelemetry`, OTLP to the Agent, or a fork of the old exporter |
-//! | [`mapping`] | you want to know what becomes of an attribute, or where a name comes from |
-//! | [`troubleshooting`] | something is missing in Datadog, or looks wrong |
-//!
 //! This module exists in the documentation only: there is nothing in it to call.
 // The pages are part of the tests: each code block compiles, `tests/it/pages.rs` compares what they say with
 // the source, and `mapping/reference.rs` their tables with those of the code.

@@ -6,8 +6,8 @@ use std::fmt;
 /// Why [`DatadogExporterBuilder::build`](crate::DatadogExporterBuilder::build) failed.
 ///
 /// Its text names the setting, the value and what was expected, for example
-/// ``cannot use `with_agent_url` = "ftp://x": expected http://host:port or unix:///path/to/socket``. A bad value in a `DD_*` variable is no
-/// error: it is one warning, and the next source of the setting counts.
+/// ``cannot use `with_agent_url` = "ftp://x": expected http://host:port or unix:///path/to/socket``.
+/// A bad value in a `DD_*` variable is no error: it is one warning, and the next source of the setting counts.
 #[derive(Debug)]
 pub struct BuildError(Kind);
 

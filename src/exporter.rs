@@ -26,8 +26,8 @@ const DROP_TIMEOUT: Duration = Duration::from_secs(2);
 /// Sends finished spans to the Datadog Agent. Goes into any tracer provider.
 ///
 /// `export` fails with `AlreadyShutdown` after the shutdown, and with `InternalFailure` if the Agent refuses
-/// spans for good while it waits, or in a child that was forked. Spans that are kept for later are no error: their fate is in
-/// [`ExporterStats`](crate::ExporterStats). `force_flush` waits 5 s at most.
+/// spans for good while it waits, or in a child that was forked. Spans that are kept for later are no
+/// error: their fate is in [`ExporterStats`](crate::ExporterStats). `force_flush` waits 5 s at most.
 ///
 /// What becomes of a span follows the Agent's own OTLP intake; the crate's documentation has a page with every
 /// rule.

@@ -67,8 +67,8 @@
 //! root. Both share `mapping/state.rs` with the exporter: what a trace state says to Datadog.
 //!
 //! On the way nothing is kept twice: a span is mapped once, straight into the body of a request, and from then
-//! on only bytes move. Three walls hold this up: mapping knows no bytes, encoding knows no OpenTelemetry, delivery knows no
-//! spans. The rules of the mapping are rows: `mapping/attributes.rs` says what each attribute does,
+//! on only bytes move. Three walls hold this up: mapping knows no bytes, encoding knows no OpenTelemetry,
+//! delivery knows no spans. The rules of the mapping are rows: `mapping/attributes.rs` says what each attribute does,
 //! `mapping/naming.rs` how spans are named, `mapping/status.rs` where error tags come from,
 //! `mapping/systems.rs` what databases speak; `mapping/obfuscate/` takes the literals out of that.
 //!

@@ -226,8 +226,8 @@ impl ExporterHandle {
     }
 
     /// Shows the application's own service, as the Agent stores it; empty if there is no exporter.
-    pub(crate) fn with_service<R>(&self, read: impl FnOnce(&str) -> R) -> R {
-        self.shared.rates.with_service(read)
+    pub(crate) fn read_service<R>(&self, read: impl FnOnce(&str) -> R) -> R {
+        self.shared.rates.read_service(read)
     }
 
     /// Returns the counters as they are now, also after the exporter ended.

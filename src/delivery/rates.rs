@@ -69,7 +69,7 @@ impl AgentRates {
     }
 
     /// Shows the application's own service.
-    pub(super) fn with_service<R>(&self, read: impl FnOnce(&str) -> R) -> R {
+    pub(super) fn read_service<R>(&self, read: impl FnOnce(&str) -> R) -> R {
         read(&self.known().own.0)
     }
 

@@ -11,7 +11,8 @@ use bytes::Bytes;
 /// The exporter calls it on a thread of its own, inside a current-thread tokio runtime with time and
 /// I/O enabled, one request at a time, and gives up on a request after the exporter's time-out. `send`
 /// must not block the thread: wait asynchronously. (While it blocks, the `export` that waits for its
-/// answer is blocked as well, and no time-out counts but that of a shutdown.) Retries, buffering and cutting are the exporter's.
+/// answer is blocked as well, and no time-out counts but that of a shutdown.) Retries, buffering and
+/// cutting are the exporter's.
 ///
 /// A transport should use no proxy from the environment, follow no redirect, and either close idle
 /// connections in under 5 s or be ready for the Agent to close them.

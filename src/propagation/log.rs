@@ -11,7 +11,8 @@ use crate::mapping::ids::{Hex, low_half, span_id};
 /// Gives log lines the ids of the current span, and service, env and version.
 ///
 /// Datadog reads `dd.trace_id` and the others only at the top level of a JSON line, or with a parsing rule
-/// of the user's (its documentation, "Correlate logs and traces"). The example `log_correlation` does it with `tracing-subscriber`.
+/// of the user's (its documentation, "Correlate logs and traces"). The example `log_correlation` does it with
+/// `tracing-subscriber`.
 ///
 /// # Examples
 ///

@@ -114,7 +114,7 @@ impl Subject for RootSpan<'_> {
         match (self.own_service(), exporter) {
             (Some(own), _) => pattern.fits(own),
             (None, Some(exporter)) => exporter
-                .with_service(|known| pattern.fits(if known.is_empty() { name } else { known })),
+                .read_service(|known| pattern.fits(if known.is_empty() { name } else { known })),
             (None, None) => pattern.fits(name),
         }
     }
