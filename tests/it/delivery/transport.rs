@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use opentelemetry_datadog_agent::{
-    DatadogExporter, ExporterStats, Transport, TransportError, TransportRequest, TransportResponse,
+    ApiVersion, DatadogExporter, ExporterStats, Transport, TransportError, TransportRequest,
+    TransportResponse,
 };
 use opentelemetry_sdk::error::OTelSdkError;
 use opentelemetry_sdk::trace::SpanExporter as _;
@@ -21,6 +22,8 @@ use crate::support::{SOON, agent, in_parallel};
 #[derive(Clone, Copy, Debug)]
 enum Does {
     Answer(u16),
+    /// Answers 200 with sampling rates of this version.
+    Rates(&'static str),
     NotSent,
     Unanswered,
     Panic,
@@ -78,6 +81,9 @@ impl Transport for Scripted {
             Does::Answer(status) => {
                 Ok(TransportResponse::new(status).with_body("so it is\r\n\x1b[0m"))
             }
+            Does::Rates(version) => Ok(TransportResponse::new(200)
+                .with_body(r#"{"rate_by_service":{"service:,env:":0.5}}"#)
+                .with_rates_version(version)),
             Does::NotSent => Err(TransportError::not_sent("nobody there")),
             Does::Unanswered => Err(TransportError::unanswered("no answer")),
             Does::Panic => panic!("a panic that belongs to the test"),
@@ -89,6 +95,28 @@ impl Transport for Scripted {
             }
         }
     }
+}
+
+#[test]
+fn rates_that_a_transport_brings_are_named_in_the_next_request() {
+    let transport = Scripted::new(&[Does::Rates("a3"), Does::Answer(200), Does::Rates("b4")]);
+    let exporter = DatadogExporter::builder()
+        .with_transport(transport.clone())
+        .with_api_version(ApiVersion::V04)
+        .build()
+        .unwrap();
+    for n in 1..=4 {
+        export(&exporter, batch(n..n + 1, 1)).unwrap();
+        exporter.handle().flush(SOON).unwrap();
+    }
+    let version = |request: &TransportRequest| {
+        let mut headers = request.headers.iter();
+        let found = headers.find(|(name, _)| *name == "datadog-rates-payload-version");
+        found.map(|(_, version)| version.clone()).unwrap()
+    };
+    let said: Vec<_> = transport.requests().iter().map(version).collect();
+    // The second answer has no rates: those of the first still count.
+    assert_eq!(said, ["0", "a3", "a3", "b4"]);
 }
 
 #[test]
