@@ -26,8 +26,8 @@ use std::time::{Duration, Instant};
 
 use opentelemetry_sdk::error::{OTelSdkError, OTelSdkResult};
 
+use crate::BuildError;
 use crate::encoding::Payload;
-use crate::{BuildError, DatadogSampler};
 use shared::Shared;
 
 pub(crate) use address::AgentAddress;
@@ -48,7 +48,7 @@ pub enum ApiVersion {
     #[default]
     V03,
     /// `/v0.4/traces`, which Datadog's tracers use: the Agent answers with the sampling rates that it wants.
-    /// They count if a [`DatadogSampler`] asks for them, as [`ExporterHandle::sampler`] makes one.
+    /// They count if a [`DatadogSampler`](crate::DatadogSampler) asks for them, as [`ExporterHandle::sampler`] makes one.
     V04,
 }
 
@@ -207,16 +207,6 @@ impl ExporterHandle {
     /// `InternalFailure` if spans were given up meanwhile; `AlreadyShutdown` if the exporter ended.
     pub fn flush(&self, timeout: Duration) -> OTelSdkResult {
         self.shared.flush(timeout)
-    }
-
-    /// Returns a sampler that follows the rates that the Agent answers to this exporter, with what `DD_*` says
-    /// about sampling before them.
-    ///
-    /// # Errors
-    ///
-    /// As [`DatadogSamplerBuilder::build`](crate::DatadogSamplerBuilder::build).
-    pub fn sampler(&self) -> Result<DatadogSampler, BuildError> {
-        DatadogSampler::builder().with_agent_rates(self).build()
     }
 
     /// Returns the fraction of traces that the Agent wants of a service, or of the application's own, if it

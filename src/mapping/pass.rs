@@ -209,24 +209,30 @@ impl<'p, 'a, S: Sink> Pass<'p, 'a, S> {
         }
     }
 
+    /// Returns which attribute of the span, of those without a row, has this name.
+    fn entry(&self, hash: u64, name: &Name<'_>) -> Option<usize> {
+        let list = &self.span.attributes;
+        self.keys.get(hash, |entry| Name::of(list[entry].key.as_str()).same_as(name))
+    }
+
+    fn value(&self, entry: usize) -> &'a Value {
+        &self.span.attributes[entry].value
+    }
+
     /// Whether a tag of this name is written already.
     fn is_taken(&self, hash: u64, name: &str) -> bool {
-        let list = &self.span.attributes;
         let name = Name::of(name);
-        let found = self.keys.get(hash, |entry| Name::of(list[entry].key.as_str()).same_as(&name));
-        let by_span = found.is_some_and(|entry| {
-            let value = &list[entry].value;
-            lookup::number(value).is_none() && !is_empty(value)
-        });
+        let is_tag = |value: &Value| lookup::number(value).is_none() && !is_empty(value);
+        let by_span = self.entry(hash, &name).is_some_and(|entry| is_tag(self.value(entry)));
         by_span || self.in_scope(hash, &name)
     }
 
     /// Whether span, scope or resource have a text tag of this name, which has no row.
     fn is_named(&self, name: &str) -> bool {
-        let (list, hash) = (&self.span.attributes, hash(name));
-        let name = Name::of(name);
-        let found = self.keys.get(hash, |entry| Name::of(list[entry].key.as_str()).same_as(&name));
-        let on_span = found.is_some_and(|entry| lookup::number(&list[entry].value).is_none());
+        let (name, hash) = (Name::of(name), hash(name));
+        let on_span = self
+            .entry(hash, &name)
+            .is_some_and(|entry| lookup::number(self.value(entry)).is_none());
         let is_tag = |tag: &ResourceTag<S::Prepared>| Name::of(&tag.name).same_as(&name);
         on_span
             || self.in_scope(hash, &name)
@@ -252,8 +258,7 @@ impl<'p, 'a, S: Sink> Pass<'p, 'a, S> {
                 None => {
                     let name = Name::of(key);
                     let hash = name_hash(&name, self.text);
-                    let same = |other: usize| Name::of(list[other].key.as_str()).same_as(&name);
-                    let winner = self.keys.get(hash, same) == Some(entry);
+                    let winner = self.entry(hash, &name) == Some(entry);
                     let is_tag = |tag: &ResourceTag<S::Prepared>| {
                         tag.hash == hash && Name::of(&tag.name).same_as(&name)
                     };
@@ -274,7 +279,7 @@ impl<'p, 'a, S: Sink> Pass<'p, 'a, S> {
     }
 
     /// Writes a text tag; an attribute of that name on the span comes first.
-    fn own(&mut self, known: Known, text: &str) {
+    fn put_default(&mut self, known: Known, text: &str) {
         let attribute = self.slots[known as usize].and_then(string);
         if attribute.is_some() {
             self.late &= !known.bit();
@@ -282,10 +287,10 @@ impl<'p, 'a, S: Sink> Pass<'p, 'a, S> {
         self.put(known, attribute.unwrap_or(text));
     }
 
-    /// As [`Self::own`], for a text that is not a plain one.
-    fn own_text(&mut self, known: Known, text: Text<'_>) {
+    /// As [`Self::put_default`], for a text that is not a plain one.
+    fn put_default_text(&mut self, known: Known, text: Text<'_>) {
         match self.slots[known as usize].and_then(string) {
-            Some(own) => self.own(known, own),
+            Some(own) => self.put_default(known, own),
             None => self.put_text(known, text),
         }
     }

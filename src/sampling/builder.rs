@@ -97,3 +97,15 @@ impl DatadogSamplerBuilder {
         Ok(DatadogSampler { inner: Arc::new(inner) })
     }
 }
+
+impl ExporterHandle {
+    /// Returns a sampler that follows the rates that the Agent answers to this exporter, with what `DD_*` says
+    /// about sampling before them.
+    ///
+    /// # Errors
+    ///
+    /// As [`DatadogSamplerBuilder::build`](crate::DatadogSamplerBuilder::build).
+    pub fn sampler(&self) -> Result<DatadogSampler, BuildError> {
+        DatadogSampler::builder().with_agent_rates(self).build()
+    }
+}

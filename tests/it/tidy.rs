@@ -21,7 +21,7 @@ const MAX_CRATES: usize = 90;
 #[rustfmt::skip]
 const WALLS: &[(&str, &[&str], &[&str])] = &[
     ("src/encoding", &["opentelemetry"],                        &[]),
-    ("src/delivery", &["SpanData", "opentelemetry_sdk::trace"], &[]),
+    ("src/delivery", &["SpanData", "opentelemetry_sdk::trace", "DatadogSampler"], &[]),
     ("src/mapping",  &["reqwest", "Vec<u8>"],                   &[]),
     ("src",          &["std::env"],                             &["src/config.rs", "src/config/", "src/testing/"]),
 ];

@@ -235,7 +235,7 @@ impl<S: Sink> Pass<'_, '_, S> {
             }
             let explicit = source.tags.iter().find_map(|tag| attributes.span_text(*tag));
             match explicit.or_else(|| source.text(&attributes, &self.span.events, &mut lines)) {
-                Some(found) => source.tags.iter().for_each(|tag| self.own(*tag, found)),
+                Some(found) => source.tags.iter().for_each(|tag| self.put_default(*tag, found)),
                 None if source.tags.len() > 1 => self.message_of_status(source.tags),
                 None => {}
             }
@@ -248,7 +248,7 @@ impl<S: Sink> Pass<'_, '_, S> {
     fn message_of_status(&mut self, tags: &[Known]) {
         let (_, description) = status::describe(&self.span.status);
         if let Some(description) = nonempty(description) {
-            return tags.iter().for_each(|tag| self.own(*tag, description));
+            return tags.iter().for_each(|tag| self.put_default(*tag, description));
         }
         if let Some(code) = self.status_code().filter(|code| HTTP_STATUSES.contains(code)) {
             for tag in tags {
@@ -259,7 +259,7 @@ impl<S: Sink> Pass<'_, '_, S> {
 
     fn ids_and_states(&mut self) {
         let context = &self.span.span_context;
-        self.own_text(Known::OtelTraceId, Text::Hex(&context.trace_id().to_bytes()));
+        self.put_default_text(Known::OtelTraceId, Text::Hex(&context.trace_id().to_bytes()));
         if context.trace_state().into_iter().len() > 0 {
             let mut state = std::mem::take(self.text);
             state.clear();
@@ -275,14 +275,14 @@ impl<S: Sink> Pass<'_, '_, S> {
         let mut json = std::mem::take(self.text);
         if !span.events.is_empty() {
             let events = links::events(&span.events, self.types, self.nested_keys, &mut json);
-            self.own(Known::Events, events);
+            self.put_default(Known::Events, events);
             if span.events.iter().any(|event| event.name == EXCEPTION) {
-                self.own(Known::HasException, "true");
+                self.put_default(Known::HasException, "true");
             }
         }
         if !span.links.is_empty() {
             let links = links::links(&span.links, self.types, self.nested_keys, &mut json);
-            self.own(Known::SpanLinks, links);
+            self.put_default(Known::SpanLinks, links);
         }
         *self.text = json;
     }
@@ -290,9 +290,9 @@ impl<S: Sink> Pass<'_, '_, S> {
     fn status(&mut self) {
         let span = self.span;
         let (code, description) = status::describe(&span.status);
-        self.own(Known::StatusCode, code);
+        self.put_default(Known::StatusCode, code);
         if !description.is_empty() {
-            self.own(Known::StatusDescription, description);
+            self.put_default(Known::StatusDescription, description);
         }
     }
 
@@ -307,7 +307,7 @@ impl<S: Sink> Pass<'_, '_, S> {
         if *self.text == facts.service_normalised {
             return false;
         }
-        self.own(Known::BaseService, &facts.service);
+        self.put_default(Known::BaseService, &facts.service);
         true
     }
 
@@ -316,8 +316,8 @@ impl<S: Sink> Pass<'_, '_, S> {
         if high != 0 {
             self.put_text(Known::TraceIdHigh, Text::Hex(&high.to_be_bytes()));
         }
-        self.own(Known::Language, "rust");
-        self.own(Known::RuntimeId, &options.runtime_id);
+        self.put_default(Known::Language, "rust");
+        self.put_default(Known::RuntimeId, &options.runtime_id);
         if let Some(hostname) = &options.hostname {
             self.put(Known::Hostname, hostname);
         }

@@ -55,11 +55,11 @@ impl<S: Sink> Pass<'_, '_, S> {
     /// What the caller said about the trace. The origin goes to every span, since a chunk may be cut.
     fn caller(&mut self, state: State<'_>, speaks: bool) {
         if let Some(origin) = state.origin() {
-            self.own_text(Known::Origin, Text::Shown(format_args!("{origin}")));
+            self.put_default_text(Known::Origin, Text::Shown(format_args!("{origin}")));
         }
         let last_parent = state.last_parent().filter(|id| *id != NO_PARENT);
         if let Some(id) = last_parent.filter(|_| self.span.parent_span_is_remote) {
-            self.own(Known::LastParent, id);
+            self.put_default(Known::LastParent, id);
         }
         if speaks {
             self.trace_tags(state);

@@ -54,7 +54,7 @@ impl<'a, S: Sink> Pass<'_, 'a, S> {
         let written = TAGS.iter().zip(texts).filter(|(_, text)| !text.is_empty());
         let bits = TAGS.iter().fold(0, |bits, known| bits | known.bit());
         if (self.late | self.written) & bits != 0 {
-            return written.for_each(|(known, text)| self.own(*known, text));
+            return written.for_each(|(known, text)| self.put_default(*known, text));
         }
         let is_same = same(&self.scope.name, scope.name()) && same(&self.scope.version, version);
         if !is_same || self.scope.tags.is_none() {
