@@ -13,7 +13,7 @@ pub(crate) use payloads::Payloads;
 const IDLE_FACTOR: usize = 4;
 
 /// A complete document, and where its parts are.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(crate) struct Payload {
     /// What the wire does, for whoever moves the bytes.
     pub(crate) format: &'static Format,

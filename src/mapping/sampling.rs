@@ -3,8 +3,8 @@
 //! Sources: `DataDog/datadog-agent`, `pkg/trace/transform/sampling.go` (`ot` member of the trace
 //! state); `DataDog/dd-trace-rs`, `datadog-opentelemetry/src/mappings` (priority from the flag).
 
-use opentelemetry::Value;
 use opentelemetry::trace::TraceState;
+use opentelemetry::{KeyValue, Value};
 
 use super::attributes::Known;
 use super::lookup::{flag, number};
@@ -34,6 +34,11 @@ pub(crate) fn priority_asked_for(number: f64) -> f64 {
 /// Returns the priority of a span that asks for none: its caller's, as far as the Agent understands it.
 pub(crate) fn priority_of(state: State<'_>) -> f64 {
     priority_asked_for(f64::from(state.priority()))
+}
+
+/// Returns the attribute that says a priority, whatever the sampled flag says.
+pub(crate) fn priority_attribute(priority: f64) -> KeyValue {
+    KeyValue::new(Known::SamplingPriority.key(), priority)
 }
 
 /// Returns the priority that `manual.keep` or `manual.drop` asks for, with a flag that is set or 1; `find`

@@ -3,18 +3,15 @@
 
 use std::time::Duration;
 
+use opentelemetry::Context;
 use opentelemetry::trace::SpanContext;
-use opentelemetry::{Context, KeyValue};
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::error::OTelSdkResult;
 use opentelemetry_sdk::trace::{Span, SpanData, SpanProcessor};
 
 use super::subject;
-use crate::mapping::priority_of;
 use crate::mapping::state::State;
-
-/// The tag that says a priority, whatever the sampled flag says.
-const PRIORITY: &str = "_sampling_priority_v1";
+use crate::mapping::{priority_attribute, priority_of};
 
 /// Hands spans of rejected traces to any processor, with their priority as a tag, so that the Agent counts
 /// and drops them; or keeps them from one.
@@ -85,7 +82,7 @@ impl<P: SpanProcessor> SpanProcessor for DatadogSpanProcessor<P> {
             );
             // What the user says on the span, the exporter sees by itself.
             if !subject::has_priority(&span.attributes) {
-                span.attributes.push(KeyValue::new(PRIORITY, priority));
+                span.attributes.push(priority_attribute(priority));
             }
         }
         self.inner.on_end(span);
