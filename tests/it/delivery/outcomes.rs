@@ -274,6 +274,35 @@ fn a_connection_that_was_reset_between_two_exports_costs_nothing() {
     assert_adds_up(&exporter.handle().stats(), "reset");
 }
 
+/// Whoever answers decides how long the answer is; the exporter decides how much of it is read.
+#[test]
+fn of_an_answer_without_an_end_only_the_start_is_read() {
+    /// What is read, 2 MiB, and the buffers of both sockets are far below.
+    const MOST: usize = 64 * 1024 * 1024;
+    for part in [&[b' '; 16 * 1024][..], b""] {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let answering = thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            let _ = stream.read(&mut [0; 16 * 1024]).unwrap();
+            stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n\r\n").unwrap();
+            let mut written = 0;
+            while !part.is_empty() && written < MOST && stream.write_all(part).is_ok() {
+                written += part.len();
+            }
+            // Ends when the exporter has closed its side.
+            let _ = stream.read(&mut [0; 16]);
+            written
+        });
+        let exporter = DatadogExporter::builder().with_agent_url(url).build().unwrap();
+        export(&exporter, batch(1..3, 1)).unwrap();
+        exporter.handle().flush(SOON).unwrap();
+        assert_eq!(by_end(&exporter.handle().stats()), [2, 0, 0, 0]);
+        let written = within(SOON, || answering.join().unwrap());
+        assert!(written < MOST, "all of {written} bytes were taken");
+    }
+}
+
 /// A redirect means a wrong address: the spans must not go to whoever is named.
 #[test]
 fn a_redirect_is_not_followed() {
