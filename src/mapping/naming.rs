@@ -19,7 +19,6 @@ use super::attributes::Known;
 use super::lookup::{Concept, Lookup};
 use super::normalize::{self, MAX_NAME, MAX_RESOURCE};
 use super::obfuscate;
-use database::Role;
 pub(crate) use database::{Database, database};
 
 /// The names of one span, as the mapping chose them; a hook may replace each of them.
@@ -244,7 +243,7 @@ pub(crate) fn choose<'a>(
     let resource = if resource.is_empty() { name } else { resource };
     let resource = match types {
         SpanTypes::Agent => resource,
-        SpanTypes::Documented => database.without_literals(resource, source.role(), obfuscated),
+        SpanTypes::Documented => database.without_literals(resource, kind, attributes, obfuscated),
     };
     SpanNames {
         service: service.into(),
@@ -306,16 +305,6 @@ struct Source<'s, 'a> {
     kind: Kinds,
     attributes: &'s Lookup<'s, 'a>,
     database: Database<'a>,
-}
-
-impl Source<'_, '_> {
-    fn role(&self) -> Role {
-        match self.attributes.text(HTTP_METHOD) {
-            _ if self.kind == CLIENT => Role::Call,
-            Some(_) => Role::Http,
-            None => Role::Other,
-        }
-    }
 }
 
 /// Builds the name of the first row that applies. Every table ends with rows for all kinds.

@@ -1,6 +1,6 @@
 //! The database that a span calls: its system, and its statement as it may be shown.
 
-use super::{DB_STATEMENT, DB_SYSTEM, NameBuffers};
+use super::{CLIENT, DB_STATEMENT, DB_SYSTEM, HTTP_METHOD, Kinds, NameBuffers};
 use crate::mapping::SpanTypes;
 use crate::mapping::lookup::Lookup;
 use crate::mapping::normalize;
@@ -9,17 +9,6 @@ use crate::mapping::systems::{self, System};
 
 /// The Agent's resource for a statement that it cannot read.
 const NON_PARSABLE: &str = "Non-parsable SQL query";
-
-/// What a span does that knows of a database.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Role {
-    /// It calls the database.
-    Call,
-    /// It is of an HTTP request, and its name may be a route.
-    Http,
-    /// Anything else.
-    Other,
-}
 
 /// What is known of the database that a span called, before it is named.
 #[derive(Clone, Copy)]
@@ -50,7 +39,8 @@ impl<'a> Database<'a> {
     pub(super) fn without_literals(
         &self,
         resource: &'a str,
-        role: Role,
+        kind: Kinds,
+        attributes: &Lookup<'_, 'a>,
         out: &'a mut String,
     ) -> &'a str {
         let language = self.language();
@@ -59,12 +49,15 @@ impl<'a> Database<'a> {
             return resource;
         }
         out.clear();
-        let guarded = match role {
-            Role::Call if !language.is_read() => guard(out, resource, language),
-            Role::Call if push_statement(out, resource, language) => Guarded::Written,
-            Role::Call => Guarded::Hidden,
-            Role::Http if language == Language::Commands && is_route(resource) => Guarded::AsItIs,
-            Role::Http | Role::Other => guard(out, resource, language),
+        // What serves HTTP may know of a database.
+        let is_of_http = || attributes.text(HTTP_METHOD).is_some();
+        let guarded = match kind == CLIENT && language.is_read() {
+            true if push_statement(out, resource, language) => Guarded::Written,
+            true => Guarded::Hidden,
+            false if language == Language::Commands && is_route(resource) && is_of_http() => {
+                Guarded::AsItIs
+            }
+            false => guard(out, resource, language),
         };
         match (guarded, language) {
             (Guarded::AsItIs, _) => resource,
