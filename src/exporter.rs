@@ -153,8 +153,8 @@ impl DatadogExporter {
                     scratch,
                     writer,
                 );
-                if is_first {
-                    chunk.begin(mapped.head);
+                if let Some(head) = mapped.head {
+                    chunk.begin(head);
                 }
                 chunk.complete(&scratch.env, &scratch.version, *span == root);
                 mapped.has_priority

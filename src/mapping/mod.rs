@@ -161,8 +161,8 @@ pub(crate) struct Scratch<P> {
 /// What a span that was mapped says for its chunk.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Mapped {
-    /// What it would say as the first of a chunk.
-    pub(crate) head: Head,
+    /// What it says as the first of a chunk, if it is that.
+    pub(crate) head: Option<Head>,
     /// Whether it says its priority itself.
     pub(crate) has_priority: bool,
 }
@@ -213,10 +213,10 @@ pub(crate) fn map<S: Sink>(
         error: is_error.into(),
     });
     Mapped {
-        head: Head {
+        head: (place == Place::First).then(|| Head {
             trace_id_high: ids::high_half(span.span_context.trace_id()),
             priority: priority.unwrap_or_else(|| priority_of(state::State::of(&span.span_context))),
-        },
+        }),
         has_priority: priority.is_some(),
     }
 }
