@@ -48,8 +48,8 @@ pub(crate) use normalize::service as stored_service;
 pub(crate) use obfuscate::Query;
 pub(crate) use resource::ResourceFacts;
 pub(crate) use sampling::{
-    OTEL_MEMBER, THRESHOLD_DIGITS, THRESHOLDS, has_priority, manual_priority, priority_attribute,
-    priority_of,
+    OTEL_MEMBER, THRESHOLD_DIGITS, THRESHOLD_ITEM, THRESHOLDS, has_priority, manual_priority,
+    priority_attribute, priority_of,
 };
 pub(crate) use start::StartNames;
 pub(crate) use text::of as text_of;

@@ -19,6 +19,8 @@ const MANUAL: [(Known, f64); 2] = [(Known::ManualKeep, 2.0), (Known::ManualDrop,
 
 /// The member of a trace state that tells OpenTelemetry which part of all traces was kept.
 pub(crate) const OTEL_MEMBER: &str = "ot";
+/// What stands before a threshold in that member.
+pub(crate) const THRESHOLD_ITEM: &str = "th:";
 /// Hexadecimal digits of a full threshold of OpenTelemetry's consistent sampling.
 pub(crate) const THRESHOLD_DIGITS: usize = 14;
 /// Thresholds are out of this many: 2^56.
@@ -59,7 +61,7 @@ pub(crate) fn has_priority<'v>(find: impl Fn(Known) -> Option<&'v Value>) -> boo
 pub(crate) fn kept_fraction(state: &TraceState) -> Option<f64> {
     let members = state.get(OTEL_MEMBER)?;
     let value = |key: &str| members.split(';').find_map(|member| member.strip_prefix(key));
-    match value("th:") {
+    match value(THRESHOLD_ITEM) {
         Some(threshold) => kept_by_threshold(threshold),
         None => kept_by_power(value("p:")?),
     }

@@ -117,9 +117,12 @@ impl<'a> State<'a> {
 
     /// Returns the items that a new decision leaves as they are.
     pub(crate) fn undecided(self) -> impl Iterator<Item = (&'a str, &'a str)> {
-        /// What a decision says anew.
-        const DECIDED: [&str; 3] = [PRIORITY_ITEM, "t.dm", "t.ksr"];
-        self.items().filter(|(name, _)| !DECIDED.contains(name))
+        /// The tags that a decision says anew.
+        const DECIDED: [&str; 2] = [DECISION_MAKER, KEPT_RATE];
+        let is_decided = |tag: &str| DECIDED.contains(&tag);
+        self.items().filter(move |(name, _)| {
+            *name != PRIORITY_ITEM && !name.strip_prefix(TAG_ITEM).is_some_and(is_decided)
+        })
     }
 
     fn raw_tags(self) -> impl Iterator<Item = (&'a str, CallerText<'a>)> {

@@ -18,7 +18,8 @@ pub(super) fn write(context: &TraceContext<'_>, parent: &str) -> String {
             write!(text, "{PRIORITY_ITEM}:{priority}").expect("writing to a String cannot fail");
         });
     }
-    let parent_len = if parent.is_empty() { 0 } else { parent.len() + ";p:".len() };
+    let parent_len =
+        if parent.is_empty() { 0 } else { PARENT_ITEM.len() + parent.len() + ";:".len() };
     member.limit = MAX_VALUE.saturating_sub(parent_len);
     if !context.origin.is_empty() {
         member.item(|text| {

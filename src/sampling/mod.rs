@@ -33,9 +33,9 @@ use opentelemetry::{Context, KeyValue};
 use opentelemetry_sdk::trace::{SamplingDecision, SamplingResult, ShouldSample};
 
 use crate::delivery::ExporterHandle;
-use crate::mapping::OTEL_MEMBER;
 use crate::mapping::ids::low_half;
 use crate::mapping::state::{DECISION_MAKER, KEPT_RATE, MEMBER, PRIORITY_ITEM, State, TAG_ITEM};
+use crate::mapping::{OTEL_MEMBER, THRESHOLD_ITEM};
 use crate::propagation::{self, Member};
 use limit::Limit;
 use subject::{AppService, RootSpan};
@@ -279,7 +279,9 @@ impl Inner {
         let kept = decision.rate.map(|rate| rate.limited(decision.passed.unwrap_or(1.0)));
         // The threshold first: the newest member stands in front.
         let state = match kept.filter(|kept| weighed && *kept < Rate::ALL) {
-            Some(rate) => state.insert(OTEL_MEMBER, format!("th:{}", rate.threshold())).ok(),
+            Some(rate) => {
+                state.insert(OTEL_MEMBER, format!("{THRESHOLD_ITEM}{}", rate.threshold())).ok()
+            }
             None => None,
         }
         .map_or(Cow::Borrowed(state), Cow::Owned);
