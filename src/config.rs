@@ -24,7 +24,7 @@ use variables::{
 pub(crate) use propagation::PropagationSettings;
 pub(crate) use sampling::SamplingSettings;
 pub(crate) use variables::Unified;
-#[cfg(any(test, all(fuzzing, feature = "testing")))]
+#[cfg(all(fuzzing, feature = "testing"))]
 pub(crate) use variables::VARIABLES;
 
 /// Memory that waiting spans may take: a minute without an Agent at 5,000 spans/s, with room to spare.
@@ -109,13 +109,18 @@ fn options(
     let mut tags = checked_tags(builder.tags)?;
     // A tag in code is code, whatever it is about.
     let [code_env, code_version] = ["env", "version"].map(|key| text_of(&tags, key));
-    let (unified, from_variable) = variables.unified();
+    let in_code = Unified {
+        service: checked("with_service", builder.service)?,
+        env: checked("with_env", builder.env)?.or(code_env),
+        version: checked("with_version", builder.version)?.or(code_version),
+    };
+    let (Unified { service, env, version }, from_variable) = variables.unified(in_code);
     tags.extend(from_variable);
     Ok(Options {
-        service: checked("with_service", builder.service)?.or(unified.service),
+        service,
         unknown_service: unknown_service(),
-        env: checked("with_env", builder.env)?.or(code_env).or(unified.env),
-        version: checked("with_version", builder.version)?.or(code_version).or(unified.version),
+        env,
+        version,
         tags,
         hostname: variables.hostname(),
         types: builder.types,

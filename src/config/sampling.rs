@@ -55,7 +55,7 @@ impl SamplingSettings {
                 .unwrap_or(DEFAULT_LIMIT),
         };
         let service = checked("with_service", builder.service)?;
-        let service = service.or_else(|| variables.unified().0.service).unwrap_or_default();
+        let service = service.or_else(|| variables.service()).unwrap_or_default();
         let settings = Self { service, rules: rules.unwrap_or_default(), rate, limit };
         Ok((settings, variables.warnings))
     }
@@ -107,6 +107,8 @@ mod tests {
 
         let tagged = [("DD_TAGS", "team:a,service:pay")];
         assert_eq!(resolve(DatadogSampler::builder(), &tagged).0.service, "pay");
+        // Of other variables the sampler has nothing to say.
+        assert_eq!(resolve(DatadogSampler::builder(), &[("DD_ENV", "\u{fffd}")]).1, 0);
 
         let bad = [
             ("DD_TRACE_SAMPLE_RATE", "2"),

@@ -3,10 +3,12 @@
 use std::path::Path;
 use std::time::Duration;
 
-use super::variables::{DEFAULT_HOST, DEFAULT_PORT, DEFAULT_SOCKET, DEFAULT_TIMEOUT};
+use super::variables::{
+    DEFAULT_HOST, DEFAULT_PORT, DEFAULT_SOCKET, DEFAULT_TIMEOUT, MAX_TIMEOUT, VARIABLES,
+};
 use super::{
-    DEFAULT_BUFFER_BYTES, DEFAULT_PAYLOAD_BYTES, DatadogExporterBuilder, MAX_TIMEOUT, MIB,
-    MIN_BUFFER_BYTES, PAYLOAD_BYTES, Settings, VARIABLES,
+    DEFAULT_BUFFER_BYTES, DEFAULT_PAYLOAD_BYTES, DatadogExporterBuilder, MIB, MIN_BUFFER_BYTES,
+    PAYLOAD_BYTES, Settings,
 };
 use crate::{ApiVersion, BuildError, DatadogExporter};
 
@@ -59,6 +61,14 @@ fn code_beats_variables_and_variables_beat_dd_tags() {
     assert_eq!(found(resolve(code, &variables).unwrap()), ["c", "c", "c"]);
     assert_eq!(found(settings(&variables)), ["v", "v", "v"]);
     assert_eq!(found(settings(&[tags])), ["t", "t", "t"]);
+}
+
+#[test]
+fn a_variable_that_code_overrules_is_not_read() {
+    let bad = [("DD_SERVICE", "\u{fffd}"), ("DD_ENV", "\u{fffd}"), ("DD_VERSION", "\u{fffd}")];
+    let builder = DatadogExporter::builder().with_service("s").with_env("e").with_version("v");
+    assert!(resolve(builder, &bad).unwrap().warnings.is_empty());
+    assert_eq!(settings(&bad).warnings.len(), bad.len());
 }
 
 #[test]

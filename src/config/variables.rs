@@ -163,15 +163,26 @@ impl<F: Fn(&str) -> Option<String>> Variables<F> {
         if self.flag("DD_TRACE_REPORT_HOSTNAME", false) { self.text("DD_HOSTNAME") } else { None }
     }
 
-    /// Finds service, env and version, and the other tags of `DD_TAGS`, the preferred first.
-    pub(super) fn unified(&mut self) -> (Unified, Vec<(String, String)>) {
+    /// Finds what code does not say of service, env and version, and the other tags of `DD_TAGS`, the
+    /// preferred first.
+    pub(super) fn unified(&mut self, in_code: Unified) -> (Unified, Vec<(String, String)>) {
         let ([service, env, version], tags) = self.tags();
+        let mut first =
+            |in_code: Option<String>, name, tag| in_code.or_else(|| self.text(name)).or(tag);
         let unified = Unified {
-            service: self.text("DD_SERVICE").or(service),
-            env: self.text("DD_ENV").or(env),
-            version: self.text("DD_VERSION").or(version),
+            service: first(in_code.service, "DD_SERVICE", service),
+            env: first(in_code.env, "DD_ENV", env),
+            version: first(in_code.version, "DD_VERSION", version),
         };
         (unified, tags)
+    }
+
+    /// Finds the service alone.
+    pub(super) fn service(&mut self) -> Option<String> {
+        self.text("DD_SERVICE").or_else(|| {
+            let ([service, ..], _) = self.tags();
+            service
+        })
     }
 
     /// Reads `DD_TAGS`: service, env and version, and all others.
@@ -220,7 +231,7 @@ impl Unified {
     /// Finds them in the environment of this process; says what was wrong in it.
     pub(crate) fn of_process() -> (Self, Vec<String>) {
         let mut variables = Variables::of(of_process);
-        let (unified, _) = variables.unified();
+        let (unified, _) = variables.unified(Self::default());
         (unified, variables.warnings)
     }
 }
