@@ -42,6 +42,11 @@ fn decide(bencher: Bencher<'_, '_>, sampler: &dyn ShouldSample, cx: Option<&Cont
     });
 }
 
+/// A sampler that keeps a half.
+fn half() -> DatadogSampler {
+    DatadogSampler::builder().with_rate(0.5).with_rate_limit(1e12).build().unwrap()
+}
+
 fn caller(state: &str) -> Context {
     let state: TraceState = state.parse().unwrap();
     let (trace, span) = (TraceId::from(7), SpanId::from(8));
@@ -62,8 +67,7 @@ fn root_without_a_rate(bencher: Bencher<'_, '_>) {
 
 #[divan::bench(args = TRACES)]
 fn root_with_a_rate(bencher: Bencher<'_, '_>, id: u64) {
-    let sampler = DatadogSampler::builder().with_rate(0.5).with_rate_limit(1e12).build().unwrap();
-    decide(bencher, &sampler, None, id);
+    decide(bencher, &half(), None, id);
 }
 
 #[divan::bench(args = TRACES)]
@@ -106,9 +110,8 @@ fn root_with_the_sdks_ratio(bencher: Bencher<'_, '_>) {
 /// What the answer of `root_with_a_rate` costs without a decision: a copy of its trace state and attributes.
 #[divan::bench(args = TRACES)]
 fn answer_of_a_root_with_a_rate(bencher: Bencher<'_, '_>, id: u64) {
-    let sampler = DatadogSampler::builder().with_rate(0.5).with_rate_limit(1e12).build().unwrap();
     let id = TraceId::from(u128::from(id));
-    let answer = sampler.should_sample(None, id, "GET", &SpanKind::Server, &[], &[]);
+    let answer = half().should_sample(None, id, "GET", &SpanKind::Server, &[], &[]);
     bencher.bench_local(|| {
         let answer = black_box(&answer);
         (answer.trace_state.clone(), answer.attributes.clone())

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::io::{Read as _, Write as _};
-use std::net::TcpListener;
-use std::thread;
+use std::net::{TcpListener, TcpStream};
+use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use opentelemetry_datadog_agent::testing::{Reply, TestAgent};
@@ -274,17 +274,27 @@ fn a_connection_that_was_reset_between_two_exports_costs_nothing() {
     assert_adds_up(&exporter.handle().stats(), "reset");
 }
 
+/// Listens for one request and answers it by hand. Returns the address, and what `answer` says.
+fn by_hand<T: Send + 'static>(
+    answer: impl FnOnce(&mut TcpStream) -> T + Send + 'static,
+) -> (String, JoinHandle<T>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let answering = thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let _ = stream.read(&mut [0; 16 * 1024]).unwrap();
+        answer(&mut stream)
+    });
+    (url, answering)
+}
+
 /// Whoever answers decides how long the answer is; the exporter decides how much of it is read.
 #[test]
 fn of_an_answer_without_an_end_only_the_start_is_read() {
     /// What is read, 2 MiB, and the buffers of both sockets are far below.
     const MOST: usize = 64 * 1024 * 1024;
     for part in [&[b' '; 16 * 1024][..], b""] {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
-        let answering = thread::spawn(move || {
-            let (mut stream, _) = listener.accept().unwrap();
-            let _ = stream.read(&mut [0; 16 * 1024]).unwrap();
+        let (url, answering) = by_hand(move |stream| {
             stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n\r\n").unwrap();
             let mut written = 0;
             while !part.is_empty() && written < MOST && stream.write_all(part).is_ok() {
@@ -309,16 +319,11 @@ fn a_redirect_is_not_followed() {
     let elsewhere = agent();
     let target = format!("{}/v0.3/traces", elsewhere.url());
     for status in [301, 302, 303, 307, 308] {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
         let answer = format!(
             "HTTP/1.1 {status} Elsewhere\r\nLocation: {target}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
         );
-        let redirecting = thread::spawn(move || {
-            let (mut stream, _) = listener.accept().unwrap();
-            let _ = stream.read(&mut [0; 16 * 1024]).unwrap();
-            stream.write_all(answer.as_bytes()).unwrap();
-        });
+        let (url, redirecting) =
+            by_hand(move |stream| stream.write_all(answer.as_bytes()).unwrap());
         let exporter = DatadogExporter::builder().with_agent_url(url).build().unwrap();
         let error = export(&exporter, batch(1..3, 1)).unwrap_err().to_string();
         assert!(error.contains(&status.to_string()), "{error}");
