@@ -10,8 +10,10 @@
 
 #[cfg(test)]
 pub(super) mod reference;
+mod set;
 
 use super::hash::Hashed;
+pub(crate) use set::KnownSet;
 
 /// What happens to an attribute that has a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -230,35 +232,14 @@ impl Known {
     pub(crate) fn is_url(self) -> bool {
         matches!(self, Self::HttpUrl | Self::HttpTarget)
     }
-
-    /// Returns this attribute's bit in a set of them.
-    #[inline]
-    pub(crate) const fn bit(self) -> u128 {
-        1 << (self as u8)
-    }
-
-    /// Returns the set of these attributes.
-    pub(crate) const fn bits(list: &[Self]) -> u128 {
-        let (mut bits, mut at) = (0, 0);
-        while at < list.len() {
-            bits |= list[at].bit();
-            at += 1;
-        }
-        bits
-    }
-
-    /// Returns one of the attributes of a set that is not empty.
-    pub(crate) fn one_of(set: u128) -> Self {
-        ROWS[set.trailing_zeros() as usize].1
-    }
 }
 
 /// The statements, as a set.
-pub(crate) const STATEMENTS: u128 = {
-    let (mut row, mut set) = (0, 0);
+pub(crate) const STATEMENTS: KnownSet = {
+    let (mut row, mut set) = (0, KnownSet::EMPTY);
     while row < ROWS.len() {
         if let Rule::Statement(_) = ROWS[row].2 {
-            set |= 1 << row;
+            set = set.with(ROWS[row].1);
         }
         row += 1;
     }
@@ -312,7 +293,7 @@ pub(crate) fn find(key: &Hashed) -> Option<(Known, Rule)> {
 }
 
 /// Slots of the index: four and more for each row, so that a foreign key mostly meets an empty one.
-const INDEX_LEN: usize = 512;
+const INDEX_LEN: usize = (4 * ROWS.len()).next_power_of_two();
 
 /// Marks a slot without a row.
 const EMPTY: u8 = u8::MAX;
@@ -331,7 +312,7 @@ static KEYS: [Hashed; ROWS.len()] = {
 
 /// Row numbers by hash, built by the compiler.
 static INDEX: [u8; INDEX_LEN] = {
-    assert!(ROWS.len() <= 128, "the sets of tags already written are one u128");
+    assert!(ROWS.len() < EMPTY as usize, "a row number is one byte");
     let mut index = [EMPTY; INDEX_LEN];
     let mut row = 0;
     while row < ROWS.len() {
@@ -339,7 +320,7 @@ static INDEX: [u8; INDEX_LEN] = {
         while index[at] != EMPTY {
             at = (at + 1) % INDEX_LEN;
         }
-        #[expect(clippy::cast_possible_truncation, reason = "at most 128 rows")]
+        #[expect(clippy::cast_possible_truncation, reason = "fewer rows than `EMPTY`")]
         {
             index[at] = row as u8;
         }

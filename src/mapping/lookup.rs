@@ -7,7 +7,7 @@
 
 use opentelemetry::Value;
 
-use super::attributes::Known;
+use super::attributes::{Known, KnownSet};
 use crate::encoding::whole;
 
 /// The attributes that decide something, by [`Known`].
@@ -24,7 +24,7 @@ pub(crate) struct Lookup<'s, 'a> {
     /// Attributes of the resource.
     pub(crate) resource: &'a Slots<Value>,
     /// Which of them either has, as a set: most tables ask for many that neither has.
-    pub(crate) noted: u128,
+    pub(crate) noted: KnownSet,
 }
 
 impl<'a> Lookup<'_, 'a> {

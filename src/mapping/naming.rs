@@ -15,7 +15,7 @@ use std::borrow::Cow;
 use opentelemetry::trace::SpanKind;
 
 use super::SpanTypes;
-use super::attributes::Known;
+use super::attributes::{Known, KnownSet};
 use super::lookup::{Concept, Lookup};
 use super::normalize::{self, MAX_NAME, MAX_RESOURCE};
 use super::obfuscate;
@@ -102,7 +102,7 @@ struct Row {
     needs: &'static [Need],
     /// Attributes of which one must be there for the first need to be met. Asking this set first saves
     /// 135 instructions a span (callgrind).
-    asks_for: u128,
+    asks_for: KnownSet,
     name: &'static [Part],
 }
 
@@ -148,11 +148,11 @@ const fn documented(needs: &'static [Need], name: &'static [Part]) -> Row {
     Row { documented: true, kinds: ANY, needs, asks_for: asks_for(needs), name }
 }
 
-const fn asks_for(needs: &[Need]) -> u128 {
+const fn asks_for(needs: &[Need]) -> KnownSet {
     match needs {
-        [] => 0,
-        [Has(concept) | Is(concept, _), ..] => Known::bits(concept),
-        [HasStatement, ..] => Known::bits(DB_STATEMENT),
+        [] => KnownSet::EMPTY,
+        [Has(concept) | Is(concept, _), ..] => KnownSet::of(concept),
+        [HasStatement, ..] => KnownSet::of(DB_STATEMENT),
     }
 }
 
@@ -318,7 +318,7 @@ fn build<'a>(
     let found = table.iter().find(|row| {
         row.kinds & kind != 0
             && !(row.documented && types == SpanTypes::Agent)
-            && (row.needs.is_empty() || row.asks_for & attributes.noted != 0)
+            && (row.needs.is_empty() || row.asks_for.meets(&attributes.noted))
             && row.needs.iter().all(|need| match need {
                 Has(concept) => attributes.text(concept).is_some(),
                 HasStatement => source.database.statement.is_some(),

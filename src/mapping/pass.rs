@@ -1,6 +1,6 @@
 //! The pass over the tags of one span.
 //!
-//! Names with a row are tracked in two sets of bits (`written`: no second tag of that name; `late`:
+//! Names with a row are tracked in two sets (`written`: no second tag of that name; `late`:
 //! to be written after the pass), all other names in a [`KeySet`]. Attributes are walked from the
 //! last to the first, so the first of a name that is met is the one that wins.
 
@@ -12,7 +12,7 @@ use opentelemetry::trace::SpanKind;
 use opentelemetry::{KeyValue, Value};
 use opentelemetry_sdk::trace::SpanData;
 
-use super::attributes::{self, Known, Rule};
+use super::attributes::{self, Known, KnownSet, Rule};
 use super::hash::{Hashed, KeySet, hash};
 use super::lookup::{self, Lookup, Slots, string};
 use super::obfuscate::{Query, push_url};
@@ -30,11 +30,11 @@ pub(super) struct Pass<'p, 'a, S: Sink> {
     query: Query,
     slots: Slots<&'a Value>,
     /// Names with a row that span or resource have.
-    noted: u128,
+    noted: KnownSet,
     /// Names with a row whose text tag is written.
-    written: u128,
+    written: KnownSet,
     /// Names with a row whose attribute is not written yet.
-    late: u128,
+    late: KnownSet,
     keys: &'p mut KeySet,
     scope_keys: &'p mut KeySet,
     /// For the attributes of events and links.
@@ -90,8 +90,8 @@ impl<'p, 'a, S: Sink> Pass<'p, 'a, S> {
             },
             slots: [None; Known::COUNT],
             noted: facts.noted,
-            written: 0,
-            late: 0,
+            written: KnownSet::EMPTY,
+            late: KnownSet::EMPTY,
             keys,
             scope_keys,
             nested_keys,
@@ -127,13 +127,13 @@ impl<'p, 'a, S: Sink> Pass<'p, 'a, S> {
             return;
         }
         *slot = Some(value);
-        self.noted |= known.bit();
+        self.noted.insert(known);
         match rule {
             Rule::Tag => self.plain(known, value),
             Rule::Statement(_) if self.types == SpanTypes::Agent => self.plain(known, value),
             Rule::Query if self.query == Query::Kept => self.plain(known, value),
-            Rule::Statement(_) | Rule::Late => self.late |= known.bit(),
-            Rule::Rename(target) => self.late |= target.bit(),
+            Rule::Statement(_) | Rule::Late => _ = self.late.insert(known),
+            Rule::Rename(target) => _ = self.late.insert(target),
             Rule::Note | Rule::Query => {}
         }
     }
@@ -178,16 +178,14 @@ impl<'p, 'a, S: Sink> Pass<'p, 'a, S> {
 
     /// Writes what nobody else wrote: attributes kept for later, tags of the resource, empty texts.
     pub(super) fn remaining_tags(&mut self) {
-        while self.late != 0 {
-            let known = Known::one_of(self.late);
-            self.late &= !known.bit();
+        while let Some(known) = self.late.pop() {
             if let Some(value) = self.slots[known as usize] {
                 self.plain(known, value);
             }
         }
         let facts = self.facts;
         // One copy for all tags of the resource, where the span has none of their names.
-        let block = if !self.clashes && self.written & facts.known == 0 {
+        let block = if !self.clashes && !self.written.meets(&facts.known) {
             Some(&facts.block)
         } else {
             None
@@ -197,7 +195,7 @@ impl<'p, 'a, S: Sink> Pass<'p, 'a, S> {
         }
         for tag in facts.tags.iter().filter(|_| block.is_none()) {
             let taken = match tag.known {
-                Some(known) => self.written & known.bit() != 0,
+                Some(known) => self.written.has(known),
                 None => self.is_taken(tag.hash, &tag.name),
             };
             if !taken {
@@ -251,7 +249,7 @@ impl<'p, 'a, S: Sink> Pass<'p, 'a, S> {
                 Some((_, Rule::Note | Rule::Statement(_) | Rule::Query)) => {}
                 Some((known, _)) => {
                     let winner = self.slots[known as usize].is_some_and(is_empty);
-                    if winner && self.facts.known & known.tag().bit() == 0 {
+                    if winner && !self.facts.known.has(known.tag()) {
                         self.put(known.tag(), "");
                     }
                 }
@@ -274,7 +272,7 @@ impl<'p, 'a, S: Sink> Pass<'p, 'a, S> {
     /// Writes a text tag; an attribute of that name on the span gives way, unless it is a number.
     fn force(&mut self, known: Known, text: &str) {
         self.take_number(known);
-        self.late &= !known.bit();
+        self.late.remove(known);
         self.put(known, text);
     }
 
@@ -282,7 +280,7 @@ impl<'p, 'a, S: Sink> Pass<'p, 'a, S> {
     fn put_default(&mut self, known: Known, text: &str) {
         let attribute = self.slots[known as usize].and_then(string);
         if attribute.is_some() {
-            self.late &= !known.bit();
+            self.late.remove(known);
         }
         self.put(known, attribute.unwrap_or(text));
     }
@@ -308,9 +306,7 @@ impl<'p, 'a, S: Sink> Pass<'p, 'a, S> {
     /// Takes the name of a text tag; false if it is taken.
     #[inline]
     fn claim(&mut self, known: Known) -> bool {
-        let is_free = self.written & known.bit() == 0;
-        self.written |= known.bit();
-        is_free
+        self.written.insert(known)
     }
 
     fn put_shown(&mut self, known: Known, shown: std::fmt::Arguments<'_>) {
@@ -365,7 +361,7 @@ impl<'p, 'a, S: Sink> Pass<'p, 'a, S> {
     fn take_number(&mut self, known: Known) -> bool {
         let number = self.slots[known as usize].and_then(lookup::number);
         if let Some(number) = number {
-            self.late &= !known.bit();
+            self.late.remove(known);
             self.sink.metric(Text::Plain(known.key()), number);
         }
         number.is_some()

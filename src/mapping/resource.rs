@@ -7,7 +7,7 @@
 use opentelemetry::Value;
 use opentelemetry_sdk::Resource;
 
-use super::attributes::{Known, Rule};
+use super::attributes::{Known, KnownSet, Rule};
 use super::hash::{Filter, hash};
 use super::lookup::{Concept, Slots};
 use super::naming::{ENVIRONMENT, SERVICE, VERSION};
@@ -26,13 +26,13 @@ pub(crate) struct ResourceFacts<P> {
     /// Attributes that decide something, without those that the configuration replaces.
     pub(crate) slots: Box<Slots<Value>>,
     /// Which there are, as a set.
-    pub(crate) noted: u128,
+    pub(crate) noted: KnownSet,
     /// Every text tag, in no order.
     pub(crate) tags: Vec<ResourceTag<P>>,
     /// All of them at once: what nearly every span gets.
     pub(crate) block: P,
     /// Those of them that have a row.
-    pub(crate) known: u128,
+    pub(crate) known: KnownSet,
     /// Those of them that have none.
     pub(crate) filter: Filter,
     /// Whether one of the tags is `db.name`.
@@ -67,10 +67,10 @@ impl<P> ResourceFacts<P> {
     pub(crate) fn new<S: Sink<Prepared = P>>(resource: &Resource, options: &Options) -> Self {
         let mut facts = Self {
             slots: Box::new([const { None }; Known::COUNT]),
-            noted: 0,
+            noted: KnownSet::EMPTY,
             tags: Vec::new(),
             block: S::prepare(&[]),
-            known: 0,
+            known: KnownSet::EMPTY,
             filter: Filter::default(),
             has_db_name: false,
             service: String::new(),
@@ -93,14 +93,13 @@ impl<P> ResourceFacts<P> {
         for (key, value) in attributes {
             if let Some((known, _)) = Name::of(key).row() {
                 facts.slots[known as usize] = Some(value.clone());
+                facts.noted.insert(known);
             }
             facts.push::<S>(key, text::of(value, &mut buffer), options);
         }
         facts.has_db_name = facts.tags.iter().any(|tag| tag.known == Some(Known::DbName));
         facts.choose::<S>(options);
         facts.join::<S>();
-        let noted = facts.slots.iter().enumerate().filter(|(_, value)| value.is_some());
-        facts.noted = noted.fold(0, |set, (known, _)| set | 1 << known);
         facts
     }
 
@@ -118,7 +117,7 @@ impl<P> ResourceFacts<P> {
         self.block = S::prepare(&all);
         for tag in &self.tags {
             match tag.known {
-                Some(known) => self.known |= known.bit(),
+                Some(known) => _ = self.known.insert(known),
                 None => self.filter.add(tag.hash),
             }
         }
@@ -165,7 +164,13 @@ impl<P> ResourceFacts<P> {
             }
         }
         // The span's own attribute still counts; the resource's has had its say.
-        self.slots[Known::ServiceName as usize] = None;
+        self.forget(Known::ServiceName);
+    }
+
+    /// Drops an attribute that decides nothing more.
+    fn forget(&mut self, known: Known) {
+        self.slots[known as usize] = None;
+        self.noted.remove(known);
     }
 
     fn own_service(&self, options: &Options) -> String {
@@ -188,10 +193,11 @@ impl<P> ResourceFacts<P> {
     ) -> String {
         let tag = || options.tags.iter().find(|(key, _)| key == plain.key()).map(|(_, text)| text);
         if let Some(value) = configured.or_else(tag) {
+            let value = value.clone();
             for known in concept {
-                self.slots[*known as usize] = None;
+                self.forget(*known);
             }
-            return value.clone();
+            return value;
         }
         let mut out = String::new();
         normalize::push_tag_value(&mut out, self.text(concept).unwrap_or(""));

@@ -6,7 +6,7 @@ use opentelemetry::trace::SpanKind;
 use opentelemetry::{KeyValue, Value};
 
 use super::SpanTypes;
-use super::attributes::{self, Known};
+use super::attributes::{self, Known, KnownSet};
 use super::hash::Hashed;
 use super::lookup::{Lookup, Slots};
 use super::naming::{self, NameBuffers, SpanNames};
@@ -31,12 +31,12 @@ impl StartNames {
         list: &'a [KeyValue],
     ) -> SpanNames<'a> {
         let mut slots: Slots<&'a Value> = [None; Known::COUNT];
-        let mut noted = 0;
+        let mut noted = KnownSet::EMPTY;
         for attribute in list {
             let found = attributes::find(&Hashed::of(attribute.key.as_str()));
             if let Some((known, _)) = found {
                 slots[known as usize] = Some(&attribute.value);
-                noted |= known.bit();
+                noted.insert(known);
             }
         }
         let lookup = Lookup { span: &slots, resource: &NO_RESOURCE, noted };

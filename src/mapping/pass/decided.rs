@@ -9,7 +9,7 @@ use opentelemetry::Value;
 
 use super::{Pass, is_empty};
 use crate::encoding::{Sink, Text};
-use crate::mapping::attributes::{self, Known, Speaks};
+use crate::mapping::attributes::{self, Known, KnownSet, Speaks};
 use crate::mapping::hash::same;
 use crate::mapping::ids;
 use crate::mapping::links::{self, EXCEPTION};
@@ -72,14 +72,14 @@ impl<S: Sink> Pass<'_, '_, S> {
     /// The status as a number; as text only where the Agent keeps it.
     fn http_status(&mut self) {
         let Some(code) = self.status_code().filter(|code| *code >= 0) else { return };
-        self.late &= !Known::HttpStatusCode.bit();
+        self.late.remove(Known::HttpStatusCode);
         #[expect(clippy::cast_precision_loss, reason = "metrics are doubles on the wire")]
         self.sink.metric(Text::Plain(Known::HttpStatusCode.key()), code as f64);
         match three_digits(code) {
             Some(digits) => {
                 self.put(Known::HttpStatusCode, std::str::from_utf8(&digits).unwrap_or(""));
             }
-            None => self.written |= Known::HttpStatusCode.bit(),
+            None => _ = self.claim(Known::HttpStatusCode),
         }
     }
 
@@ -92,12 +92,12 @@ impl<S: Sink> Pass<'_, '_, S> {
             Known::GrpcStatusCode,
         ];
         /// What tells that there is something to find at all.
-        const ASKS_FOR: u128 =
-            Known::bits(&KEYS) | Known::bits(&[Known::RpcSystemName, Known::RpcSystem]);
+        const ASKS_FOR: KnownSet =
+            KnownSet::of(&KEYS).with(Known::RpcSystemName).with(Known::RpcSystem);
         fn read(value: &Value) -> Option<&Value> {
             (string(value).is_some() || lookup::integer(value).is_some()).then_some(value)
         }
-        if self.noted & ASKS_FOR == 0 {
+        if !self.noted.meets(&ASKS_FOR) {
             return;
         }
         let attributes = self.lookup();
@@ -117,10 +117,9 @@ impl<S: Sink> Pass<'_, '_, S> {
     /// HTTP attributes under the names that Datadog reads; of two keys for one name the new one.
     fn renamed(&mut self) {
         for (new, target) in attributes::RENAMES {
-            if self.late & target.bit() == 0 {
+            if !self.late.remove(target) {
                 continue;
             }
-            self.late &= !target.bit();
             let filled = |known: Known| self.slots[known as usize].filter(|value| !is_empty(value));
             match filled(new).or_else(|| filled(target)) {
                 Some(value) => self.plain(target, value),
@@ -131,11 +130,8 @@ impl<S: Sink> Pass<'_, '_, S> {
 
     /// Statements without their literals: those that nobody obfuscates later.
     fn statements(&mut self, database: Database<'_>) {
-        let mut found = self.late & attributes::STATEMENTS;
-        self.late &= !attributes::STATEMENTS;
-        while found != 0 {
-            let known = Known::one_of(found);
-            found &= !known.bit();
+        let mut found = self.late.split_off(&attributes::STATEMENTS);
+        while let Some(known) = found.pop() {
             let text = self.slots[known as usize].and_then(string);
             let (Some(text), Some(speaks)) = (text, known.speaks()) else { continue };
             if database.is_read_from(text) {
@@ -183,11 +179,11 @@ impl<S: Sink> Pass<'_, '_, S> {
     ) {
         out.clear();
         let mut keys = [replacement, tag].into_iter().chain(concept.iter().copied());
-        if self.written & tag.bit() == 0 && keys.all(|known| self.slots[known as usize].is_none()) {
+        if !self.written.has(tag) && keys.all(|known| self.slots[known as usize].is_none()) {
             // A tag of the resource, then: as on nearly every span.
             return push_clipped(out, default);
         }
-        if self.written & tag.bit() != 0 {
+        if self.written.has(tag) {
             let mut buffer = std::mem::take(self.text);
             self.scope_text(tag, out, &mut buffer);
             *self.text = buffer;
@@ -208,7 +204,7 @@ impl<S: Sink> Pass<'_, '_, S> {
         }
         let plain = self.slots[tag as usize];
         if plain.and_then(string).is_some() {
-            self.late &= !tag.bit();
+            self.late.remove(tag);
         }
         // A flag or a list has no say, but it is a text tag where there is no other.
         if let (true, Some(value)) = (out.is_empty(), plain.filter(|v| lookup::number(v).is_none()))

@@ -21,7 +21,7 @@ impl<S: Sink> Pass<'_, '_, S> {
             .span_number(Known::SamplingPriorityAttribute)
             .map(sampling::priority_asked_for);
         if asked.is_some() {
-            self.late &= !Known::SamplingPriorityAttribute.bit();
+            self.late.remove(Known::SamplingPriorityAttribute);
         }
         let speaks = place == Place::First || local_root;
         // The wire name is taken literally.

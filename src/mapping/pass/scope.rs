@@ -4,7 +4,7 @@ use opentelemetry::KeyValue;
 
 use super::{Pass, is_empty, name_hash};
 use crate::encoding::Sink;
-use crate::mapping::attributes::Known;
+use crate::mapping::attributes::{Known, KnownSet};
 use crate::mapping::hash::{hash, same};
 use crate::mapping::tags::{Name, push_clipped};
 use crate::mapping::text;
@@ -47,13 +47,13 @@ impl<'a, S: Sink> Pass<'_, 'a, S> {
     pub(super) fn scope_name_and_version(&mut self) {
         const TAGS: [Known; 4] =
             [Known::ScopeName, Known::LibraryName, Known::ScopeVersion, Known::LibraryVersion];
+        const SET: KnownSet = KnownSet::of(&TAGS);
         let span = self.span;
         let scope = &span.instrumentation_scope;
         let version = scope.version().unwrap_or("");
         let texts = [scope.name(), scope.name(), version, version];
         let written = TAGS.iter().zip(texts).filter(|(_, text)| !text.is_empty());
-        let bits = TAGS.iter().fold(0, |bits, known| bits | known.bit());
-        if (self.late | self.written) & bits != 0 {
+        if self.late.meets(&SET) || self.written.meets(&SET) {
             return written.for_each(|(known, text)| self.put_default(*known, text));
         }
         let is_same = same(&self.scope.name, scope.name()) && same(&self.scope.version, version);
@@ -73,7 +73,7 @@ impl<'a, S: Sink> Pass<'_, 'a, S> {
         if let Some(tags) = &self.scope.tags {
             self.sink.prepared(tags);
         }
-        self.written |= written.fold(0, |bits, (known, _)| bits | known.bit());
+        written.for_each(|(known, _)| _ = self.written.insert(*known));
     }
 
     /// Whether the scope has written a tag of this name.
