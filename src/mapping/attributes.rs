@@ -137,12 +137,16 @@ known! {
     DbSqlTable                 "db.sql.table"                        Tag,
     DbMongodbCollection        "db.mongodb.collection"               Tag,
     DbCassandraTable           "db.cassandra.table"                  Tag,
+    DbCosmosdbContainer        "db.cosmosdb.container"               Tag,
+    DbStoredProcedureName      "db.stored_procedure.name"            Tag,
     // Messaging.
     MessagingSystem            "messaging.system"                    Tag,
     MessagingOperation         "messaging.operation"                 Tag,
     MessagingOperationType     "messaging.operation.type"            Tag,
+    MessagingOperationName     "messaging.operation.name"            Tag,
     MessagingDestination       "messaging.destination"               Tag,
     MessagingDestinationName   "messaging.destination.name"          Tag,
+    MessagingDestinationTemplate "messaging.destination.template"    Tag,
     // RPC.
     RpcSystem                  "rpc.system"                          Tag,
     RpcSystemName              "rpc.system.name"                     Tag,
@@ -160,6 +164,9 @@ known! {
     GraphqlOperationType       "graphql.operation.type"              Tag,
     GraphqlOperationName       "graphql.operation.name"              Tag,
     NetworkProtocolName        "network.protocol.name"               Tag,
+    // The service on the other side: Datadog reads the older name.
+    PeerService                "peer.service"                        Late,
+    ServicePeerName            "service.peer.name"                   Rename(PeerService),
     // Sampling and statistics.
     AnalyticsEvent             "analytics.event"                     Note,
     Analysed                   "_dd1.sr.eausr"                       Late,

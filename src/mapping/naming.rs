@@ -70,12 +70,19 @@ const DB_COLLECTION: Concept = &[
     Known::DbSqlTable,
     Known::DbMongodbCollection,
     Known::DbCassandraTable,
+    Known::DbCosmosdbContainer,
+    Known::DbStoredProcedureName,
 ];
 const MESSAGING_SYSTEM: Concept = &[Known::MessagingSystem];
-const MESSAGING_OPERATION: Concept = &[Known::MessagingOperation, Known::MessagingOperationType];
-const MESSAGING_DESTINATION: Concept =
-    &[Known::MessagingDestination, Known::MessagingDestinationName];
-const RPC_SYSTEM: Concept = &[Known::RpcSystem];
+const MESSAGING_OPERATION: Concept =
+    &[Known::MessagingOperation, Known::MessagingOperationType, Known::MessagingOperationName];
+// A template stands for many names, and a resource wants few different values.
+const MESSAGING_DESTINATION: Concept = &[
+    Known::MessagingDestination,
+    Known::MessagingDestinationTemplate,
+    Known::MessagingDestinationName,
+];
+const RPC_SYSTEM: Concept = &[Known::RpcSystem, Known::RpcSystemName];
 const RPC_SERVICE: Concept = &[Known::RpcService];
 const RPC_METHOD: Concept = &[Known::RpcMethod];
 const FAAS_PROVIDER: Concept = &[Known::FaasInvokedProvider];

@@ -3,6 +3,7 @@
 
 mod async_processor;
 mod chunks;
+mod conventions;
 mod delivery;
 mod documented;
 mod examples;

@@ -4,8 +4,8 @@ use super::{
     ANY, CLIENT, CONSUMER, Concept, DB_COLLECTION, DB_NAMESPACE, DB_OPERATION, DB_STATEMENT,
     DB_SYSTEM, DbSpanName, ENVIRONMENT, GEN_AI_TYPE, HTTP_METHOD, HTTP_STATUS, Has, HasStatement,
     INTERNAL, Is, KIND_TYPES, Kinds, Lit, MESSAGING_DESTINATION, MESSAGING_OPERATION, Method, Need,
-    Norm, OPERATION, OPERATION_NAME, PRODUCER, Part, RESOURCE, RESOURCE_NAME, Row, SERVER, SERVICE,
-    SPAN_TYPE, SpanName, Statement, Then, VERSION, Val,
+    Norm, OPERATION, OPERATION_NAME, PRODUCER, Part, RESOURCE, RESOURCE_NAME, RPC_SYSTEM, Row,
+    SERVER, SERVICE, SPAN_TYPE, SpanName, Statement, Then, VERSION, Val,
 };
 use crate::mapping::reference::{code, table};
 
@@ -53,6 +53,7 @@ pub(in crate::mapping) fn concepts() -> String {
         ("database", DB_NAMESPACE),
         ("messaging operation", MESSAGING_OPERATION),
         ("messaging destination", MESSAGING_DESTINATION),
+        ("RPC system", RPC_SYSTEM),
     ];
     let keys = |concept: Concept| {
         let keys: Vec<_> = concept.iter().map(|known| code(known.key())).collect();

@@ -10,7 +10,7 @@ use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::trace::SpanData;
 use serde_json::Value as Json;
 
-use crate::compare::{self, Comparison, NOT_FINITE, Pair, Row};
+use crate::compare::{self, Comparison, Fields, NOT_FINITE, Pair, Row};
 use crate::read::{resource, span_data, text, vectors};
 use crate::real_agent::{Model, RealAgent};
 use crate::send::{builder, through_otlp, through_us};
@@ -18,7 +18,7 @@ use crate::shapes;
 use crate::vectors::ROOT;
 
 /// Vectors that must arrive both ways: all but those that ask not to be kept.
-const VECTORS: usize = 190;
+const VECTORS: usize = 205;
 
 /// Spans that are made up, and how many go at once.
 const GENERATED: usize = 10_000;
@@ -54,8 +54,12 @@ const ON_PURPOSE: &[Row] = &[
     Row { field: "meta._dd.span_links",    why: "texts in links are escaped",                            is_meant: is_escaped },
     Row { field: "metrics.n",              why: "NaN is no number on the wire ...",                      is_meant: |p| p.left == NOT_FINITE && p.only_left() },
     Row { field: "meta.n",                 why: "... but a text",                                        is_meant: |p| p.only_right() && p.right == "NaN" },
-    Row { field: "name",                   why: "`messaging.operation.type` is read too",                is_meant: is_messaging },
-    Row { field: "resource",               why: "`messaging.operation.type` is read too",                is_meant: is_messaging },
+    Row { field: "name",                   why: "`messaging.operation.type` and `.name` are read too",   is_meant: is_messaging },
+    Row { field: "resource",               why: "a template of the destination comes before its name",   is_meant: |p| has(p, "messaging.destination.template") && p.right.ends_with(&tag(p.right_span, "messaging.destination.template")) },
+    Row { field: "resource",               why: "`messaging.operation.type` and `.name` are read too",   is_meant: is_messaging },
+    Row { field: "name",                   why: "`rpc.system.name` is read too",                         is_meant: |p| has(p, "rpc.system.name") && !has(p, "rpc.system") },
+    Row { field: "meta.peer.service",      why: "`service.peer.name` is its new name",                   is_meant: |p| tag(p.left_span, "service.peer.name") == p.right },
+    Row { field: "meta.service.peer.name", why: "`service.peer.name` is its new name",                   is_meant: |p| tag(p.right_span, "peer.service") == p.left },
     Row { field: "service",                why: "the SDK's name for a service without one",              is_meant: |p| p.left == "otlpresourcenoservicename" && p.right.starts_with("unknown_service:") },
     Row { field: "type",                   why: "spans of AI: newer than this Agent",                    is_meant: is_llm },
     Row { field: "resource",               why: "spans of AI: no SQL type, so no obfuscation",           is_meant: is_llm },
@@ -141,8 +145,18 @@ fn is_escaped(pair: &Pair<'_>) -> bool {
 }
 
 fn is_messaging(pair: &Pair<'_>) -> bool {
-    let has = |key: &str| pair.right_span.contains_key(key);
-    has("meta.messaging.operation.type") && !has("meta.messaging.operation")
+    let newer = ["messaging.operation.type", "messaging.operation.name"];
+    newer.iter().any(|key| has(pair, key)) && !has(pair, "messaging.operation")
+}
+
+/// Whether we stored a text tag.
+fn has(pair: &Pair<'_>, key: &str) -> bool {
+    pair.right_span.contains_key(&format!("meta.{key}"))
+}
+
+/// Returns a text tag; empty if there is none.
+fn tag(span: &Fields, key: &str) -> String {
+    span.get(&format!("meta.{key}")).cloned().unwrap_or_default()
 }
 
 fn is_llm(pair: &Pair<'_>) -> bool {

@@ -49,11 +49,15 @@ const SHAPES: &[Shape] = &[
         ("rpc.grpc.status_code", &["0", "2", "14", ""]), ("network.peer.address", &["10.0.0.9"]),
     ] },
     Shape { kinds: &[SpanKind::Client, SpanKind::Server], attributes: &[
-        ("rpc.system.name", &["grpc"]), ("rpc.method", &["shop.Cart/Add"]), ("rpc.response.status_code", &["OK", "UNAVAILABLE", "3", ""]),
+        ("rpc.system.name", &["grpc", "jsonrpc", "aws-api"]), ("rpc.method", &["shop.Cart/Add"]), ("rpc.response.status_code", &["OK", "UNAVAILABLE", "3", ""]),
     ] },
     Shape { kinds: &[SpanKind::Producer, SpanKind::Consumer, SpanKind::Client], attributes: &[
         ("messaging.system", &["kafka", "rabbitmq", "aws_sqs"]), ("messaging.operation", &["publish", "receive", "process"]),
         ("messaging.destination.name", &["orders", ""]), ("messaging.message.id", &["7"]), ("messaging.batch.message_count", &["3", ""]),
+    ] },
+    Shape { kinds: &[SpanKind::Producer, SpanKind::Consumer, SpanKind::Client], attributes: &[
+        ("messaging.system", &["nats", "mqtt"]), ("messaging.operation.name", &["publish", "poll"]), ("messaging.operation.type", &["send", ""]),
+        ("messaging.destination.name", &["orders/7"]), ("messaging.destination.template", &["orders/{id}", ""]),
     ] },
     Shape { kinds: &[SpanKind::Server], attributes: &[
         ("graphql.operation.type", &["query", "mutation"]), ("graphql.operation.name", &["Cart", ""]), ("graphql.document", &["query Cart { a }"]),
