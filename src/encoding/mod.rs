@@ -31,8 +31,8 @@ pub enum Encoding {
     MessagePack,
 }
 
-/// Doubles up to here hold every integer exactly.
-const EXACT_INTEGER: f64 = 9_007_199_254_740_992.0;
+/// Doubles up to here hold every integer exactly: 2^53.
+pub(crate) const EXACT_INTEGER: u64 = 1 << f64::MANTISSA_DIGITS;
 
 /// Returns a number as an integer if it is one: shorter on every wire.
 #[inline]
@@ -42,7 +42,7 @@ const EXACT_INTEGER: f64 = 9_007_199_254_740_992.0;
 pub(crate) fn whole(number: f64) -> Option<i64> {
     // `fract` would be a library call: the usual x86-64 build knows no instruction for it.
     let integer = number as i64;
-    (number.abs() <= EXACT_INTEGER && integer as f64 == number).then_some(integer)
+    (number.abs() <= EXACT_INTEGER as f64 && integer as f64 == number).then_some(integer)
 }
 
 /// The hexadecimal digits of every byte. Both digits of a byte in one step cost a trace id 200

@@ -8,7 +8,7 @@
 use opentelemetry::Value;
 
 use super::attributes::{Known, KnownSet};
-use crate::encoding::whole;
+use crate::encoding::{EXACT_INTEGER, whole};
 
 /// The attributes that decide something, by [`Known`].
 pub(crate) type Slots<T> = [Option<T>; Known::COUNT];
@@ -34,7 +34,7 @@ impl<'a> Lookup<'_, 'a> {
         self.first(concept, string)
     }
 
-    /// Returns the first value of a concept that is a whole number.
+    /// Returns the first value of a concept that is a whole number or reads as one.
     pub(crate) fn integer(&self, concept: Concept) -> Option<i64> {
         self.first(concept, integer)
     }
@@ -63,9 +63,9 @@ impl<'a> Lookup<'_, 'a> {
         self.span(known).and_then(string)
     }
 
-    /// Returns an attribute of the span that is a finite number.
+    /// Returns an attribute of the span that is a number or reads as one.
     pub(crate) fn span_number(&self, known: Known) -> Option<f64> {
-        self.span(known).and_then(number)
+        self.span(known).and_then(decisive)
     }
 }
 
@@ -78,45 +78,98 @@ pub(crate) fn string(value: &Value) -> Option<&str> {
     }
 }
 
-/// Returns a whole number: an integer, a double without a fraction, or a string that reads as one.
-pub(crate) fn integer(value: &Value) -> Option<i64> {
-    match value {
-        Value::I64(number) => Some(*number),
-        Value::F64(number) => whole(*number),
-        Value::String(text) => {
-            let text = text.as_str();
-            text.parse().ok().or_else(|| text.parse().ok().and_then(whole))
-        }
-        _ => None,
-    }
-}
-
-/// Returns a finite number.
+/// Returns the number as which a value is written: a finite double, or an integer that a double holds exactly.
+/// A larger integer is a text tag, as in Datadog's tracers: as a double it would be another number.
 #[inline]
 pub(crate) fn number(value: &Value) -> Option<f64> {
     match value {
-        #[expect(clippy::cast_precision_loss, reason = "metrics are doubles on the wire")]
-        Value::I64(number) => Some(*number as f64),
+        #[expect(clippy::cast_precision_loss, reason = "up to `EXACT_INTEGER` nothing is lost")]
+        Value::I64(number) if is_exact(*number) => Some(*number as f64),
         Value::F64(number) => Some(*number).filter(|number| number.is_finite()),
         _ => None,
     }
 }
 
-/// Reads a flag: a bool, or one of the texts that Go's `strconv.ParseBool` takes.
-pub(crate) fn flag(value: &Value) -> Option<bool> {
+/// Whether a double holds this integer and no neighbour of it.
+#[inline]
+pub(crate) fn is_exact(number: i64) -> bool {
+    number.unsigned_abs() <= EXACT_INTEGER
+}
+
+/// Reads a number that decides something: a number, a flag (1 or 0), or a text that reads as either. Unsigned
+/// fields of `tracing` and fields in its `%` form arrive as texts.
+pub(crate) fn decisive(value: &Value) -> Option<f64> {
+    let flag = |flag: bool| Some(if flag { 1.0 } else { 0.0 });
     match value {
-        Value::Bool(flag) => Some(*flag),
-        Value::String(text) => match text.as_str() {
-            "1" | "t" | "T" | "TRUE" | "true" | "True" => Some(true),
-            "0" | "f" | "F" | "FALSE" | "false" | "False" => Some(false),
-            _ => None,
+        #[expect(clippy::cast_precision_loss, reason = "nothing is decided by the last digit")]
+        Value::I64(number) => Some(*number as f64),
+        Value::Bool(set) => flag(*set),
+        Value::String(text) => match text.as_str().trim() {
+            // The texts of Go's `strconv.ParseBool`, but for the numbers.
+            "t" | "T" | "TRUE" | "true" | "True" => flag(true),
+            "f" | "F" | "FALSE" | "false" | "False" => flag(false),
+            text => text.parse().ok().filter(|number: &f64| number.is_finite()),
         },
-        _ => None,
+        other => number(other),
     }
+}
+
+/// As [`decisive`], for a whole number.
+pub(crate) fn integer(value: &Value) -> Option<i64> {
+    match value {
+        Value::I64(number) => Some(*number),
+        other => decisive(other).and_then(whole),
+    }
+}
+
+/// Whether a value that decides something says yes: a number other than 0.
+pub(crate) fn is_set(value: &Value) -> Option<bool> {
+    decisive(value).map(|number| number != 0.0)
 }
 
 /// Returns a text that is not empty.
 #[inline]
 pub(crate) fn nonempty(text: &str) -> Option<&str> {
     Some(text).filter(|text| !text.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_number_that_decides_something_may_be_a_flag_or_a_text_of_either() {
+        let rows: [(Value, Option<f64>); 17] = [
+            (2.into(), Some(2.0)),
+            ((-1).into(), Some(-1.0)),
+            (0.25.into(), Some(0.25)),
+            (true.into(), Some(1.0)),
+            (false.into(), Some(0.0)),
+            ("2".into(), Some(2.0)),
+            (" 2 ".into(), Some(2.0)),
+            ("-1".into(), Some(-1.0)),
+            ("0.25".into(), Some(0.25)),
+            ("1e-1".into(), Some(0.1)),
+            ("true".into(), Some(1.0)),
+            ("False".into(), Some(0.0)),
+            ("".into(), None),
+            ("yes".into(), None),
+            ("NaN".into(), None),
+            ("inf".into(), None),
+            (f64::NAN.into(), None),
+        ];
+        for (value, number) in rows {
+            assert_eq!(decisive(&value), number, "{value:?}");
+        }
+    }
+
+    #[test]
+    fn an_integer_is_a_number_while_a_double_holds_it() {
+        let limit = i64::try_from(EXACT_INTEGER).unwrap();
+        for (value, is_number) in
+            [(limit, true), (-limit, true), (limit + 1, false), (i64::MIN, false)]
+        {
+            assert_eq!(number(&value.into()).is_some(), is_number, "{value}");
+        }
+    }
 }

@@ -157,6 +157,7 @@ impl<'p, 'a, S: Sink> Pass<'p, 'a, S> {
                     Some(plain) => self.sink.metric(plain.into(), number),
                     None => self.sink.metric(Text::Shown(format_args!("{name}")), number),
                 },
+                None if name.is_number() && self.write_number(&name, value) => {}
                 None if self.in_scope(hash, &name) => {}
                 None => {
                     self.clashes |= self.facts.filter.may_hold(hash);
@@ -164,6 +165,15 @@ impl<'p, 'a, S: Sink> Pass<'p, 'a, S> {
                 }
             },
         }
+    }
+
+    /// Writes a number that decides something, whatever its type; says whether it is one.
+    fn write_number(&mut self, name: &Name<'_>, value: &Value) -> bool {
+        let number = lookup::decisive(value);
+        if let Some(number) = number {
+            self.sink.metric(Text::Shown(format_args!("{name}")), number);
+        }
+        number.is_some()
     }
 
     /// Writes an attribute under its own name: a number as a metric, anything else as a text tag.
@@ -346,12 +356,13 @@ impl<'p, 'a, S: Sink> Pass<'p, 'a, S> {
         }
     }
 
-    /// Writes a metric; an attribute of its name on the span comes first.
+    /// Writes a metric; an attribute of its name on the span that reads as a number comes first.
     fn number_or(&mut self, known: Known, number: Option<f64>) {
-        if self.take_number(known) {
-            return;
+        let own = self.lookup().span_number(known);
+        if own.is_some() {
+            self.late.remove(known);
         }
-        if let Some(number) = number {
+        if let Some(number) = own.or(number) {
             self.sink.metric(Text::Plain(known.key()), number);
         }
     }

@@ -7,7 +7,7 @@ use opentelemetry::trace::TraceState;
 use opentelemetry::{KeyValue, Value};
 
 use super::attributes::Known;
-use super::lookup::{flag, number};
+use super::lookup::{decisive, is_set};
 use super::state::State;
 
 /// Priorities that the Agent keeps or drops as meant; it drops 3 and above.
@@ -43,17 +43,17 @@ pub(crate) fn priority_attribute(priority: f64) -> KeyValue {
     KeyValue::new(Known::SamplingPriority.key(), priority)
 }
 
-/// Returns the priority that `manual.keep` or `manual.drop` asks for, with a flag that is set or 1; `find`
-/// looks an attribute up.
+/// Returns the priority that `manual.keep` or `manual.drop` asks for, with `true`, 1 or a text of either;
+/// `find` looks an attribute up.
 pub(crate) fn manual_priority<'v>(find: impl Fn(Known) -> Option<&'v Value>) -> Option<f64> {
-    let asks = |value: &Value| flag(value) == Some(true) || matches!(value, Value::I64(1));
-    MANUAL.into_iter().find(|(known, _)| find(*known).is_some_and(asks)).map(|(_, asked)| asked)
+    let asks = |known| find(known).and_then(is_set) == Some(true);
+    MANUAL.into_iter().find(|(known, _)| asks(*known)).map(|(_, asked)| asked)
 }
 
 /// Whether the attributes of a span name a priority, whatever was decided before.
 pub(crate) fn has_priority<'v>(find: impl Fn(Known) -> Option<&'v Value>) -> bool {
     const NUMBERS: [Known; 2] = [Known::SamplingPriority, Known::SamplingPriorityAttribute];
-    NUMBERS.into_iter().any(|known| find(known).and_then(number).is_some())
+    NUMBERS.into_iter().any(|known| find(known).and_then(decisive).is_some())
         || manual_priority(find).is_some()
 }
 

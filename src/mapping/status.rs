@@ -11,7 +11,7 @@ use opentelemetry::{Array, Value};
 
 use super::attributes::Known;
 use super::links::EXCEPTION;
-use super::lookup::{Lookup, integer, nonempty, string};
+use super::lookup::{Lookup, is_set, nonempty, string};
 
 /// One error tag: the override, the attributes that are the tag already, the member of the exception
 /// event, and the span attribute of the same meaning.
@@ -79,8 +79,8 @@ fn is_text(value: &Value) -> bool {
 
 /// Returns the error flag of a status.
 pub(crate) fn is_error(status: &Status, attributes: &Lookup<'_, '_>) -> bool {
-    match attributes.span(Known::DatadogError).and_then(integer) {
-        Some(flag) => flag != 0,
+    match attributes.span(Known::DatadogError).and_then(is_set) {
+        Some(is_error) => is_error,
         None => matches!(status, Status::Error { .. }),
     }
 }

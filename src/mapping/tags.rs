@@ -16,6 +16,8 @@ const PARAMETER_PREFIXES: [&str; 2] = ["db.query.parameter.", "db.operation.para
 const HEADER_PREFIX: &str = "http.request.header.";
 /// ... and this is what Datadog calls them.
 const HEADER_NAME: &str = "http.request.headers.";
+/// Keys with this prefix say why a span of a rejected trace is kept: the Agent reads numbers.
+const SPAN_SAMPLING_PREFIX: &str = "_dd.span_sampling.";
 /// Keys with this prefix make a span an AI span.
 const GEN_AI_PREFIX: &str = "gen_ai.";
 
@@ -81,6 +83,11 @@ impl<'a> Name<'a> {
 
     fn is_parameter(&self) -> bool {
         PARAMETER_PREFIXES.iter().any(|prefix| self.key.starts_with(prefix))
+    }
+
+    /// Whether an attribute of this key decides something by its number.
+    pub(crate) fn is_number(&self) -> bool {
+        self.key.starts_with(SPAN_SAMPLING_PREFIX)
     }
 
     /// Whether an attribute of this key makes a span an AI span.

@@ -116,8 +116,9 @@ fn what_the_user_says_is_read_as_the_exporter_reads_it() {
     let sampler = half().build().unwrap();
     let (keep, drop, nothing) = ("s:2;t.dm:-4", "s:-1", "s:-1;t.ksr:0.5");
     let yes: [Value; 6] =
-        [true.into(), 1.into(), "1".into(), "t".into(), "True".into(), "true".into()];
-    let no: [Value; 6] = [false.into(), 0.into(), 2.into(), 1.0.into(), "".into(), "yes".into()];
+        [true.into(), 1.into(), 1.0.into(), "1".into(), "t".into(), "True".into()];
+    let no: [Value; 6] =
+        [false.into(), 0.into(), "0".into(), "false".into(), "".into(), "yes".into()];
     for (values, on_keep, on_drop) in [(yes, keep, drop), (no, nothing, nothing)] {
         for value in values {
             let decide = |key| sample(&sampler, REJECTED, &[KeyValue::new(key, value.clone())]);

@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 use opentelemetry::Value;
 
 use super::{Pass, is_empty};
-use crate::encoding::{Sink, Text};
+use crate::encoding::{Sink, Text, whole};
 use crate::mapping::attributes::{self, Known, KnownSet, Speaks};
 use crate::mapping::hash::same;
 use crate::mapping::ids;
@@ -71,7 +71,8 @@ impl<S: Sink> Pass<'_, '_, S> {
 
     /// The status as a number; as text only where the Agent keeps it.
     fn http_status(&mut self) {
-        let Some(code) = self.status_code().filter(|code| *code >= 0) else { return };
+        let is_code = |code: &i64| *code >= 0 && lookup::is_exact(*code);
+        let Some(code) = self.status_code().filter(is_code) else { return };
         self.late.remove(Known::HttpStatusCode);
         #[expect(clippy::cast_precision_loss, reason = "metrics are doubles on the wire")]
         self.sink.metric(Text::Plain(Known::HttpStatusCode.key()), code as f64);
@@ -95,7 +96,8 @@ impl<S: Sink> Pass<'_, '_, S> {
         const ASKS_FOR: KnownSet =
             KnownSet::of(&KEYS).with(Known::RpcSystemName).with(Known::RpcSystem);
         fn read(value: &Value) -> Option<&Value> {
-            (string(value).is_some() || lookup::integer(value).is_some()).then_some(value)
+            let is_whole = || lookup::number(value).and_then(whole).is_some();
+            (string(value).is_some() || is_whole()).then_some(value)
         }
         if !self.noted.meets(&ASKS_FOR) {
             return;

@@ -37,7 +37,7 @@ impl<S: Sink> Pass<'_, '_, S> {
         let default = speaks.then(|| sampling::priority_of(state));
         self.priority = explicit.or(manual).or(default);
         self.number_or(Known::SamplingPriority, self.priority);
-        let analysed = self.lookup().span(Known::AnalyticsEvent).and_then(lookup::flag);
+        let analysed = self.lookup().span(Known::AnalyticsEvent).and_then(lookup::is_set);
         self.number_or(Known::Analysed, analysed.map(|analysed| if analysed { 1.0 } else { 0.0 }));
         let measured = matches!(kind, SpanKind::Client | SpanKind::Producer)
             || self.lookup().integer(&[Known::Measured]) == Some(1);

@@ -18,7 +18,7 @@ use crate::shapes;
 use crate::vectors::ROOT;
 
 /// Vectors that must arrive both ways: all but those that ask not to be kept.
-const VECTORS: usize = 205;
+const VECTORS: usize = 240;
 
 /// Spans that are made up, and how many go at once.
 const GENERATED: usize = 10_000;
@@ -30,7 +30,8 @@ const SEED: u64 = 7;
 #[rustfmt::skip]
 const ON_PURPOSE: &[Row] = &[
     Row { field: "meta._dd.base_service",  why: "a span of another service names the application",       is_meant: |p| p.only_right() },
-    Row { field: "meta._dd.p.dm",          why: "the receiver's own sampler says who decided; `dd` does", is_meant: |p| p.only_left() || p.right_span["meta.w3c.tracestate"].contains(&format!("t.dm:{}", p.right)) },
+    Row { field: "meta._dd.p.dm",          why: "the receiver's own sampler says who decided; `dd` does", is_meant: |p| p.only_left() || tag(p.right_span, "w3c.tracestate").contains(&format!("t.dm:{}", p.right)) },
+    Row { field: "meta._dd.p.dm",          why: "`manual.keep` is the user's decision",                  is_meant: |p| p.right == "-4" && has(p, "manual.keep") },
     Row { field: "meta._dd.p.tid",         why: "the high half of the trace id",                         is_meant: |p| p.right_span["meta.otel.trace_id"].starts_with(p.right) },
     Row { field: "meta.error.message",     why: "today's name of `error.msg`; both are sent",            is_meant: |p| p.only_right() && p.right_span["meta.error.msg"] == p.right },
     Row { field: "meta.error.msg",         why: "read from the exception event first",                   is_meant: has_exception },
@@ -50,6 +51,22 @@ const ON_PURPOSE: &[Row] = &[
     Row { field: "meta.datadog.*",         why: "overrides are honoured and removed",                    is_meant: |p| p.only_left() },
     Row { field: "metrics.datadog.*",      why: "overrides are honoured and removed",                    is_meant: |p| p.only_left() },
     Row { field: "*",                      why: "overrides are honoured and removed",                    is_meant: is_override },
+    decides("error", |p| decided(&tag(p.left_span, "datadog.error")) == Some(p.right.parse().unwrap())),
+    decides("meta._dd.measured", |p| p.only_left() && decided(p.left) == number(p.right_span, "_dd.measured")),
+    decides("metrics._dd.measured", |p| decided(&tag(p.left_span, "_dd.measured")) == p.right.parse().ok()),
+    decides("meta.sampling.priority", |p| p.only_left() && decided(p.left) == number(p.right_span, "_sampling_priority_v1")),
+    decides("meta._sampling_priority_v1", |p| p.only_left() && decided(p.left) == number(p.right_span, "_sampling_priority_v1")),
+    decides("metrics._sampling_priority_v1", |p| p.only_right() && ["sampling.priority", "_sampling_priority_v1", "manual.keep"].iter().any(|key| decided(&tag(p.left_span, key)).is_some())),
+    decides("meta._sample_rate", |p| p.only_left() && decided(p.left) == number(p.right_span, "_sample_rate")),
+    decides("metrics._sample_rate", |p| p.only_right() && decided(&tag(p.left_span, "_sample_rate")) == p.right.parse().ok()),
+    decides("metrics._dd1.sr.rcusr", |p| p.only_right() && decided(&tag(p.left_span, "_sample_rate")) == p.right.parse().ok()),
+    decides("meta._dd.span_sampling.*", |p| p.only_left() && decided(p.left).is_some()),
+    decides("metrics._dd.span_sampling.*", |p| p.only_right()),
+    decides("metrics.analytics.event", |p| p.only_left() && is_analysed(p, p.left)),
+    decides("metrics._dd1.sr.eausr", |p| p.only_right() && number(p.left_span, "analytics.event") == p.right.parse().ok()),
+    decides("metrics._dd.analyzed", |p| p.only_right() && number(p.left_span, "analytics.event") == p.right.parse().ok()),
+    Row { field: "meta.order.id",          why: "an integer that a double does not hold is a text",      is_meant: |p| p.only_right() && p.right.parse::<i64>().is_ok() },
+    Row { field: "metrics.order.id",       why: "an integer that a double does not hold is a text",      is_meant: |p| p.only_left() && has(p, "order.id") },
     Row { field: "meta._dd.hostname",      why: "the host is the process's, not the span's",             is_meant: |p| p.only_left() },
     Row { field: "meta._dd.span_links",    why: "texts in links are escaped",                            is_meant: is_escaped },
     Row { field: "metrics.n",              why: "NaN is no number on the wire ...",                      is_meant: |p| p.left == NOT_FINITE && p.only_left() },
@@ -152,6 +169,30 @@ fn is_messaging(pair: &Pair<'_>) -> bool {
 /// Whether we stored a text tag.
 fn has(pair: &Pair<'_>, key: &str) -> bool {
     pair.right_span.contains_key(&format!("meta.{key}"))
+}
+
+const fn decides(field: &'static str, is_meant: fn(&Pair<'_>) -> bool) -> Row {
+    Row { field, why: "a number that decides may be a flag or a text", is_meant }
+}
+
+/// Whether we stored this number under one of the Agent's names for `analytics.event`.
+fn is_analysed(pair: &Pair<'_>, text: &str) -> bool {
+    let names = ["_dd1.sr.eausr", "_dd.analyzed"];
+    names.iter().any(|name| number(pair.right_span, name) == text.parse().ok())
+}
+
+/// Returns the number that a text decides, as the exporter reads it.
+fn decided(text: &str) -> Option<f64> {
+    match text.trim() {
+        "true" => Some(1.0),
+        "false" => Some(0.0),
+        text => text.parse().ok(),
+    }
+}
+
+/// Returns a number of the span.
+fn number(span: &Fields, key: &str) -> Option<f64> {
+    span.get(&format!("metrics.{key}"))?.parse().ok()
 }
 
 /// Returns a text tag; empty if there is none.

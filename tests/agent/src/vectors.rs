@@ -17,7 +17,7 @@ use crate::send::{ENCODINGS, builder, through_us};
 pub(crate) const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
 
 /// Vectors that must be found: fewer means that a file was lost.
-const AT_LEAST: usize = 210;
+const AT_LEAST: usize = 250;
 
 /// The tag that tells which span is which.
 const CASE: &str = "case";
@@ -29,6 +29,8 @@ const CHANGES: &[Row] = &[
     Row { field: "meta._dd.convertedv1",              why: "the newest Agents say what came in",          is_meant: |p| ["v04", "v04-json"].contains(&p.right) },
     Row { field: "metrics._sampling_priority_rate_v1", why: "the rate that the Agent applies itself",     is_meant: |p| p.only_right() && is_rate(p.right) },
     Row { field: "metrics._dd1.sr.rcusr",             why: "the Agent's name for the rate kept before",   is_meant: |p| p.only_right() && p.left_span["metrics._sample_rate"] == p.right },
+    Row { field: "metrics._dd1.sr.eausr",             why: "the newest Agents have a name of their own",  is_meant: |p| p.only_left() && p.right_span["metrics._dd.analyzed"] == p.left },
+    Row { field: "metrics._dd.analyzed",              why: "the newest Agents have a name of their own",  is_meant: |p| p.only_right() && p.left_span["metrics._dd1.sr.eausr"] == p.right },
     Row { field: "meta.http.status_code",             why: "the newest Agents have one map: the number",  is_meant: |p| is_one_map(p, "metrics.http.status_code") },
     Row { field: "meta.rpc.grpc.status_code",         why: "the newest Agents have one map: the number",  is_meant: |p| is_one_map(p, "metrics.rpc.grpc.status_code") },
     Row { field: "name",                              why: "the Agent's rules for names",                 is_meant: |p| p.left.replace('-', "_") == p.right },

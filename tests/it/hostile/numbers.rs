@@ -63,11 +63,24 @@ fn numbers_that_are_none_become_text() {
                 arrived,
             ),
             tagged(
+                "a status that is no code",
+                [("http.response.status_code", 9_007_199_254_740_993.into())],
+                |span| assert_tag(span, "http.status_code", Some("9007199254740993"), None),
+            ),
+            tagged(
+                "texts of numbers in keys that the exporter writes",
+                [("_dd.top_level", "0".into()), ("_sample_rate", "0.5".into())],
+                |span| {
+                    assert_tag(span, "_dd.top_level", None, Some(0.0));
+                    assert_tag(span, "_sample_rate", None, Some(0.5));
+                },
+            ),
+            tagged(
                 "numbers at the limits",
                 [("max", i64::MAX.into()), ("min", i64::MIN.into()), ("tiny", 5e-324.into())],
                 |span| {
-                    assert_tag(span, "max", None, Some(9_223_372_036_854_775_807.0));
-                    assert_tag(span, "min", None, Some(-9_223_372_036_854_775_808.0));
+                    assert_tag(span, "max", Some("9223372036854775807"), None);
+                    assert_tag(span, "min", Some("-9223372036854775808"), None);
                     assert_tag(span, "tiny", None, Some(5e-324));
                 },
             ),
@@ -77,7 +90,7 @@ fn numbers_that_are_none_become_text() {
 
 #[test]
 fn a_priority_of_the_user_is_kept_within_what_the_agent_understands() {
-    let rows: [(Value, f64); 8] = [
+    let rows: [(Value, f64); 12] = [
         (0.5.into(), 0.0),
         (1.9.into(), 1.0),
         (99.into(), 2.0),
@@ -85,7 +98,11 @@ fn a_priority_of_the_user_is_kept_within_what_the_agent_understands() {
         (1e300.into(), 2.0),
         (i64::MIN.into(), -1.0),
         (f64::NAN.into(), 1.0),
-        ("2".into(), 1.0),
+        ("2".into(), 2.0),
+        ("-1".into(), -1.0),
+        ("99".into(), 2.0),
+        ("high".into(), 1.0),
+        (false.into(), 0.0),
     ];
     for (value, expected) in rows {
         let agent = agent();
