@@ -72,7 +72,8 @@ impl DatadogExporterBuilder {
     ///
     /// Otherwise `env` set by [`with_tag`](Self::with_tag), `DD_ENV`, `env` in `DD_TAGS`, then
     /// `deployment.environment.name`, `deployment.environment` or `env` of the resource. Without any the Agent
-    /// writes its own, or `none`. A span attribute of these names beats all.
+    /// writes its own, or `none`. `datadog.env` or `deployment.environment.name` on a span beats all; a plain
+    /// `env` there is a tag, `otel.env`.
     pub fn with_env(mut self, env: impl Into<String>) -> Self {
         self.env = Some(env.into());
         self
@@ -81,7 +82,8 @@ impl DatadogExporterBuilder {
     /// Sets the version of the application, as written. An empty text is an error of [`build`](Self::build).
     ///
     /// Otherwise `version` set by [`with_tag`](Self::with_tag), `DD_VERSION`, `version` in `DD_TAGS`, then
-    /// `service.version` or `version` of the resource. A span attribute of these names beats all.
+    /// `service.version` or `version` of the resource. `datadog.version` or `service.version` on a span beats
+    /// all; a plain `version` there is a tag, `otel.version`.
     pub fn with_version(mut self, version: impl Into<String>) -> Self {
         self.version = Some(version.into());
         self

@@ -85,9 +85,12 @@ known! {
     DatadogErrorMessage        "datadog.error.msg"                   Note,
     DatadogErrorType           "datadog.error.type"                  Note,
     DatadogErrorStack          "datadog.error.stack"                 Note,
-    // Environment and version.
-    Env                        "env"                                 Late,
-    Version                    "version"                             Late,
+    // Environment and version. Plain ones are settings of the resource; of a span and a scope they are
+    // any fact of that name, such as an argument of `#[instrument]`.
+    Env                        "env"                                 Rename(OtelEnv),
+    Version                    "version"                             Rename(OtelVersion),
+    OtelEnv                    "otel.env"                            Late,
+    OtelVersion                "otel.version"                        Late,
     DeploymentEnvironmentName  "deployment.environment.name"         Tag,
     DeploymentEnvironment      "deployment.environment"              Tag,
     ServiceVersion             "service.version"                     Tag,

@@ -125,6 +125,10 @@ impl<P> ResourceFacts<P> {
 
     /// Adds the tag of an attribute, unless there is none or its name is taken.
     fn push<S: Sink<Prepared = P>>(&mut self, key: &str, value: &str, options: &Options) {
+        if [Known::Env, Known::Version].iter().any(|setting| setting.key() == key) {
+            // A tag once it is decided.
+            return;
+        }
         let query = options.resource_query();
         let Some(name) = Name::of_tag(key, options.types, query) else { return };
         let known = name.row().map(|(known, _)| known);
@@ -132,17 +136,22 @@ impl<P> ResourceFacts<P> {
         if self.tags.iter().any(|tag| tag.name == name) {
             return;
         }
-        let mut text = String::new();
         match known {
             Some(known) if known.is_url() => {
                 let mut url = String::new();
                 push_url(&mut url, value, query);
-                push_clipped(&mut text, &url);
+                self.add::<S>(Some(known), name, &url);
             }
-            _ => push_clipped(&mut text, value),
+            _ => self.add::<S>(known, name, value),
         }
-        let prepared = S::prepare(&[(&name, &text)]);
-        self.tags.push(ResourceTag { known, hash: hash(&name), name, value: text, prepared });
+    }
+
+    /// Adds a tag, its text within the limit.
+    fn add<S: Sink<Prepared = P>>(&mut self, known: Option<Known>, name: String, text: &str) {
+        let mut value = String::new();
+        push_clipped(&mut value, text);
+        let prepared = S::prepare(&[(&name, &value)]);
+        self.tags.push(ResourceTag { known, hash: hash(&name), name, value, prepared });
     }
 
     /// Decides service, env and version.
@@ -155,12 +164,10 @@ impl<P> ResourceFacts<P> {
         normalize::push_service(&mut self.service_normalised, &self.service);
         self.env = self.unified(options, options.env.as_ref(), ENVIRONMENT, Known::Env);
         self.version = self.unified(options, options.version.as_ref(), VERSION, Known::Version);
-        for (known, value) in
-            [(Known::Env, self.env.clone()), (Known::Version, self.version.clone())]
-        {
-            self.tags.retain(|tag| tag.known != Some(known));
+        let settings = [(Known::Env, &self.env), (Known::Version, &self.version)];
+        for (known, value) in settings.map(|(known, value)| (known, value.clone())) {
             if !value.is_empty() {
-                self.push::<S>(known.key(), &value, options);
+                self.add::<S>(Some(known), known.key().to_owned(), &value);
             }
         }
         // The span's own attribute still counts; the resource's has had its say.

@@ -60,8 +60,13 @@ fn facts(span: &Span) -> [&str; 4] {
 
 #[test]
 fn the_span_beats_code_and_code_beats_variables_and_variables_beat_the_resource() {
-    const SPAN: Tags =
-        &[("service.name", "span"), ("env", "span"), ("version", "span"), ("team", "span")];
+    const SPAN: Tags = &[
+        ("service.name", "span"),
+        ("datadog.env", "span"),
+        ("datadog.version", "span"),
+        ("team", "span"),
+    ];
+    const PLAIN: Tags = &[("env", "plain"), ("version", "plain")];
     const CONCEPT: Tags = &[("deployment.environment", "Span"), ("service.version", "Span")];
     let test =
         "precedence::the_span_beats_code_and_code_beats_variables_and_variables_beat_the_resource";
@@ -74,6 +79,12 @@ fn the_span_beats_code_and_code_beats_variables_and_variables_beat_the_resource(
         // The concept on the span beats what is configured, the one on the resource does not.
         let span = export(in_code(), RESOURCE, CONCEPT);
         assert_eq!(facts(&span), ["Code", "span", "span", "Code"]);
+        // A plain name on the span is no setting, but its value is not lost.
+        for (builder, settings) in [(in_code(), "Code"), (plain(), "Variable")] {
+            let span = export(builder, RESOURCE, PLAIN);
+            assert_eq!(facts(&span), [settings; 4]);
+            assert_eq!((&*span.meta["otel.env"], &*span.meta["otel.version"]), ("plain", "plain"));
+        }
     });
 }
 

@@ -108,7 +108,7 @@ fn attribute() -> impl Strategy<Value = KeyValue> {
         6 => prop::sample::select(KEYS).prop_map(str::to_owned),
         1 => text(),
         1 => "[a-c]{1}",
-        1 => prop::sample::select(&["env", "version", "datadog.env"][..]).prop_map(str::to_owned),
+        1 => prop::sample::select(&["datadog.env", "deployment.environment", "service.version"][..]).prop_map(str::to_owned),
         1 => (198..203_usize).prop_map(|length| "k".repeat(length)),
     ];
     (key, value()).prop_map(|(key, value)| KeyValue::new(key, value))

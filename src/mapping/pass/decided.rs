@@ -17,7 +17,7 @@ use crate::mapping::lookup::{self, nonempty, string};
 use crate::mapping::naming::{self, Database, SpanNames};
 use crate::mapping::obfuscate::{self, Dialect, Guarded, Language};
 use crate::mapping::tags::push_clipped;
-use crate::mapping::{Options, Place, normalize, status, text};
+use crate::mapping::{Options, Place, normalize, status};
 
 /// The codes of which the Agent keeps the tag.
 const HTTP_STATUSES: std::ops::RangeInclusive<i64> = 100..=599;
@@ -168,7 +168,7 @@ impl<S: Sink> Pass<'_, '_, S> {
         }
     }
 
-    /// Writes `env` or `version`: the span's own keys as written, then the concept, else the default.
+    /// Writes `env` or `version`: the override as written, then the concept, else the default.
     ///
     /// `out` gets exactly what the tag says, wherever it came from: the Agent takes the tag of one
     /// trace for its whole request, so traces that differ must not share one.
@@ -180,40 +180,19 @@ impl<S: Sink> Pass<'_, '_, S> {
         out: &mut String,
     ) {
         out.clear();
-        let mut keys = [replacement, tag].into_iter().chain(concept.iter().copied());
-        if !self.written.has(tag) && keys.all(|known| self.slots[known as usize].is_none()) {
-            // A tag of the resource, then: as on nearly every span.
-            return push_clipped(out, default);
-        }
-        if self.written.has(tag) {
-            let mut buffer = std::mem::take(self.text);
-            self.scope_text(tag, out, &mut buffer);
-            *self.text = buffer;
-            return;
-        }
         let attributes = self.lookup();
-        let own = [replacement, tag].into_iter().find_map(|known| attributes.span_text(known));
         let on_span = concept.iter().any(|known| attributes.span(*known).is_some());
-        match own {
+        match attributes.span_text(replacement) {
             Some(own) => push_clipped(out, own),
             None if on_span => {
                 normalize::push_tag_value(out, attributes.text(concept).unwrap_or(""));
             }
             None => {}
         }
+        // Without one it is a tag of the resource, as on nearly every span.
         if out.is_empty() {
             push_clipped(out, default);
-        }
-        let plain = self.slots[tag as usize];
-        if plain.and_then(string).is_some() {
-            self.late.remove(tag);
-        }
-        // A flag or a list has no say, but it is a text tag where there is no other.
-        if let (true, Some(value)) = (out.is_empty(), plain.filter(|v| lookup::number(v).is_none()))
-        {
-            push_clipped(out, text::of(value, self.text));
-        }
-        if !out.is_empty() {
+        } else {
             self.put(tag, out);
         }
     }

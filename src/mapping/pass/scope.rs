@@ -5,9 +5,8 @@ use opentelemetry::KeyValue;
 use super::{Pass, is_empty, name_hash};
 use crate::encoding::Sink;
 use crate::mapping::attributes::{Known, KnownSet};
-use crate::mapping::hash::{hash, same};
+use crate::mapping::hash::same;
 use crate::mapping::tags::{Name, push_clipped};
-use crate::mapping::text;
 
 impl<'a, S: Sink> Pass<'_, 'a, S> {
     /// Writes the attributes of the scope; of equal names the last.
@@ -79,16 +78,6 @@ impl<'a, S: Sink> Pass<'_, 'a, S> {
     /// Whether the scope has written a tag of this name.
     pub(super) fn in_scope(&self, hash: u64, name: &Name<'_>) -> bool {
         self.scope_entry(hash, name).is_some()
-    }
-
-    /// Appends the text of a tag that the scope has written.
-    pub(super) fn scope_text(&self, known: Known, out: &mut String, buffer: &mut String) {
-        let entry = self.scope_entry(hash(known.key()), &Name::of(known.key()));
-        let attribute =
-            entry.and_then(|entry| self.span.instrumentation_scope.attributes().nth(entry));
-        if let Some(attribute) = attribute {
-            out.push_str(text::of(&attribute.value, buffer));
-        }
     }
 
     fn scope_entry(&self, hash: u64, name: &Name<'_>) -> Option<usize> {

@@ -201,7 +201,7 @@ fn payloads_of_two_origins_in_turn_are_joined_by_origin() {
     for n in 0..20 {
         let mut spans = batch(1 + n * 4..5 + n * 4, 4);
         for span in spans.iter_mut().take(2) {
-            span.attributes.push(opentelemetry::KeyValue::new("version", "2"));
+            span.attributes.push(opentelemetry::KeyValue::new("service.version", "2"));
         }
         export(&exporter, spans).unwrap();
     }

@@ -22,8 +22,8 @@ fn traces_that_differ_in_env_or_version_travel_apart() {
     for (number, span) in spans.iter_mut().enumerate() {
         // The two spans of a trace are 20 apart.
         match number % 20 % 4 {
-            1 => span.attributes.push(KeyValue::new("env", "there")),
-            2 => span.attributes.push(KeyValue::new("version", "2")),
+            1 => span.attributes.push(KeyValue::new("datadog.env", "there")),
+            2 => span.attributes.push(KeyValue::new("service.version", "2")),
             3 => span.attributes.push(KeyValue::new("deployment.environment.name", "there")),
             _ => {}
         }
@@ -43,6 +43,28 @@ fn traces_that_differ_in_env_or_version_travel_apart() {
     assert_eq!(seen.len(), 3, "{seen:?}");
 }
 
+/// An argument of `#[instrument]` may have any name and many values.
+#[test]
+fn plain_attributes_named_env_and_version_share_one_request() {
+    let agent = agent();
+    let exporter = builder(&agent).with_env("here").with_version("1").build().unwrap();
+    let mut spans = batch(1..401, 200);
+    for (number, span) in (1_i64..).zip(&mut spans) {
+        span.attributes.push(KeyValue::new("env", format!("env {number}")));
+        span.attributes.push(KeyValue::new("version", number));
+    }
+    export(&exporter, spans).unwrap();
+    exporter.handle().flush(SOON).unwrap();
+    assert_eq!(agent.requests().len(), 1);
+    let arrived = agent.spans();
+    assert_eq!(arrived.len(), 400);
+    for span in arrived {
+        assert_eq!((span.meta["env"].as_str(), span.meta["version"].as_str()), ("here", "1"));
+        let number = span.metrics["otel.version"];
+        assert_eq!(span.meta["otel.env"], format!("env {number}"));
+    }
+}
+
 /// Neither does what waits for the Agent get mixed.
 #[test]
 fn waiting_payloads_are_joined_only_with_their_like() {
@@ -53,7 +75,7 @@ fn waiting_payloads_are_joined_only_with_their_like() {
         let mut spans = batch(1 + n * 2..3 + n * 2, 1);
         let env = if n % 3 == 0 { "there" } else { "here" };
         for span in &mut spans {
-            span.attributes.push(KeyValue::new("env", env));
+            span.attributes.push(KeyValue::new("datadog.env", env));
         }
         export(&exporter, spans).unwrap();
     }

@@ -118,7 +118,7 @@ fn traces_whose_roots_disagree_about_env_share_no_request_with_others() {
         DatadogExporter::builder().with_agent_url(agent.url()).with_env("one").build().unwrap();
     let of = |trace: u128, id: u64, env: Option<&'static str>| SpanData {
         span_context: context(trace, id),
-        attributes: env.map(|env| KeyValue::new("env", env)).into_iter().collect(),
+        attributes: env.map(|env| KeyValue::new("datadog.env", env)).into_iter().collect(),
         ..span()
     };
     let batch = vec![of(1, 1, None), of(2, 2, None), of(2, 3, Some("two")), of(3, 4, Some("two"))];

@@ -68,8 +68,9 @@ fn texts_are_cut_at_their_limits_between_characters() {
             tagged("exactly a value", [("k", "v".repeat(25_000).into())], |span| {
                 assert_eq!(meta(span, "k").map(str::len), Some(25_000));
             }),
-            tagged("env", [("env", wide(30_000).into())], arrived),
-            tagged("version", [("version", wide(30_000).into())], arrived),
+            tagged("env", [("datadog.env", wide(30_000).into())], arrived),
+            tagged("version", [("datadog.version", wide(30_000).into())], arrived),
+            tagged("plain env", [("env", wide(30_000).into())], arrived),
             tagged("array", [("k", texts(&[&wide(30_000), "b"]))], |span| {
                 assert!(meta(span, "k").unwrap().len() <= 25_003);
             }),
