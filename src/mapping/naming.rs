@@ -7,6 +7,7 @@
 //! are on by default since Agent 7.66).
 
 mod database;
+mod route;
 #[cfg(test)]
 pub(super) mod reference;
 
@@ -121,6 +122,8 @@ enum Need {
     Is(Concept, &'static str),
     /// There is a statement that may be shown.
     HasStatement,
+    /// The span name holds a route: see [`route`].
+    RouteInName,
 }
 
 /// A piece of a name.
@@ -135,6 +138,8 @@ enum Part {
     Then(Concept),
     /// The HTTP method; the placeholder for unknown methods reads `HTTP`.
     Method,
+    /// A space and the route in the span name.
+    ThenRoute,
     /// The name of the span.
     SpanName,
     /// The statement: as written if the Agent obfuscates it, else without its literals.
@@ -144,8 +149,8 @@ enum Part {
     DbSpanName,
 }
 
-use Need::{Has, HasStatement, Is};
-use Part::{DbSpanName, Lit, Method, Norm, SpanName, Statement, Then, Val};
+use Need::{Has, HasStatement, Is, RouteInName};
+use Part::{DbSpanName, Lit, Method, Norm, SpanName, Statement, Then, ThenRoute, Val};
 
 const fn row(kinds: Kinds, needs: &'static [Need], name: &'static [Part]) -> Row {
     Row { documented: false, kinds, needs, asks_for: asks_for(needs), name }
@@ -157,7 +162,7 @@ const fn documented(needs: &'static [Need], name: &'static [Part]) -> Row {
 
 const fn asks_for(needs: &[Need]) -> KnownSet {
     match needs {
-        [] => KnownSet::EMPTY,
+        [] | [RouteInName, ..] => KnownSet::EMPTY,
         [Has(concept) | Is(concept, _), ..] => KnownSet::of(concept),
         [HasStatement, ..] => KnownSet::of(DB_STATEMENT),
     }
@@ -194,8 +199,10 @@ const OPERATION: &[Row] = &[
 #[rustfmt::skip]
 const RESOURCE: &[Row] = &[
     row(ANY,    &[Has(RESOURCE_NAME)],                          &[Val(RESOURCE_NAME)]),
-    row(SERVER, &[Has(HTTP_METHOD)],                            &[Method, Then(HTTP_ROUTE)]),
-    row(CLIENT, &[Has(HTTP_METHOD)],                            &[Method, Then(URL_TEMPLATE)]),
+    row(SERVER, &[Has(HTTP_METHOD), Has(HTTP_ROUTE)],           &[Method, Then(HTTP_ROUTE)]),
+    row(CLIENT, &[Has(HTTP_METHOD), Has(URL_TEMPLATE)],         &[Method, Then(URL_TEMPLATE)]),
+    // The Agent has only the method here.
+    row(ANY,    &[Has(HTTP_METHOD), RouteInName],               &[Method, ThenRoute]),
     row(ANY,    &[Has(HTTP_METHOD)],                            &[Method]),
     row(ANY,    &[Has(MESSAGING_OPERATION)],                    &[Val(MESSAGING_OPERATION), Then(MESSAGING_DESTINATION)]),
     row(ANY,    &[Has(RPC_METHOD)],                             &[Val(RPC_METHOD), Then(RPC_SERVICE)]),
@@ -314,6 +321,13 @@ struct Source<'s, 'a> {
     database: Database<'a>,
 }
 
+impl<'a> Source<'_, 'a> {
+    /// Returns the route that the span name holds.
+    fn route(&self) -> Option<&'a str> {
+        route::of(self.span_name, self.attributes.text(HTTP_METHOD)?)
+    }
+}
+
 /// Builds the name of the first row that applies. Every table ends with rows for all kinds.
 fn build<'a>(
     table: &'static [Row],
@@ -329,6 +343,7 @@ fn build<'a>(
             && row.needs.iter().all(|need| match need {
                 Has(concept) => attributes.text(concept).is_some(),
                 HasStatement => source.database.statement.is_some(),
+                RouteInName => source.route().is_some(),
                 Is(concept, value) => attributes
                     .text(concept)
                     .is_some_and(|text| normalize::tag_value(text, out) == *value),
@@ -361,6 +376,10 @@ fn push(out: &mut String, part: &Part, source: &Source<'_, '_>) {
             Some("_OTHER") => "HTTP",
             method => method.unwrap_or(""),
         }),
+        ThenRoute => {
+            out.push(' ');
+            out.push_str(source.route().unwrap_or(""));
+        }
         Statement => out.push_str(database.statement.unwrap_or("")),
         DbSpanName
             if obfuscate::holds_more_than_words(span_name)

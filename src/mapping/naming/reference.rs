@@ -4,8 +4,9 @@ use super::{
     ANY, CLIENT, CONSUMER, Concept, DB_COLLECTION, DB_NAMESPACE, DB_OPERATION, DB_STATEMENT,
     DB_SYSTEM, DbSpanName, ENVIRONMENT, GEN_AI_TYPE, HTTP_METHOD, HTTP_STATUS, Has, HasStatement,
     INTERNAL, Is, KIND_TYPES, Kinds, Lit, MESSAGING_DESTINATION, MESSAGING_OPERATION, Method, Need,
-    Norm, OPERATION, OPERATION_NAME, PRODUCER, Part, RESOURCE, RESOURCE_NAME, RPC_SYSTEM, Row,
-    SERVER, SERVICE, SPAN_TYPE, SpanName, Statement, Then, VERSION, Val,
+    Norm, OPERATION, OPERATION_NAME, PRODUCER, Part, RESOURCE, RESOURCE_NAME, RPC_SYSTEM,
+    RouteInName, Row, SERVER, SERVICE, SPAN_TYPE, SpanName, Statement, Then, ThenRoute, VERSION,
+    Val,
 };
 use crate::mapping::reference::{code, table};
 
@@ -92,6 +93,7 @@ fn need(need: &Need) -> String {
         Has(concept) => code(first(concept)),
         Is(concept, value) => format!("`{}` = `{value}`", first(concept)),
         HasStatement => code(first(DB_STATEMENT)),
+        RouteInName => "a route in the span name".to_owned(),
     }
 }
 
@@ -111,6 +113,7 @@ fn template(parts: &[Part]) -> String {
         Norm(concept) | Val(concept) => format!("{{{}}}", first(concept)),
         Then(concept) => format!("[ {{{}}}]", first(concept)),
         Method => format!("{{{}}}", first(HTTP_METHOD)),
+        ThenRoute => " {route}".to_owned(),
         SpanName | Statement | DbSpanName => unreachable!("these stand alone"),
     });
     code(&parts.collect::<String>())
