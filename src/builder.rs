@@ -37,6 +37,7 @@ pub struct DatadogExporterBuilder {
     pub(crate) transport: Option<Arc<dyn Transport>>,
     pub(crate) encoding: Encoding,
     pub(crate) types: SpanTypes,
+    pub(crate) server_errors: Option<String>,
     pub(crate) names: Option<NamesHook>,
 }
 
@@ -161,6 +162,18 @@ impl DatadogExporterBuilder {
         self
     }
 
+    /// Sets the HTTP statuses that make a server span an error: statuses and ranges of them, as in
+    /// `500-599,404`. An empty text lists none; anything else is an error of [`build`](Self::build).
+    ///
+    /// A listed status counts whatever the status of the span is, `Ok` too. It clears no error, and the
+    /// attribute `datadog.error` of a span beats it.
+    ///
+    /// Otherwise `DD_TRACE_HTTP_SERVER_ERROR_STATUSES`, or none: the status of the span alone decides.
+    pub fn with_http_server_error_statuses(mut self, statuses: impl Into<String>) -> Self {
+        self.server_errors = Some(statuses.into());
+        self
+    }
+
     /// Sets a function that may replace the service, name, resource and type of each span.
     ///
     /// It sees the span and the names the mapping chose, and has the last word: over attributes too. What it
@@ -231,6 +244,7 @@ impl fmt::Debug for DatadogExporterBuilder {
             .field("timeout", &self.timeout)
             .field("encoding", &self.encoding)
             .field("types", &self.types)
+            .field("server_errors", &self.server_errors)
             .field("names", &self.names.is_some())
             .finish_non_exhaustive()
     }

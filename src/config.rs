@@ -16,7 +16,7 @@ use crate::BuildError;
 use crate::builder::DatadogExporterBuilder;
 use crate::delivery::{AgentAddress, DeliverySettings};
 use crate::encoding::Encoding;
-use crate::mapping::Options;
+use crate::mapping::{ErrorStatuses, Options, STATUSES_FORM};
 use variables::{
     ADDRESS_FORM, MAX_TIMEOUT, TIMEOUT_FORM, Variables, is_socket, of_process, without_credentials,
 };
@@ -126,6 +126,10 @@ fn options(
         types: builder.types,
         server_query: variables.query("DD_HTTP_SERVER_TAG_QUERY_STRING"),
         client_query: variables.query("DD_HTTP_CLIENT_TAG_QUERY_STRING"),
+        server_errors: match builder.server_errors {
+            Some(statuses) => checked_statuses(&statuses)?,
+            None => variables.server_errors(),
+        },
         names: builder.names,
         runtime_id: runtime_id(),
         process_id: std::process::id(),
@@ -175,6 +179,14 @@ fn checked_tags(mut tags: Vec<(String, String)>) -> Result<Vec<(String, String)>
     }
     tags.reverse();
     Ok(tags)
+}
+
+/// Returns the statuses that a list in code names, if all of it can be read.
+fn checked_statuses(text: &str) -> Result<ErrorStatuses, BuildError> {
+    match ErrorStatuses::parse(text) {
+        (statuses, bad) if bad.is_empty() => Ok(statuses),
+        _ => Err(BuildError::setting("with_http_server_error_statuses", text, STATUSES_FORM)),
+    }
 }
 
 /// Returns what a list of tags says for a key, unless it is empty.

@@ -159,6 +159,7 @@ fn a_bad_variable_is_one_warning_and_the_next_source() {
         ("DD_TRACE_AGENT_TIMEOUT_SECONDS", "-1"),
         ("DD_TRACE_ENABLED", "maybe"),
         ("DD_TRACE_REPORT_HOSTNAME", "perhaps"),
+        ("DD_TRACE_HTTP_SERVER_ERROR_STATUSES", "404,5xx,x"),
         ("DD_TAGS", "three bad words"),
         ("DD_SERVICE", "\u{fffd}"),
     ];
@@ -202,6 +203,10 @@ fn a_bad_value_in_code_is_an_error_that_names_setting_value_and_form() {
         (builder().with_env(" "), "`with_env`"),
         (builder().with_version(""), "`with_version`"),
         (builder().with_tag("", "x"), "`with_tag`"),
+        (
+            builder().with_http_server_error_statuses("404,5xx"),
+            "`with_http_server_error_statuses` = \"404,5xx\": expected statuses",
+        ),
     ];
     for (builder, text) in rows {
         let error = resolve(builder, &[]).unwrap_err().to_string();

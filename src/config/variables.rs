@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::delivery::{AgentAddress, ApiVersion};
-use crate::mapping::Query;
+use crate::mapping::{ErrorStatuses, Query, STATUSES_FORM};
 
 /// Every variable that is read. The README's table has the same.
 pub(crate) const VARIABLES: &[&str] = &[
@@ -20,6 +20,7 @@ pub(crate) const VARIABLES: &[&str] = &[
     "DD_TRACE_ENABLED",
     "DD_HTTP_SERVER_TAG_QUERY_STRING",
     "DD_HTTP_CLIENT_TAG_QUERY_STRING",
+    "DD_TRACE_HTTP_SERVER_ERROR_STATUSES",
     "DD_TRACE_SAMPLE_RATE",
     "DD_TRACE_SAMPLING_RULES",
     "DD_TRACE_RATE_LIMIT",
@@ -119,6 +120,17 @@ impl<F: Fn(&str) -> Option<String>> Variables<F> {
 
     pub(super) fn query(&mut self, name: &'static str) -> Query {
         if self.flag(name, true) { Query::Kept } else { Query::Removed }
+    }
+
+    /// Reads the list of statuses; of a list that is bad in part the rest counts.
+    pub(super) fn server_errors(&mut self) -> ErrorStatuses {
+        const NAME: &str = "DD_TRACE_HTTP_SERVER_ERROR_STATUSES";
+        let text = self.text(NAME).unwrap_or_default();
+        let (statuses, bad) = ErrorStatuses::parse(&text);
+        if !bad.is_empty() {
+            self.warn(NAME, &bad.join(","), STATUSES_FORM);
+        }
+        statuses
     }
 
     pub(super) fn api_version(&mut self) -> ApiVersion {

@@ -24,6 +24,7 @@ mod sampling;
 mod start;
 pub(crate) mod state;
 mod status;
+mod statuses;
 mod systems;
 mod tags;
 mod text;
@@ -52,6 +53,7 @@ pub(crate) use sampling::{
     priority_attribute, priority_of,
 };
 pub(crate) use start::StartNames;
+pub(crate) use statuses::{ErrorStatuses, STATUSES_FORM};
 pub(crate) use text::of as text_of;
 
 /// Which span types are sent, and so who obfuscates statements.
@@ -106,6 +108,8 @@ pub(crate) struct Options {
     pub(crate) server_query: Query,
     /// ... and of those that go out.
     pub(crate) client_query: Query,
+    /// HTTP statuses that make a server span an error.
+    pub(crate) server_errors: ErrorStatuses,
     /// The hook of the user.
     pub(crate) names: Option<NamesHook>,
     /// The identity of this process.
@@ -131,6 +135,7 @@ impl fmt::Debug for Options {
             .field("env", &self.env)
             .field("version", &self.version)
             .field("types", &self.types)
+            .field("server_errors", &self.server_errors)
             .finish_non_exhaustive()
     }
 }

@@ -1,7 +1,7 @@
 //! Status, exception event and HTTP status -> the error flag and the error tags.
 //!
-//! Only the status decides that a span is an error: an HTTP code or an exception event alone does
-//! not. The tags are filled where they are absent, from the sources of [`SOURCES`] in order.
+//! Only the status decides that a span is an error: an HTTP code alone does so where somebody asked for
+//! it ([`super::statuses`]), an exception event never. The tags are filled where they are absent, from the sources of [`SOURCES`] in order.
 //!
 //! Sources: `DataDog/datadog-agent`, `pkg/trace/transform/transform.go`; exception events:
 //! `DataDog/dd-trace-rs`, `datadog-opentelemetry/src/mappings`.
@@ -77,12 +77,9 @@ fn is_text(value: &Value) -> bool {
         || matches!(value, Value::Array(Array::String(lines)) if !lines.is_empty())
 }
 
-/// Returns the error flag of a status.
-pub(crate) fn is_error(status: &Status, attributes: &Lookup<'_, '_>) -> bool {
-    match attributes.span(Known::DatadogError).and_then(is_set) {
-        Some(is_error) => is_error,
-        None => matches!(status, Status::Error { .. }),
-    }
+/// Returns the error flag that an attribute sets, whatever the status is.
+pub(crate) fn flag(attributes: &Lookup<'_, '_>) -> Option<bool> {
+    attributes.span(Known::DatadogError).and_then(is_set)
 }
 
 /// Returns the name and the description of a status.

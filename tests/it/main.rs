@@ -9,6 +9,7 @@ mod documented;
 mod examples;
 mod golden;
 mod hostile;
+mod http_errors;
 mod log_correlation;
 mod pages;
 mod precedence;

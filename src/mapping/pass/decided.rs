@@ -6,6 +6,7 @@
 use std::fmt::Write as _;
 
 use opentelemetry::Value;
+use opentelemetry::trace::{SpanKind, Status};
 
 use super::{Pass, is_empty};
 use crate::encoding::{Sink, Text, whole};
@@ -44,7 +45,7 @@ impl<S: Sink> Pass<'_, '_, S> {
         self.unified(environment, naming::ENVIRONMENT, &facts.env, env);
         let version_of_span = (Known::DatadogVersion, Known::Version);
         self.unified(version_of_span, naming::VERSION, &facts.version, version);
-        let is_error = self.error_tags();
+        let is_error = self.error_tags(options);
         self.ids_and_states();
         self.events_and_links();
         self.scope_name_and_version();
@@ -197,9 +198,18 @@ impl<S: Sink> Pass<'_, '_, S> {
         }
     }
 
-    fn error_tags(&mut self) -> bool {
-        let is_error = status::is_error(&self.span.status, &self.lookup());
-        let failed = matches!(self.span.status, opentelemetry::trace::Status::Error { .. });
+    /// Whether the HTTP status makes the span an error, where somebody asked for that.
+    fn is_server_error(&self, options: &Options) -> bool {
+        let statuses = &options.server_errors;
+        !statuses.is_empty()
+            && self.span.span_kind == SpanKind::Server
+            && self.status_code().is_some_and(|code| statuses.has(code))
+    }
+
+    fn error_tags(&mut self, options: &Options) -> bool {
+        let failed =
+            matches!(self.span.status, Status::Error { .. }) || self.is_server_error(options);
+        let is_error = status::flag(&self.lookup()).unwrap_or(failed);
         let mut lines = std::mem::take(self.text);
         for source in &status::SOURCES {
             let attributes = self.lookup();
