@@ -1,7 +1,10 @@
 //! A fast hash of short texts, and the set of keys that a span has used.
 //!
-//! The hash need not resist attackers: equality is always checked on the key itself, and the SDK
-//! bounds the attributes of a span (128 by default).
+//! Tables that the compiler builds need a hash that everybody can compute ([`Hashed`]). Sets of keys and ids need
+//! one with a secret ([`hash`], [`hash_id`]): callers choose both, and could choose them so that all share a slot.
+
+use std::hash::{BuildHasher as _, RandomState};
+use std::sync::LazyLock;
 
 use opentelemetry::TraceId;
 
@@ -23,24 +26,31 @@ impl Hashed {
     /// Longest text that is all in its ends, which may overlap.
     pub(crate) const WHOLE: usize = 32;
 
-    /// Reads a text, sixteen bytes at a time.
+    /// Reads a text.
     #[inline]
     pub(crate) const fn of(text: &str) -> Self {
+        Self::seeded(text, Seed::NONE)
+    }
+
+    /// Reads a text, sixteen bytes at a time.
+    #[inline]
+    const fn seeded(text: &str, seed: Seed) -> Self {
+        let Seed([one, two]) = seed;
         let bytes = text.as_bytes();
         let length = bytes.len();
-        let mut state = length as u64;
+        let mut state = length as u64 ^ one;
         let ends = match (bytes.split_first_chunk::<16>(), bytes.last_chunk::<16>()) {
             (Some((first, mut rest)), Some(last)) => {
                 while rest.len() > 16 {
                     let Some((pair, after)) = rest.split_first_chunk::<16>() else { break };
-                    state = fold(word(pair, 0) ^ state, word(pair, 8));
+                    state = fold(word(pair, 0) ^ state, word(pair, 8) ^ two);
                     rest = after;
                 }
                 [word(first, 0), word(first, 8), word(last, 0), word(last, 8)]
             }
             _ => short_ends(bytes),
         };
-        let hash = fold(fold(ends[0] ^ state, ends[1]) ^ ends[2], ends[3]);
+        let hash = fold(fold(ends[0] ^ state, ends[1] ^ two) ^ ends[2], ends[3] ^ one);
         Self { hash, length, ends }
     }
 
@@ -65,10 +75,16 @@ pub(crate) fn same(one: &str, two: &str) -> bool {
     }
 }
 
-/// Hashes a text.
+/// Hashes a text with the secret of this process.
 #[inline]
-pub(crate) const fn hash(text: &str) -> u64 {
-    Hashed::of(text).hash
+pub(crate) fn hash(text: &str) -> u64 {
+    Hashed::seeded(text, *SECRET).hash
+}
+
+/// Hashes a trace id with the secret of this process.
+#[inline]
+pub(crate) fn hash_id(id: TraceId) -> u64 {
+    SECRET.hash_id(id)
 }
 
 /// Returns the ends of a text that is shorter than sixteen bytes.
@@ -81,11 +97,26 @@ const fn short_ends(bytes: &[u8]) -> [u64; 4] {
     }
 }
 
-/// Hashes a trace id.
-#[inline]
-pub(crate) fn hash_id(id: TraceId) -> u64 {
-    let id = id.to_bytes();
-    fold(word(&id, 0), word(&id, 8))
+/// A secret of this process.
+static SECRET: LazyLock<Seed> = LazyLock::new(|| {
+    let random = RandomState::new();
+    Seed([random.hash_one(0), random.hash_one(1)])
+});
+
+/// What a hash begins with.
+#[derive(Clone, Copy)]
+struct Seed([u64; 2]);
+
+impl Seed {
+    /// The seed of hashes that the compiler computes.
+    const NONE: Self = Self([0; 2]);
+
+    #[inline]
+    fn hash_id(self, id: TraceId) -> u64 {
+        let Self([one, two]) = self;
+        let id = id.to_bytes();
+        fold(word(&id, 0) ^ one, word(&id, 8) ^ two)
+    }
 }
 
 /// Reads eight bytes from `at` as a number; zero if they are not there.
@@ -142,7 +173,8 @@ impl Filter {
 
 /// The keys that one span has used: an open-addressing table that is emptied in one step.
 ///
-/// It stores numbers, not texts, so it lives longer than any batch; the caller compares the keys.
+/// It stores numbers, not texts, so it lives longer than any batch; the caller compares the keys, and hashes
+/// them with a secret ([`hash`]).
 #[derive(Debug, Default)]
 pub(crate) struct KeySet {
     slots: Vec<Slot>,
@@ -167,6 +199,13 @@ impl KeySet {
             self.round = 0;
         }
         self.round += 1;
+    }
+
+    /// Gives the memory back that more than `keys` keys took.
+    pub(crate) fn shrink(&mut self, keys: usize) {
+        if self.slots.len() > (keys * 2).next_power_of_two() {
+            *self = Self::default();
+        }
     }
 
     /// Adds `entry`, in place of the one with this hash for which `same` holds.
@@ -234,6 +273,38 @@ fn tag(hash: u64) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// A pair of words of which the first makes every product zero, whatever the second is.
+    fn colliding_id(number: u64) -> TraceId {
+        let bytes = [MASKS[0].to_le_bytes(), number.to_le_bytes()].concat();
+        TraceId::from(u128::from_be_bytes(bytes.try_into().unwrap()))
+    }
+
+    /// Returns the start of keys of [`Hashed::WHOLE`] bytes that share a hash: behind it the first factor is zero.
+    fn colliding_start() -> String {
+        let starts = (0..100_000).map(|number| format!("{number:016}"));
+        let mut found = starts.filter_map(|start| {
+            let (one, two) = (word(start.as_bytes(), 0), word(start.as_bytes(), 8));
+            let state = fold(one ^ Hashed::WHOLE as u64, two) ^ MASKS[0];
+            let end = String::from_utf8(state.to_le_bytes().into()).ok()?;
+            Some(start + &end)
+        });
+        found.next().unwrap()
+    }
+
+    #[test]
+    fn keys_and_ids_that_share_a_hash_have_different_ones_with_the_secret() {
+        const COUNT: u64 = 20_000;
+        let distinct = |hash: &dyn Fn(u64) -> u64| {
+            (0..COUNT).map(hash).collect::<std::collections::HashSet<_>>().len()
+        };
+        let (start, all) = (colliding_start(), usize::try_from(COUNT).unwrap());
+        for (seed, expected) in [(Seed::NONE, 1), (*SECRET, all)] {
+            assert_eq!(distinct(&|number| seed.hash_id(colliding_id(number))), expected);
+            let key = |number: u64| format!("{start}{number:08}");
+            assert_eq!(distinct(&|number| Hashed::seeded(&key(number), seed).hash), expected);
+        }
+    }
 
     #[test]
     fn a_set_holds_what_was_added_since_its_reset() {

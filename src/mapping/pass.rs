@@ -13,10 +13,10 @@ use opentelemetry::{KeyValue, Value};
 use opentelemetry_sdk::trace::SpanData;
 
 use super::attributes::{self, Known, KnownSet, Rule};
-use super::hash::{Hashed, KeySet, hash};
+use super::hash::{KeySet, hash};
 use super::lookup::{self, Lookup, Slots, string};
 use super::obfuscate::{Query, push_url};
-use super::resource::{ResourceFacts, ResourceTag};
+use super::resource::ResourceFacts;
 use super::tags::{Name, clipped};
 use super::{Options, SpanTypes, text};
 use crate::encoding::{Sink, Text};
@@ -113,10 +113,9 @@ impl<'p, 'a, S: Sink> Pass<'p, 'a, S> {
     /// Notes the attributes of the span that have a row, and writes those that need no decision.
     pub(super) fn span_attributes(&mut self) {
         for (entry, attribute) in self.span.attributes.iter().enumerate().rev() {
-            let key = Hashed::of(attribute.key.as_str());
-            match attributes::find(&key) {
+            match attributes::find(attribute.key.as_str()) {
                 Some((known, rule)) => self.known(known, rule, &attribute.value),
-                None => self.foreign(entry, attribute, key.hash),
+                None => self.foreign(entry, attribute),
             }
         }
     }
@@ -138,13 +137,13 @@ impl<'p, 'a, S: Sink> Pass<'p, 'a, S> {
         }
     }
 
-    fn foreign(&mut self, entry: usize, attribute: &'a KeyValue, key_hash: u64) {
+    fn foreign(&mut self, entry: usize, attribute: &'a KeyValue) {
         let name = Name::of(attribute.key.as_str());
         if name.is_removed(self.types) {
             return;
         }
         self.gen_ai |= name.is_gen_ai();
-        let hash = if name.plain().is_some() { key_hash } else { name_hash(&name, self.text) };
+        let hash = name_hash(&name, self.text);
         let list = &self.span.attributes;
         let same = |other: usize| Name::of(list[other].key.as_str()).same_as(&name);
         if !self.keys.insert(hash, entry, same) {
@@ -241,10 +240,7 @@ impl<'p, 'a, S: Sink> Pass<'p, 'a, S> {
         let on_span = self
             .entry(hash, &name)
             .is_some_and(|entry| lookup::number(self.value(entry)).is_none());
-        let is_tag = |tag: &ResourceTag<S::Prepared>| Name::of(&tag.name).same_as(&name);
-        on_span
-            || self.in_scope(hash, &name)
-            || (self.facts.filter.may_hold(hash) && self.facts.tags.iter().any(is_tag))
+        on_span || self.in_scope(hash, &name) || self.facts.has_tag(hash, &name)
     }
 
     /// Writes the empty text attributes whose names are still free.
@@ -255,7 +251,7 @@ impl<'p, 'a, S: Sink> Pass<'p, 'a, S> {
                 continue;
             }
             let key = attribute.key.as_str();
-            match attributes::find(&Hashed::of(key)) {
+            match attributes::find(key) {
                 Some((_, Rule::Note | Rule::Statement(_) | Rule::Query)) => {}
                 Some((known, _)) => {
                     let winner = self.slots[known as usize].is_some_and(is_empty);
@@ -267,11 +263,7 @@ impl<'p, 'a, S: Sink> Pass<'p, 'a, S> {
                     let name = Name::of(key);
                     let hash = name_hash(&name, self.text);
                     let winner = self.entry(hash, &name) == Some(entry);
-                    let is_tag = |tag: &ResourceTag<S::Prepared>| {
-                        tag.hash == hash && Name::of(&tag.name).same_as(&name)
-                    };
-                    let in_resource = self.facts.tags.iter().any(is_tag);
-                    if winner && !in_resource && !self.in_scope(hash, &name) {
+                    if winner && !self.facts.has_tag(hash, &name) && !self.in_scope(hash, &name) {
                         self.sink.meta(Text::Shown(format_args!("{name}")), "".into());
                     }
                 }
@@ -380,6 +372,7 @@ impl<'p, 'a, S: Sink> Pass<'p, 'a, S> {
 }
 
 /// Returns the hash of a name as it is written.
+#[inline]
 fn name_hash(name: &Name<'_>, buffer: &mut String) -> u64 {
     use std::fmt::Write as _;
 

@@ -8,7 +8,7 @@ use opentelemetry::Value;
 use opentelemetry_sdk::Resource;
 
 use super::attributes::{Known, KnownSet, Rule};
-use super::hash::{Filter, hash};
+use super::hash::{Filter, KeySet, hash};
 use super::lookup::{Concept, Slots};
 use super::naming::{ENVIRONMENT, SERVICE, VERSION};
 use super::normalize::MAX_NAME;
@@ -29,6 +29,8 @@ pub(crate) struct ResourceFacts<P> {
     pub(crate) noted: KnownSet,
     /// Every text tag, in no order.
     pub(crate) tags: Vec<ResourceTag<P>>,
+    /// Their places by name, but for env and version: a resource may have any number of them.
+    places: KeySet,
     /// All of them at once: what nearly every span gets.
     pub(crate) block: P,
     /// Those of them that have a row.
@@ -69,6 +71,7 @@ impl<P> ResourceFacts<P> {
             slots: Box::new([const { None }; Known::COUNT]),
             noted: KnownSet::EMPTY,
             tags: Vec::new(),
+            places: KeySet::default(),
             block: S::prepare(&[]),
             known: KnownSet::EMPTY,
             filter: Filter::default(),
@@ -78,6 +81,7 @@ impl<P> ResourceFacts<P> {
             env: String::new(),
             version: String::new(),
         };
+        facts.places.reset(options.tags.len() + resource.len());
         for (key, value) in &options.tags {
             facts.push::<S>(key, value, options);
         }
@@ -101,6 +105,12 @@ impl<P> ResourceFacts<P> {
         facts.choose::<S>(options);
         facts.join::<S>();
         facts
+    }
+
+    /// Whether one of the tags without a row has this name, whose hash is given.
+    pub(crate) fn has_tag(&self, hash: u64, name: &Name<'_>) -> bool {
+        let same = |place: usize| Name::of(&self.tags[place].name).same_as(name);
+        self.filter.may_hold(hash) && self.places.get(hash, same).is_some()
     }
 
     /// Returns the application's service and environment as the Agent stores them.
@@ -133,7 +143,8 @@ impl<P> ResourceFacts<P> {
         let Some(name) = Name::of_tag(key, options.types, query) else { return };
         let known = name.row().map(|(known, _)| known);
         let name = name.to_string();
-        if self.tags.iter().any(|tag| tag.name == name) {
+        let (hash, tags) = (hash(&name), &self.tags);
+        if !self.places.insert(hash, tags.len(), |place| tags[place].name == name) {
             return;
         }
         match known {

@@ -7,7 +7,6 @@ use opentelemetry::{KeyValue, Value};
 
 use super::SpanTypes;
 use super::attributes::{self, Known, KnownSet};
-use super::hash::Hashed;
 use super::lookup::{Lookup, Slots};
 use super::naming::{self, NameBuffers, SpanNames};
 use super::obfuscate::Seen;
@@ -33,7 +32,7 @@ impl StartNames {
         let mut slots: Slots<&'a Value> = [None; Known::COUNT];
         let mut noted = KnownSet::EMPTY;
         for attribute in list {
-            let found = attributes::find(&Hashed::of(attribute.key.as_str()));
+            let found = attributes::find(attribute.key.as_str());
             if let Some((known, _)) = found {
                 slots[known as usize] = Some(&attribute.value);
                 noted.insert(known);

@@ -3,14 +3,14 @@
 //! A system decides the type of a span that calls it, and who can take the literals out of a statement.
 //! Not here: how statements are read ([`super::obfuscate`]).
 
-use super::hash::hash;
+use super::hash::Hashed;
 use super::normalize;
 use super::obfuscate::{Dialect, Language};
 
 /// Returns the row of a database system, which is compared normalised.
 pub(super) fn find(name: &str, buffer: &mut String) -> &'static System {
     let name = normalize::tag_value(name, buffer);
-    let wanted = hash(name);
+    let wanted = Hashed::of(name).hash;
     let row = HASHES.iter().position(|hash| *hash == wanted);
     row.map(|row| &SYSTEMS[row]).filter(|system| system.name == name).unwrap_or(&OTHER_DB)
 }
@@ -89,7 +89,7 @@ static SYSTEMS: &[System] = &[
 static HASHES: [u64; SYSTEMS.len()] = {
     let (mut hashes, mut row) = ([0; SYSTEMS.len()], 0);
     while row < SYSTEMS.len() {
-        hashes[row] = hash(SYSTEMS[row].name);
+        hashes[row] = Hashed::of(SYSTEMS[row].name).hash;
         row += 1;
     }
     hashes

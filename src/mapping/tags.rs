@@ -4,7 +4,6 @@ use std::fmt;
 
 use super::SpanTypes;
 use super::attributes::{self, Known, Rule};
-use super::hash::Hashed;
 use super::normalize::{CUT_MARK, MAX_KEY, MAX_VALUE, cut};
 use super::obfuscate::Query;
 
@@ -59,7 +58,7 @@ impl<'a> Name<'a> {
 
     /// Returns the row of the key.
     pub(crate) fn row(&self) -> Option<(Known, Rule)> {
-        attributes::find(&Hashed::of(self.key))
+        attributes::find(self.key)
     }
 
     /// Returns the name if it is the key itself, as nearly always.
