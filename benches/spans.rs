@@ -14,6 +14,9 @@
     reason = "a part of the crate"
 )]
 mod encoding;
+#[path = "../src/guard.rs"]
+#[allow(dead_code, unreachable_pub, unused_imports, reason = "a part of the crate")]
+mod guard;
 #[path = "../src/mapping/mod.rs"]
 #[allow(
     dead_code,
@@ -98,7 +101,7 @@ fn map(bencher: Bencher<'_, '_>, shape: Shape) {
     let mut scratch = Scratch::default();
     bencher.counter(ItemsCount::new(BATCH)).bench_local(|| {
         for span in &batch {
-            mapping::map(span, Place::Later, &facts, &options, &mut scratch, Nothing);
+            mapping::map(span, Place::Later, &facts, &options, None, &mut scratch, Nothing);
         }
     });
 }

@@ -184,6 +184,10 @@ impl DatadogExporterBuilder {
     /// span. It may run twice for a span, where a trace has to be cut. If it panics, the span keeps the
     /// names of the mapping.
     ///
+    /// It may call this exporter and its handle. A span that begins in it is none, and spans that it exports keep
+    /// the names of the mapping: otherwise it would run for its own spans. Under the SDK's simple processor, which
+    /// holds a lock during `export`, it must not end a span that began elsewhere, nor shut the provider down.
+    ///
     /// # Examples
     ///
     /// ```

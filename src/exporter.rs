@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use opentelemetry::otel_warn;
@@ -15,7 +15,8 @@ use crate::builder::DatadogExporterBuilder;
 use crate::config::Settings;
 use crate::delivery::{Delivery, ExporterHandle};
 use crate::encoding::{Encoding, Json, MessagePack, Payload, Payloads, Prepared, SpanWriter, Wire};
-use crate::mapping::{self, Options, Place, ResourceFacts, Scratch};
+use crate::guard::{self, HookScope};
+use crate::mapping::{self, NamesHook, Options, Place, ResourceFacts, Scratch};
 use crate::traces::Grouping;
 
 /// How long a flush through the SDK's interface may take.
@@ -53,12 +54,22 @@ pub struct DatadogExporter {
     encoding: Encoding,
     options: Options,
     facts: ResourceFacts<Prepared>,
-    encoder: Mutex<Encoder>,
+    encoders: Encoders,
     /// `None` if the exporter is switched off.
     delivery: Option<Delivery>,
     is_shut_down: AtomicBool,
     notices: Notices,
 }
+
+/// Encoders at rest. An export takes one out: no lock is held while the hook of the user runs, which may export
+/// through this exporter again.
+struct Encoders {
+    idle: Mutex<Vec<Encoder>>,
+    payload_bytes: usize,
+}
+
+/// Most encoders at rest. The SDK's processors need one; more threads at once share the exporter by hand.
+const MAX_IDLE: usize = 4;
 
 /// What one batch after the other reuses.
 struct Encoder {
@@ -67,12 +78,22 @@ struct Encoder {
     payloads: Payloads,
 }
 
+/// Why spans keep the names of the mapping although there is a hook.
+#[derive(Clone, Copy, Debug)]
+enum HookFault {
+    /// It panicked.
+    Panicked,
+    /// They were exported from within a hook.
+    Nested,
+}
+
 /// What is said once.
 #[derive(Debug, Default)]
 struct Notices {
     skipped: AtomicBool,
     equal_ids: AtomicBool,
     hook_panicked: AtomicBool,
+    hook_nested: AtomicBool,
 }
 
 impl DatadogExporter {
@@ -90,11 +111,7 @@ impl DatadogExporter {
             facts: prepare(settings.encoding, &no_resource, &settings.options),
             encoding: settings.encoding,
             options: settings.options,
-            encoder: Mutex::new(Encoder {
-                grouping: Grouping::default(),
-                scratch: Scratch::default(),
-                payloads: Payloads::new(payload_bytes),
-            }),
+            encoders: Encoders { idle: Mutex::default(), payload_bytes },
             delivery,
             is_shut_down: AtomicBool::new(false),
             notices: Notices::default(),
@@ -117,12 +134,23 @@ impl DatadogExporter {
         }
     }
 
-    /// Turns a batch into payloads. Says too whether the hook panicked.
-    fn encode(&self, batch: &[SpanData], delivery: &Delivery) -> (Vec<Payload>, bool) {
+    /// Turns a batch into payloads. Says too what is wrong with the hook.
+    fn encode(&self, batch: &[SpanData], delivery: &Delivery) -> (Vec<Payload>, Option<HookFault>) {
+        let mut encoder = self.encoders.take();
+        encoder.payloads.start(delivery.spare());
+        let scope = self.options.names.as_ref().map(|_| HookScope::begin());
+        let hook = self.options.names.as_ref().filter(|_| matches!(scope, Some(Some(_))));
         match self.encoding {
-            Encoding::Json => self.encode_as::<Json>(batch, delivery),
-            Encoding::MessagePack => self.encode_as::<MessagePack>(batch, delivery),
+            Encoding::Json => self.encode_as::<Json>(batch, hook, &mut encoder),
+            Encoding::MessagePack => self.encode_as::<MessagePack>(batch, hook, &mut encoder),
         }
+        let fault = match scope {
+            Some(None) => Some(HookFault::Nested),
+            _ => std::mem::take(&mut encoder.scratch.hook_panicked).then_some(HookFault::Panicked),
+        };
+        let payloads = encoder.payloads.finish();
+        self.encoders.put(encoder);
+        (payloads, fault)
     }
 
     /// Returns the bodies of a batch's requests without sending them, each with its content type and its
@@ -137,10 +165,13 @@ impl DatadogExporter {
         payloads.into_iter().map(body).collect()
     }
 
-    fn encode_as<W: Wire>(&self, batch: &[SpanData], delivery: &Delivery) -> (Vec<Payload>, bool) {
-        let mut encoder = self.encoder.lock().unwrap_or_else(PoisonError::into_inner);
-        let Encoder { grouping, scratch, payloads } = &mut *encoder;
-        payloads.start(delivery.spare());
+    fn encode_as<W: Wire>(
+        &self,
+        batch: &[SpanData],
+        hook: Option<&NamesHook>,
+        encoder: &mut Encoder,
+    ) {
+        let Encoder { grouping, scratch, payloads } = encoder;
         for trace in grouping.traces(batch) {
             let root = trace.spans[trace.agents_root];
             payloads.trace::<W, _>(trace.spans, |span, is_first, writer, chunk| {
@@ -150,6 +181,7 @@ impl DatadogExporter {
                     place,
                     &self.facts,
                     &self.options,
+                    hook,
                     scratch,
                     writer,
                 );
@@ -160,7 +192,27 @@ impl DatadogExporter {
                 mapped.has_priority
             });
         }
-        (payloads.finish(), std::mem::take(&mut scratch.hook_panicked))
+    }
+}
+
+impl Encoders {
+    fn take(&self) -> Encoder {
+        self.lock().pop().unwrap_or_else(|| Encoder {
+            grouping: Grouping::default(),
+            scratch: Scratch::default(),
+            payloads: Payloads::new(self.payload_bytes),
+        })
+    }
+
+    fn put(&self, encoder: Encoder) {
+        let mut idle = self.lock();
+        if idle.len() < MAX_IDLE {
+            idle.push(encoder);
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<Encoder>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -181,11 +233,11 @@ impl SpanExporter for DatadogExporter {
         }
         let Some(delivery) = &self.delivery else { return Ok(()) };
         delivery.check_process()?;
-        let (payloads, hook_panicked) = self.encode(&batch, delivery);
+        let (payloads, fault) = self.encode(&batch, delivery);
         let sent: u64 = payloads.iter().map(|payload| u64::from(payload.span_count())).sum();
         let skipped = batch.len() as u64 - sent;
         delivery.skip(skipped);
-        self.notices.of_batch(&batch, skipped, hook_panicked);
+        self.notices.of_batch(&batch, skipped, fault);
         drop(batch);
         delivery.export(payloads).await
     }
@@ -223,40 +275,53 @@ impl Drop for DatadogExporter {
         // Nobody is left who could be given the error.
         if let Err(OTelSdkError::InternalFailure(cause)) = self.shutdown_with_timeout(DROP_TIMEOUT)
         {
-            otel_warn!(
-                name: "DatadogExporter.SpansLost",
-                cause = cause.as_str(),
-                message = "the exporter was dropped before the Agent had taken all spans"
-            );
+            guard::say(|| {
+                otel_warn!(
+                    name: "DatadogExporter.SpansLost",
+                    cause = cause.as_str(),
+                    message = "the exporter was dropped before the Agent had taken all spans"
+                );
+            });
         }
     }
 }
 
 impl Notices {
     /// Says once what is odd about the spans.
-    fn of_batch(&self, batch: &[SpanData], skipped: u64, hook_panicked: bool) {
-        if skipped > 0 && !self.skipped.swap(true, Ordering::Relaxed) {
-            otel_warn!(
-                name: "DatadogExporter.SpansSkipped",
-                spans = skipped,
-                message = "the Agent takes no span whose span id or low half of the trace id is zero"
-            );
+    fn of_batch(&self, batch: &[SpanData], skipped: u64, fault: Option<HookFault>) {
+        let is_first = |said: &AtomicBool| !said.swap(true, Ordering::Relaxed);
+        if skipped > 0 && is_first(&self.skipped) {
+            guard::say(|| {
+                otel_warn!(
+                    name: "DatadogExporter.SpansSkipped",
+                    spans = skipped,
+                    message = "the Agent takes no span whose span id or low half of the trace id is zero"
+                );
+            });
         }
-        if hook_panicked && !self.hook_panicked.swap(true, Ordering::Relaxed) {
-            otel_warn!(
-                name: "DatadogExporter.NamesHookPanicked",
-                message = "the function of `with_names` panicked: those spans keep the names of the mapping"
-            );
+        match fault {
+            Some(HookFault::Panicked) if is_first(&self.hook_panicked) => guard::say(|| {
+                otel_warn!(
+                    name: "DatadogExporter.NamesHookPanicked",
+                    message = "the function of `with_names` panicked: those spans keep the names of the mapping"
+                );
+            }),
+            Some(HookFault::Nested) if is_first(&self.hook_nested) => guard::say(|| {
+                otel_warn!(
+                    name: "DatadogExporter.NamesHookNested",
+                    message = "spans were exported from within a function of `with_names`: they keep the names of the mapping"
+                );
+            }),
+            _ => {}
         }
         let equal = || batch.iter().any(mapping::has_equal_ids);
-        if !self.equal_ids.load(Ordering::Relaxed)
-            && equal()
-            && !self.equal_ids.swap(true, Ordering::Relaxed)
-        {
-            otel_warn!(
-                name: "DatadogExporter.EqualIds",
-                message = "a span id equals the low half of its trace id: sent, though Datadog documents that they differ"
-            );
+        if !self.equal_ids.load(Ordering::Relaxed) && equal() && is_first(&self.equal_ids) {
+            guard::say(|| {
+                otel_warn!(
+                    name: "DatadogExporter.EqualIds",
+                    message = "a span id equals the low half of its trace id: sent, though Datadog documents that they differ"
+                );
+            });
         }
     }
 }

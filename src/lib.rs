@@ -92,6 +92,7 @@ mod builder;
 mod config;
 mod error;
 mod exporter;
+mod guard;
 mod traces;
 mod mapping;
 mod encoding;

@@ -30,12 +30,12 @@ mod tags;
 mod text;
 
 use std::fmt;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use opentelemetry_sdk::trace::SpanData;
 
 use crate::encoding::{Fields, Head, Sink};
+use crate::guard;
 #[cfg(all(fuzzing, feature = "testing"))]
 pub use attributes::keys;
 use naming::NameBuffers;
@@ -172,12 +172,13 @@ pub(crate) struct Mapped {
     pub(crate) has_priority: bool,
 }
 
-/// Maps one span into `sink`.
+/// Maps one span into `sink`; `hook` may replace its names.
 pub(crate) fn map<S: Sink>(
     span: &SpanData,
     place: Place,
     facts: &ResourceFacts<S::Prepared>,
     options: &Options,
+    hook: Option<&NamesHook>,
     scratch: &mut Scratch<S::Prepared>,
     sink: S,
 ) -> Mapped {
@@ -196,7 +197,7 @@ pub(crate) fn map<S: Sink>(
         pass.gen_ai,
         names,
     );
-    let chosen = match &options.names {
+    let chosen = match hook {
         Some(hook) => hooked(hook, span, chosen, hook_panicked),
         None => chosen,
     };
@@ -235,7 +236,7 @@ fn hooked<'a>(
     panicked: &mut bool,
 ) -> SpanNames<'a> {
     let mut names = chosen.clone();
-    if catch_unwind(AssertUnwindSafe(|| hook(span, &mut names))).is_err() {
+    if guard::catch(|| hook(span, &mut names)).is_none() {
         *panicked = true;
         return chosen;
     }

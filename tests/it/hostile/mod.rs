@@ -6,6 +6,7 @@ mod ids_and_times;
 mod keys;
 pub(crate) mod notices;
 mod numbers;
+mod reentrant;
 mod texts;
 
 use opentelemetry::trace::SpanKind;
