@@ -24,8 +24,11 @@ fn env_and_version_of_each_span_stand_in_its_payload() {
         let agent = RealAgent::start(model);
         let exporter = builder(agent.url(), encoding).with_env("prod").with_version("1.2");
         let mut other = span(2, 2, 0);
-        other.attributes.push(KeyValue::new("env", "staging"));
-        let spans = vec![span(1, 1, 0), other, span(3, 3, 0)];
+        other.attributes.push(KeyValue::new("deployment.environment.name", "staging"));
+        // A plain name is no setting.
+        let mut plain = span(3, 3, 0);
+        plain.attributes.push(KeyValue::new("env", "staging"));
+        let spans = vec![span(1, 1, 0), other, plain];
         through_us(exporter.build().unwrap(), &service("shop"), [spans]);
         agent.stop();
         let mut found: Vec<(String, String, u64)> = Vec::new();
