@@ -68,6 +68,8 @@ const RESOURCES: &[(Tags, &str, &str)] = &[
     (&[("db.operation.name", "SELECT"), ("db.collection.name", "orders")], "n", "SELECT orders"),
     (&[("db.operation", "SELECT"), ("db.sql.table", "orders")],            "n", "SELECT orders"),
     (&[("db.operation", "SELECT"), ("db.cassandra.table", "orders")],      "n", "SELECT orders"),
+    (&[("db.operation.name", "read"), ("db.cosmosdb.container", "orders")], "n", "read orders"),
+    (&[("db.operation.name", "EXECUTE"), ("db.stored_procedure.name", "settle")], "n", "EXECUTE settle"),
     (&[("db.operation", "SELECT")],                                        "n", "SELECT"),
     (&[],                                                  "SELECT shop.orders", "SELECT shop.orders"),
     (&[],                                                  "SELECT 'secret'",    "SELECT ?"),
