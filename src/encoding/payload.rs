@@ -24,7 +24,7 @@ pub(crate) struct Payload {
 }
 
 /// What all chunks of a request share.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Origin {
     /// The environment; empty without one.
     pub(crate) env: String,

@@ -28,6 +28,16 @@ pub(crate) struct Buffers {
 }
 
 impl Buffers {
+    /// Gives memory back that a span with very many numbers left over.
+    pub(crate) fn shrink(&mut self) {
+        /// The numbers of a usual span, many times.
+        const KEPT: usize = 64 * 1_024;
+
+        if self.metrics.capacity() > KEPT {
+            self.metrics = Vec::new();
+        }
+    }
+
     /// Where the first metric of the span written last is in the body.
     pub(crate) fn metrics_at(&self) -> usize {
         self.metrics_at

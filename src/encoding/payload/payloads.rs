@@ -5,6 +5,8 @@
 //! chunk is written at the end of the payload that was used last and moved if it turns out to belong
 //! elsewhere, which is rare.
 
+use std::collections::HashMap;
+
 use super::{Chunk, Head, Origin, Payload, SpanMark, count};
 use crate::encoding::{Buffers, SpanWriter, Wire};
 
@@ -48,6 +50,8 @@ pub(crate) struct Payloads {
     open: Vec<Payload>,
     /// The one that was used last.
     last: usize,
+    /// The newest of each origin, once there are several origins: a batch may have any number of them.
+    newest: HashMap<Origin, usize>,
     /// The memory of one that is done, for the first of this batch.
     spare: Option<Payload>,
     /// Most bytes of a payload; only a single span may be larger.
@@ -62,6 +66,7 @@ impl Payloads {
         Self {
             open: Vec::new(),
             last: 0,
+            newest: HashMap::new(),
             spare: None,
             limit,
             facts: ChunkFacts::default(),
@@ -148,12 +153,14 @@ impl Payloads {
             return;
         }
         let (chunk, bytes, spans) = last.split_last();
-        let fits = |payload: &Payload| {
-            payload.origin == self.facts.origin
-                && payload.bytes.len() + bytes.len() + 2 <= self.limit
-        };
-        self.last = self.open.iter().position(fits).unwrap_or_else(|| {
-            self.open.push(Payload::new::<W>(&self.facts.origin, None));
+        let origin = &self.facts.origin;
+        if self.newest.is_empty() {
+            self.newest.insert(self.open[0].origin.clone(), 0);
+        }
+        let fits = |number: &usize| self.open[*number].bytes.len() + bytes.len() + 2 <= self.limit;
+        self.last = self.newest.get(origin).copied().filter(fits).unwrap_or_else(|| {
+            self.open.push(Payload::new::<W>(origin, None));
+            self.newest.insert(origin.clone(), self.open.len() - 1);
             self.open.len() - 1
         });
         self.open[self.last].push(&chunk, &bytes, &spans);
@@ -163,11 +170,13 @@ impl Payloads {
     pub(crate) fn start(&mut self, spare: Option<Payload>) {
         self.spare = spare;
         self.open.clear();
+        self.newest = HashMap::new();
         self.last = 0;
     }
 
     /// Completes the payloads and hands them over.
     pub(crate) fn finish(&mut self) -> Vec<Payload> {
+        self.buffers.shrink();
         let mut done = std::mem::take(&mut self.open);
         done.iter_mut().for_each(Payload::close);
         done
