@@ -204,7 +204,9 @@ impl Encoders {
         })
     }
 
-    fn put(&self, encoder: Encoder) {
+    fn put(&self, mut encoder: Encoder) {
+        encoder.grouping.shrink();
+        encoder.scratch.shrink();
         let mut idle = self.lock();
         if idle.len() < MAX_IDLE {
             idle.push(encoder);

@@ -1,17 +1,23 @@
-//! Memory of a whole outage, measured by a counting allocator: a million spans meet an Agent that is not
-//! there, and everything that waits stays within the buffer's bound.
+//! Memory, measured by a counting allocator. A million spans meet an Agent that is not there, and everything that
+//! waits stays within the buffer's bound. Spans of any size are written in little memory, which goes back after
+//! their batch.
 
 #![expect(unsafe_code, reason = "a global allocator needs it")]
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on says where")]
 
 use std::alloc::{GlobalAlloc, Layout, System};
-use std::net::TcpListener;
+use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::{Mutex, PoisonError};
+use std::thread;
 use std::time::{Duration, UNIX_EPOCH};
 
-use opentelemetry::trace::{SpanContext, SpanKind, Status, TraceFlags, TraceState};
-use opentelemetry::{InstrumentationScope, KeyValue, SpanId, TraceId};
-use opentelemetry_datadog_agent::DatadogExporter;
+use opentelemetry::trace::{Event, Link, SpanContext, SpanKind, Status, TraceFlags, TraceState};
+use opentelemetry::{
+    Array, InstrumentationScope, InstrumentationScopeBuilder, KeyValue, SpanId, TraceId, Value,
+};
+use opentelemetry_datadog_agent::{DatadogExporter, Encoding};
 use opentelemetry_sdk::trace::{SpanData, SpanEvents, SpanExporter as _, SpanLinks};
 
 /// Spans of the outage.
@@ -80,8 +86,12 @@ fn batch(first: u64) -> Vec<SpanData> {
         .collect()
 }
 
+/// One test after the other: the counters are everybody's.
+static TURN: Mutex<()> = Mutex::new(());
+
 #[test]
 fn a_million_spans_without_an_agent_stay_within_the_bound() {
+    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
     let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let exporter = DatadogExporter::builder()
         .with_agent_url(format!("http://{closed}"))
@@ -105,4 +115,148 @@ fn a_million_spans_without_an_agent_stay_within_the_bound() {
     assert!(stats.spans_dropped.buffer_full > 0, "{stats:?}");
     // A quarter of the default buffer holds a quarter of a minute at 5,000 spans/s.
     assert!(stats.spans_buffered > 75_000, "{stats:?}");
+}
+
+/// An Agent that takes everything and keeps nothing.
+fn sink() -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    thread::spawn(move || {
+        for stream in listener.incoming().map_while(Result::ok) {
+            thread::spawn(move || drop(answer(stream)));
+        }
+    });
+    address
+}
+
+/// Answers the requests of a connection, whatever they are.
+fn answer(stream: TcpStream) -> io::Result<()> {
+    let mut reader = BufReader::new(stream);
+    loop {
+        let mut length = 0;
+        loop {
+            let mut line = String::new();
+            if reader.read_line(&mut line)? == 0 {
+                return Ok(());
+            }
+            match line.to_ascii_lowercase().split_once(':') {
+                Some(("content-length", value)) => length = value.trim().parse().unwrap(),
+                None if line.trim().is_empty() => break,
+                _ => {}
+            }
+        }
+        io::copy(&mut reader.by_ref().take(length), &mut io::sink())?;
+        reader.get_mut().write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nOK")?;
+    }
+}
+
+/// A text far above every limit, in bytes.
+const ENDLESS: usize = 32 << 20;
+/// Most that an export of it takes: a tag is 25,000 bytes, a statement is read up to ten times as much.
+const OF_A_TEXT: usize = 2 << 20;
+/// Most that is kept after a batch beyond what usual batches take: buffers below their limits.
+const KEPT: usize = 512 << 10;
+
+fn one(change: impl FnOnce(&mut SpanData)) -> Vec<SpanData> {
+    let mut batch = batch(1);
+    batch.truncate(1);
+    change(&mut batch[0]);
+    batch
+}
+
+fn tagged(key: &'static str, value: impl Into<Value>) -> Vec<SpanData> {
+    one(|span| span.attributes = vec![KeyValue::new(key, value)])
+}
+
+fn with_event(name: String, attributes: Vec<KeyValue>) -> Vec<SpanData> {
+    one(|span| {
+        span.status = Status::error("");
+        span.events.events = vec![Event::new(name, UNIX_EPOCH, attributes, 0)];
+    })
+}
+
+/// Makes a batch, when it is wanted: all of them together would not fit.
+type Make = fn() -> Vec<SpanData>;
+
+fn text() -> String {
+    "text ".repeat(ENDLESS / 5)
+}
+
+fn list() -> Value {
+    Value::Array(Array::String(vec!["text".into(); ENDLESS / 30]))
+}
+
+fn scoped(scope: InstrumentationScopeBuilder) -> Vec<SpanData> {
+    one(|span| span.instrumentation_scope = scope.build())
+}
+
+fn linked() -> Vec<SpanData> {
+    let attributes = vec![KeyValue::new("k", text())];
+    one(|span| {
+        span.links.links = vec![Link::new(span.span_context.clone(), attributes, 0)];
+    })
+}
+
+/// Batches with one text that is far too long.
+#[rustfmt::skip]
+const ENDLESS_TEXTS: &[(&str, Make)] = &[
+    ("a value",       || tagged("k", text())),
+    ("a list",        || tagged("k", list())),
+    ("a service",     || tagged("service.name", text())),
+    ("an operation",  || tagged("operation.name", text())),
+    ("a resource",    || tagged("resource.name", text())),
+    ("a type",        || tagged("span.type", text())),
+    ("a version",     || tagged("service.version", text())),
+    ("a key",         || one(|span| span.attributes = vec![KeyValue::new(text(), "v")])),
+    ("a name",        || one(|span| span.name = text().into())),
+    ("a description", || one(|span| span.status = Status::error(text()))),
+    ("an event",      || with_event(text(), vec![KeyValue::new(text(), text())])),
+    ("a stack",       || with_event("exception".into(), vec![KeyValue::new("exception.stacktrace", text())])),
+    ("causes",        || with_event("exception".into(), vec![KeyValue::new("exception.stacktrace", list())])),
+    ("a link",        linked),
+    ("a scope",       || scoped(InstrumentationScope::builder(text()).with_version(text()))),
+    ("a scope's tag", || scoped(InstrumentationScope::builder("s").with_attributes([KeyValue::new("k", text())]))),
+];
+
+fn keys<V: Into<Value> + Copy>(value: V) -> Vec<KeyValue> {
+    (0..50_000).map(|number| KeyValue::new(format!("key {number}"), value)).collect()
+}
+
+/// Batches with very many parts.
+#[rustfmt::skip]
+const NUMEROUS: &[(&str, Make)] = &[
+    ("texts",            || one(|span| span.attributes = keys("v"))),
+    ("numbers",          || one(|span| span.attributes = keys(7))),
+    ("keys of an event", || with_event("e".into(), keys("v"))),
+    ("tags of a scope",  || scoped(InstrumentationScope::builder("s").with_attributes(keys("v")))),
+    ("spans",            || (0..100).flat_map(|number| batch(number * BATCH)).collect()),
+];
+
+#[test]
+fn spans_of_any_size_take_little_memory_and_give_it_back() {
+    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    for encoding in [Encoding::Json, Encoding::MessagePack] {
+        let builder = DatadogExporter::builder().with_encoding(encoding);
+        let exporter = builder.with_agent_url(format!("http://{}", sink())).build().unwrap();
+        let export = |batch: Vec<SpanData>| {
+            futures_executor::block_on(exporter.export(batch)).unwrap();
+            exporter.handle().flush(Duration::from_secs(20)).unwrap();
+        };
+        (0..20).for_each(|number| export(batch(number * BATCH)));
+        let usual = IN_USE.load(Relaxed);
+        for (name, make) in ENDLESS_TEXTS {
+            let batch = make();
+            let before = IN_USE.load(Relaxed);
+            PEAK.store(before, Relaxed);
+            export(batch);
+            let peak = PEAK.load(Relaxed) - before;
+            assert!(peak <= OF_A_TEXT, "{name}: {peak} bytes at most");
+        }
+        for (name, make) in ENDLESS_TEXTS.iter().chain(NUMEROUS) {
+            export(make());
+            (0..20).for_each(|number| export(batch(number * BATCH)));
+            let kept = IN_USE.load(Relaxed).saturating_sub(usual);
+            assert!(kept <= KEPT, "{name}: {kept} bytes stay");
+        }
+    }
 }

@@ -195,6 +195,8 @@ known! {
     Events                     "events"                              Late,
     HasException               "_dd.span_events.has_exception"       Late,
     SpanLinks                  "_dd.span_links"                      Late,
+    DroppedEvents              "otel.dropped_events_count"           Late,
+    DroppedLinks               "otel.dropped_links_count"            Late,
     ScopeName                  "otel.scope.name"                     Late,
     ScopeVersion               "otel.scope.version"                  Late,
     LibraryName                "otel.library.name"                   Late,

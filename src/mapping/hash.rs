@@ -201,6 +201,13 @@ impl KeySet {
         self.round += 1;
     }
 
+    /// Gives the memory back that more than `keys` keys took.
+    pub(crate) fn shrink(&mut self, keys: usize) {
+        if self.slots.len() > (keys * 2).next_power_of_two() {
+            *self = Self::default();
+        }
+    }
+
     /// Adds `entry`, in place of the one with this hash for which `same` holds.
     pub(crate) fn put(&mut self, hash: u64, entry: usize, same: impl Fn(usize) -> bool) {
         let (Ok(at) | Err(at)) = self.probe(hash, same);

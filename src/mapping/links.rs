@@ -1,35 +1,50 @@
 //! Links and events -> the tags that hold them as JSON text.
 //!
 //! The v0.3 span has no field for either. A tag has a limit ([`MAX_VALUE`]), and JSON cut in the
-//! middle is of no use, so whole entries are kept from the first on while they fit. An event that is
-//! too big goes without its attributes, which then count as dropped.
+//! middle is of no use, so entries are kept from the first on while they fit: whole, else with their long
+//! values cut ([`Detail`]), else without attributes, which then count as dropped. Entries that are left out
+//! are counted by the caller.
 //!
 //! Source of the forms: `DataDog/datadog-agent`, `pkg/trace/transform/transform.go`.
 
 use std::fmt;
 
-use opentelemetry::KeyValue;
 use opentelemetry::trace::{Event, Link, TraceState};
+use opentelemetry::{KeyValue, Value};
 
 use super::SpanTypes;
 use super::hash::{KeySet, hash};
 use super::ids::{Hex, nanoseconds};
-use super::normalize::MAX_VALUE;
+use super::normalize::{CUT_MARK, MAX_KEY, MAX_VALUE, cut};
 use super::tags::Name;
 use super::text;
 
 /// The name of an event that holds an exception, by the semantic conventions.
 pub(crate) const EXCEPTION: &str = "exception";
 
-/// Writes the `events` tag.
+/// Longest value in an entry that does not fit whole, in bytes: a message whole, and where a stack begins.
+const MAX_SHORT: usize = 2_000;
+
+/// How much of an entry is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Detail {
+    /// All of it.
+    Whole,
+    /// Texts up to [`MAX_SHORT`]; longer lists are dropped.
+    Short,
+    /// All but its attributes.
+    Bare,
+}
+
+/// Writes the `events` tag; says how many events it has.
 pub(crate) fn events<'o>(
     events: &[Event],
     types: SpanTypes,
     keys: &mut KeySet,
     out: &'o mut String,
-) -> &'o str {
-    entries(out, events, |out, event, whole| {
-        let mut members = Members::open(out);
+) -> (&'o str, usize) {
+    entries(out, events, |out, event, detail| {
+        let mut members = Members::open(out, detail);
         let time = nanoseconds(event.timestamp);
         if time != 0 {
             members.number("time_unix_nano", time);
@@ -37,42 +52,30 @@ pub(crate) fn events<'o>(
         if !event.name.is_empty() {
             members.text("name", &event.name);
         }
-        let mut dropped = i64::from(event.dropped_attributes_count);
-        if whole {
-            members.attributes(&event.attributes, types, keys, text::push_json);
-        } else {
-            dropped += i64::try_from(event.attributes.len()).unwrap_or(i64::MAX);
-        }
-        members.close(dropped);
+        let dropped = members.attributes(&event.attributes, types, keys, text::push_json);
+        members.close(i64::from(event.dropped_attributes_count) + dropped);
     })
 }
 
-/// Writes the `_dd.span_links` tag.
+/// Writes the `_dd.span_links` tag; says how many links it has.
 pub(crate) fn links<'o>(
     links: &[Link],
     types: SpanTypes,
     keys: &mut KeySet,
     out: &'o mut String,
-) -> &'o str {
-    entries(out, links, |out, link, whole| {
+) -> (&'o str, usize) {
+    entries(out, links, |out, link, detail| {
         let context = &link.span_context;
-        let mut members = Members::open(out);
+        let mut members = Members::open(out, detail);
         members.text("trace_id", Hex::<32>::new(&context.trace_id().to_bytes()).as_str());
         members.text("span_id", Hex::<16>::new(&context.span_id().to_bytes()).as_str());
-        let mut dropped = i64::from(link.dropped_attributes_count);
-        if whole {
-            if context.trace_state().into_iter().len() > 0 {
-                members.key("tracestate");
-                text::push_json_shown(
-                    members.out,
-                    format_args!("{}", Header(context.trace_state())),
-                );
-            }
-            members.attributes(&link.attributes, types, keys, text::push_json_text);
-        } else {
-            dropped += i64::try_from(link.attributes.len()).unwrap_or(i64::MAX);
+        if detail != Detail::Bare && context.trace_state().into_iter().len() > 0 {
+            members.key("tracestate");
+            let state = Header(context.trace_state());
+            text::push_json_shown(members.out, format_args!("{state}"));
         }
-        members.close(dropped);
+        let dropped = members.attributes(&link.attributes, types, keys, text::push_json_text);
+        members.close(i64::from(link.dropped_attributes_count) + dropped);
     })
 }
 
@@ -89,61 +92,85 @@ impl fmt::Display for Header<'_> {
     }
 }
 
-/// Writes a JSON list of whole entries, as many as fit into a tag.
+/// Writes a JSON list of entries, as many as fit into a tag; says how many.
 fn entries<'o, T>(
     out: &'o mut String,
     list: &[T],
-    mut write: impl FnMut(&mut String, &T, bool),
-) -> &'o str {
+    mut write: impl FnMut(&mut String, &T, Detail),
+) -> (&'o str, usize) {
     /// Room for the closing bracket.
     const LIMIT: usize = MAX_VALUE - 1;
     out.clear();
     out.push('[');
-    for entry in list {
+    let fitting = list.iter().take_while(|entry| {
         let start = out.len();
-        for whole in [true, false] {
+        let fits = [Detail::Whole, Detail::Short, Detail::Bare].into_iter().any(|detail| {
             out.truncate(start);
             if start > 1 {
                 out.push(',');
             }
-            write(out, entry, whole);
-            if out.len() <= LIMIT {
-                break;
-            }
-        }
-        if out.len() > LIMIT {
+            write(out, entry, detail);
+            out.len() <= LIMIT
+        });
+        if !fits {
             out.truncate(start);
-            break;
         }
-    }
+        fits
+    });
+    let written = fitting.count();
     out.push(']');
-    out
+    (out, written)
+}
+
+/// Returns a key within the limit of tags, and the mark behind it if it was cut.
+fn shown_key(key: &str) -> (&str, &'static str) {
+    if key.len() <= MAX_KEY { (key, "") } else { (cut(key, MAX_KEY), CUT_MARK) }
+}
+
+/// Appends a JSON string of at most [`MAX_SHORT`] bytes, and a mark where it is cut.
+fn push_short(out: &mut String, text: &str) {
+    if text.len() <= MAX_SHORT {
+        return text::push_json_str(out, text);
+    }
+    text::push_json_shown(out, format_args!("{}{CUT_MARK}", cut(text, MAX_SHORT)));
 }
 
 /// The members of one JSON object.
 struct Members<'o> {
     out: &'o mut String,
     start: usize,
+    detail: Detail,
 }
 
 impl<'o> Members<'o> {
-    fn open(out: &'o mut String) -> Self {
+    fn open(out: &'o mut String, detail: Detail) -> Self {
         out.push('{');
         let start = out.len();
-        Self { out, start }
+        Self { out, start, detail }
     }
 
     fn key(&mut self, key: &str) {
+        self.cut_key((key, ""));
+    }
+
+    /// Writes a key with the mark behind it.
+    fn cut_key(&mut self, (key, mark): (&str, &'static str)) {
         if self.out.len() > self.start {
             self.out.push(',');
         }
-        text::push_json_str(self.out, key);
+        match mark {
+            "" => text::push_json_str(self.out, key),
+            mark => text::push_json_shown(self.out, format_args!("{key}{mark}")),
+        }
         self.out.push(':');
     }
 
     fn text(&mut self, key: &str, value: &str) {
         self.key(key);
-        text::push_json_str(self.out, value);
+        match self.detail {
+            Detail::Whole => text::push_json_str(self.out, value),
+            Detail::Short | Detail::Bare => push_short(self.out, value),
+        }
     }
 
     fn number(&mut self, key: &str, value: i64) {
@@ -151,35 +178,65 @@ impl<'o> Members<'o> {
         text::push_int(self.out, value);
     }
 
-    /// Writes attributes as an object, if there are any; of equal keys the last.
+    /// Writes attributes as an object, if there are any; of equal keys the last. Says how many were dropped.
     fn attributes(
         &mut self,
         list: &[KeyValue],
         types: SpanTypes,
         keys: &mut KeySet,
-        push: impl Fn(&mut String, &opentelemetry::Value),
-    ) {
-        let key = |entry: usize| list[entry].key.as_str();
+        push: impl Fn(&mut String, &Value),
+    ) -> i64 {
+        if self.detail == Detail::Bare {
+            return i64::try_from(list.len()).unwrap_or(i64::MAX);
+        }
+        let key = |entry: usize| shown_key(list[entry].key.as_str());
         keys.reset(list.len());
         for entry in 0..list.len() {
-            keys.put(hash(key(entry)), entry, |other| key(other) == key(entry));
+            keys.put(hash(key(entry).0), entry, |other| key(other) == key(entry));
         }
         let is_last = |entry: usize| {
-            keys.get(hash(key(entry)), |other| key(other) == key(entry)) == Some(entry)
+            keys.get(hash(key(entry).0), |other| key(other) == key(entry)) == Some(entry)
         };
-        let mut written = (0..list.len())
-            .filter(|entry| is_last(*entry) && !Name::of(key(*entry)).is_secret(types))
-            .peekable();
+        let is_secret = |entry: usize| Name::of(list[entry].key.as_str()).is_secret(types);
+        let mut written =
+            (0..list.len()).filter(|entry| is_last(*entry) && !is_secret(*entry)).peekable();
         if written.peek().is_none() {
-            return;
+            return 0;
         }
         self.key("attributes");
-        let mut attributes = Members::open(self.out);
+        let mut attributes = Members::open(self.out, self.detail);
+        let mut dropped = 0;
         for entry in written {
-            attributes.key(key(entry));
-            push(attributes.out, &list[entry].value);
+            if text::is_full(attributes.out) {
+                break;
+            }
+            dropped += attributes.attribute(key(entry), &list[entry].value, &push);
         }
         attributes.out.push('}');
+        dropped
+    }
+
+    /// Writes an attribute; says whether it was dropped, as 1 or 0.
+    fn attribute(
+        &mut self,
+        key: (&str, &'static str),
+        value: &Value,
+        push: impl Fn(&mut String, &Value),
+    ) -> i64 {
+        let before = self.out.len();
+        self.cut_key(key);
+        let start = self.out.len();
+        match (self.detail, value) {
+            (Detail::Short, Value::String(text)) => push_short(self.out, text.as_str()),
+            _ => push(self.out, value),
+        }
+        let is_dropped = self.detail == Detail::Short
+            && matches!(value, Value::Array(_))
+            && self.out.len() - start > MAX_SHORT;
+        if is_dropped {
+            self.out.truncate(before);
+        }
+        is_dropped.into()
     }
 
     fn close(mut self, dropped: i64) {
@@ -201,18 +258,54 @@ mod tests {
         Event::new(EXCEPTION, UNIX_EPOCH + Duration::from_nanos(5), vec![attribute], 1)
     }
 
-    #[test]
-    fn the_tag_stays_json_within_the_limit() {
+    /// Returns the events tag, and how many events it has.
+    fn written(list: &[Event]) -> (serde_json::Value, usize) {
         let mut out = String::new();
-        let list = [event(24_000), event(24_000), event(10)];
-        let text = events(&list, SpanTypes::Agent, &mut KeySet::default(), &mut out);
+        let (text, count) = events(list, SpanTypes::Agent, &mut KeySet::default(), &mut out);
         assert!(text.len() <= MAX_VALUE);
         let parsed: serde_json::Value = serde_json::from_str(text).unwrap();
-        assert_eq!(parsed.as_array().unwrap().len(), 3);
-        assert_eq!(parsed[0]["dropped_attributes_count"], 1);
-        assert_eq!(parsed[1]["dropped_attributes_count"], 2);
-        assert!(parsed[1].get("attributes").is_none());
-        assert_eq!(parsed[2]["attributes"]["exception.stacktrace"], "xxxxxxxxxx");
+        assert_eq!(parsed.as_array().unwrap().len(), count);
+        (parsed, count)
+    }
+
+    #[test]
+    fn the_tag_stays_json_within_the_limit_and_what_does_not_fit_is_cut() {
+        let (parsed, count) = written(&[event(23_000), event(24_000), event(10)]);
+        assert_eq!((count, &parsed[0]["dropped_attributes_count"]), (3, &1.into()));
+        let stack = |entry: usize| parsed[entry]["attributes"]["exception.stacktrace"].as_str();
+        assert_eq!(stack(0).map(str::len), Some(23_000));
+        // Room is left for a bare one only, and then for a small one.
+        assert_eq!((stack(1), &parsed[1]["dropped_attributes_count"]), (None, &2.into()));
+        assert_eq!(stack(2), Some("xxxxxxxxxx"));
+    }
+
+    #[test]
+    fn a_long_text_in_an_event_is_cut_and_its_neighbours_stay() {
+        let mut long = event(200_000);
+        let words: Vec<opentelemetry::StringValue> = vec!["word".into(); 1_000];
+        long.attributes.extend([
+            KeyValue::new("exception.message", "no"),
+            KeyValue::new("many", Value::Array(words.into())),
+            KeyValue::new("k".repeat(100_000), 7),
+        ]);
+        let (parsed, count) = written(&[long]);
+        let attributes = &parsed[0]["attributes"];
+        let stack = attributes["exception.stacktrace"].as_str().unwrap();
+        assert_eq!((count, stack.len(), stack.ends_with("x...")), (1, 2_003, true));
+        assert_eq!(
+            (&attributes["exception.message"], attributes.get("many")),
+            (&"no".into(), None)
+        );
+        assert_eq!(attributes[format!("{}...", "k".repeat(200))], 7);
+        // The one that was dropped before, and the list.
+        assert_eq!(parsed[0]["dropped_attributes_count"], 2);
+    }
+
+    #[test]
+    fn an_event_with_a_name_beyond_all_limits_is_there() {
+        let event = Event::new("n".repeat(1 << 20), UNIX_EPOCH, vec![], 0);
+        let (parsed, count) = written(&[event]);
+        assert_eq!((count, parsed[0]["name"].as_str().map(str::len)), (1, Some(2_003)));
     }
 
     #[test]
@@ -228,20 +321,15 @@ mod tests {
             ),
         ] {
             let mut out = String::new();
-            assert_eq!(
-                events(std::slice::from_ref(&event), types, &mut KeySet::default(), &mut out),
-                json
-            );
+            let list = std::slice::from_ref(&event);
+            assert_eq!(events(list, types, &mut KeySet::default(), &mut out), (json, 1));
         }
     }
 
     #[test]
     fn entries_beyond_the_limit_are_left_out() {
-        let mut out = String::new();
         let many: Vec<Event> = (0..5_000).map(|_| event(100)).collect();
-        let text = events(&many, SpanTypes::Agent, &mut KeySet::default(), &mut out);
-        let parsed: serde_json::Value = serde_json::from_str(text).unwrap();
-        let kept = parsed.as_array().unwrap().len();
+        let (_, kept) = written(&many);
         assert!((100..5_000).contains(&kept), "{kept}");
     }
 }

@@ -10,6 +10,9 @@ use opentelemetry::Value;
 use super::attributes::{Known, KnownSet};
 use crate::encoding::{EXACT_INTEGER, whole};
 
+/// Longest text that is read as a number, in bytes: no double needs as many digits.
+const MAX_NUMBER: usize = 1_024;
+
 /// The attributes that decide something, by [`Known`].
 pub(crate) type Slots<T> = [Option<T>; Known::COUNT];
 
@@ -104,6 +107,7 @@ pub(crate) fn decisive(value: &Value) -> Option<f64> {
         #[expect(clippy::cast_precision_loss, reason = "nothing is decided by the last digit")]
         Value::I64(number) => Some(*number as f64),
         Value::Bool(set) => flag(*set),
+        Value::String(text) if text.as_str().len() > MAX_NUMBER => None,
         Value::String(text) => match text.as_str().trim() {
             // The texts of Go's `strconv.ParseBool`, but for the numbers.
             "t" | "T" | "TRUE" | "true" | "True" => flag(true),
@@ -139,7 +143,7 @@ mod tests {
 
     #[test]
     fn a_number_that_decides_something_may_be_a_flag_or_a_text_of_either() {
-        let rows: [(Value, Option<f64>); 17] = [
+        let rows: [(Value, Option<f64>); 18] = [
             (2.into(), Some(2.0)),
             ((-1).into(), Some(-1.0)),
             (0.25.into(), Some(0.25)),
@@ -154,6 +158,7 @@ mod tests {
             ("False".into(), Some(0.0)),
             ("".into(), None),
             ("yes".into(), None),
+            (format!("{}7", "0".repeat(2_000)).into(), None),
             ("NaN".into(), None),
             ("inf".into(), None),
             (f64::NAN.into(), None),

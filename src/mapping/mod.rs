@@ -39,13 +39,13 @@ use crate::guard;
 #[cfg(all(fuzzing, feature = "testing"))]
 pub use attributes::keys;
 use naming::NameBuffers;
-use normalize::{MAX_NAME, MAX_RESOURCE, cut};
+use normalize::{MAX_NAME, MAX_RESOURCE};
 use pass::{Pass, PassBuffers};
 
 pub(crate) use hash::{KeySet, hash_id};
 pub(crate) use ids::{has_equal_ids, is_root, is_sendable};
 pub use naming::SpanNames;
-pub(crate) use normalize::service as stored_service;
+pub(crate) use normalize::{MAX_VALUE, cut, service as stored_service};
 pub(crate) use obfuscate::Query;
 pub(crate) use resource::ResourceFacts;
 pub(crate) use sampling::{
@@ -161,6 +161,15 @@ pub(crate) struct Scratch<P> {
     pub(crate) version: String,
     /// Whether the hook panicked since this was last set to false.
     pub(crate) hook_panicked: bool,
+}
+
+impl<P: Default> Scratch<P> {
+    /// Gives memory back that unusual spans left over, after each batch.
+    pub(crate) fn shrink(&mut self) {
+        self.pass.shrink();
+        self.names.shrink();
+        self.statements.shrink();
+    }
 }
 
 /// What a span that was mapped says for its chunk.

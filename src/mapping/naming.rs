@@ -20,6 +20,7 @@ use super::attributes::{Known, KnownSet};
 use super::lookup::{Concept, Lookup};
 use super::normalize::{self, MAX_NAME, MAX_RESOURCE};
 use super::obfuscate;
+use super::text;
 pub(crate) use database::{Database, database};
 
 /// The names of one span, as the mapping chose them; a hook may replace each of them.
@@ -48,6 +49,14 @@ pub(crate) struct NameBuffers {
     name: String,
     resource: String,
     obfuscated: String,
+}
+
+impl NameBuffers {
+    /// Gives memory back that unusual names left over.
+    pub(crate) fn shrink(&mut self) {
+        let Self { service, name, resource, obfuscated } = self;
+        [service, name, resource, obfuscated].into_iter().for_each(text::shrink);
+    }
 }
 
 pub(crate) const SERVICE: Concept = &[Known::ServiceName];
@@ -324,7 +333,11 @@ struct Source<'s, 'a> {
 impl<'a> Source<'_, 'a> {
     /// Returns the route that the span name holds.
     fn route(&self) -> Option<&'a str> {
-        route::of(self.span_name, self.attributes.text(HTTP_METHOD)?)
+        let method = self.attributes.text(HTTP_METHOD)?;
+        // A longer name is no template, and is not looked through.
+        Some(self.span_name)
+            .filter(|name| name.len() <= MAX_RESOURCE)
+            .and_then(|name| route::of(name, method))
     }
 }
 
@@ -365,30 +378,33 @@ fn push(out: &mut String, part: &Part, source: &Source<'_, '_>) {
     match part {
         Lit(text) => out.push_str(text),
         Norm(concept) => normalize::push_tag_value(out, attributes.text(concept).unwrap_or("")),
-        Val(concept) => out.push_str(attributes.text(concept).unwrap_or("")),
+        Val(concept) => text::push(out, attributes.text(concept).unwrap_or("")),
         Then(concept) => {
             if let Some(value) = attributes.text(concept) {
                 out.push(' ');
-                out.push_str(value);
+                text::push(out, value);
             }
         }
-        Method => out.push_str(match attributes.text(HTTP_METHOD) {
-            Some("_OTHER") => "HTTP",
-            method => method.unwrap_or(""),
-        }),
+        Method => {
+            let method = match attributes.text(HTTP_METHOD) {
+                Some("_OTHER") => "HTTP",
+                method => method.unwrap_or(""),
+            };
+            text::push(out, method);
+        }
         ThenRoute => {
             out.push(' ');
-            out.push_str(source.route().unwrap_or(""));
+            text::push(out, source.route().unwrap_or(""));
         }
-        Statement => out.push_str(database.statement.unwrap_or("")),
+        Statement => text::push(out, database.statement.unwrap_or("")),
         DbSpanName
-            if obfuscate::holds_more_than_words(span_name)
+            if obfuscate::holds_more_than_words(text::fitting("", span_name))
                 && !database.language().is_read()
                 && !obfuscate::looks_like_sql(span_name) =>
         {
             database.push_query(out);
         }
-        SpanName | DbSpanName => out.push_str(span_name),
+        SpanName | DbSpanName => text::push(out, span_name),
     }
 }
 

@@ -14,6 +14,8 @@ pub(crate) const MAX_RESOURCE: usize = 5_000;
 pub(crate) const MAX_KEY: usize = 200;
 /// Longest tag value, in bytes; a longer one is cut and gets [`CUT_MARK`].
 pub(crate) const MAX_VALUE: usize = 25_000;
+/// Most bytes of a text that is built for a tag: at least one more than is shown, so that it counts as cut.
+pub(crate) const ROOM: usize = MAX_VALUE + char::MAX.len_utf8();
 /// What stands at the end of a tag key or value that was cut.
 pub(crate) const CUT_MARK: &str = "...";
 

@@ -62,6 +62,24 @@ pub(super) struct PassBuffers<P> {
     text: String,
 }
 
+/// Keys for which room is kept, whatever comes next: the SDK's bound for a span, eight times.
+const KEPT_KEYS: usize = 1_024;
+
+impl<P: Default> PassBuffers<P> {
+    /// Gives memory back that unusual spans left over.
+    pub(super) fn shrink(&mut self) {
+        let Self { keys, scope_keys, nested_keys, scope, text } = self;
+        for keys in [keys, scope_keys, nested_keys] {
+            keys.shrink(KEPT_KEYS);
+        }
+        if scope.name.len() + scope.version.len() > KEPT_KEYS {
+            // Four tags of them, and names of scopes are short.
+            *scope = ScopeTags::default();
+        }
+        text::shrink(text);
+    }
+}
+
 /// The tags of the scope that was seen last: most spans in a row come from one.
 #[derive(Debug, Default)]
 struct ScopeTags<P> {

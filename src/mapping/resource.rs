@@ -92,7 +92,7 @@ impl<P> ResourceFacts<P> {
         };
         let mut attributes: Vec<_> =
             resource.iter().map(|(key, value)| (key.as_str(), value)).collect();
-        attributes.sort_unstable_by_key(|(key, value)| (order(key, value), *key));
+        attributes.sort_by_cached_key(|(key, value)| (order(key, value), *key));
         let mut buffer = String::new();
         for (key, value) in attributes {
             if let Some((known, _)) = Name::of(key).row() {

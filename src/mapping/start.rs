@@ -22,6 +22,12 @@ pub(crate) struct StartNames {
 }
 
 impl StartNames {
+    /// Gives memory back that unusual names left over.
+    pub(crate) fn shrink(&mut self) {
+        self.buffers.shrink();
+        self.statements.shrink();
+    }
+
     /// Returns the names of a span that starts.
     pub(crate) fn of<'a>(
         &'a mut self,

@@ -12,6 +12,7 @@ use opentelemetry::{Array, Value};
 use super::attributes::Known;
 use super::links::EXCEPTION;
 use super::lookup::{Lookup, is_set, nonempty, string};
+use super::text;
 
 /// One error tag: the override, the attributes that are the tag already, the member of the exception
 /// event, and the span attribute of the same meaning.
@@ -61,9 +62,12 @@ impl Source {
             Value::Array(Array::String(lines)) => {
                 out.clear();
                 for line in lines {
+                    if text::is_full(out) {
+                        break;
+                    }
                     let separator = if out.is_empty() { "" } else { "\n" };
                     out.push_str(separator);
-                    out.push_str(line.as_str());
+                    text::push(out, line.as_str());
                 }
                 nonempty(out)
             }

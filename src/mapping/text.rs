@@ -1,6 +1,7 @@
 //! Attribute values as text: what a value looks like in `meta`, and inside a tag that holds JSON.
 //!
-//! Everything is written into a `String` that all spans reuse. Escapes are those of [`crate::encoding`].
+//! Everything is written into a `String` that all spans reuse, and writing stops where no tag shows more
+//! ([`ROOM`]). Escapes are those of [`crate::encoding`].
 //!
 //! Source of the forms: `DataDog/datadog-agent`, `pkg/trace/transform` (Go's JSON number format).
 
@@ -9,6 +10,7 @@ use std::io;
 
 use opentelemetry::{Array, StringValue, Value};
 
+use super::normalize::{MAX_VALUE, ROOM, cut};
 use crate::encoding::escape;
 
 /// Doubles below this or from [`LARGE`] on are written with an exponent.
@@ -69,8 +71,33 @@ pub(crate) fn push_json_shown(out: &mut String, shown: fmt::Arguments<'_>) {
 /// Appends a JSON string.
 pub(crate) fn push_json_str(out: &mut String, text: &str) {
     out.push('"');
-    escape(text, |piece| out.push_str(piece));
+    escape(fitting(out, text), |piece| out.push_str(piece));
     out.push('"');
+}
+
+/// Appends as much of a text as is worth it.
+pub(crate) fn push(out: &mut String, text: &str) {
+    out.push_str(fitting(out, text));
+}
+
+/// Whether nothing more is worth writing.
+pub(crate) fn is_full(out: &str) -> bool {
+    out.len() > MAX_VALUE
+}
+
+/// Gives the memory of a text back if it is more than texts usually take.
+pub(crate) fn shrink(text: &mut String) {
+    /// Twice a tag value, which is how a text grows that gets as long as one.
+    const KEPT: usize = 2 * ROOM;
+
+    if text.capacity() > KEPT {
+        *text = String::new();
+    }
+}
+
+/// Returns the start of a text that is worth writing behind `out`. Escapes make it longer, never shorter.
+pub(crate) fn fitting<'t>(out: &str, text: &'t str) -> &'t str {
+    cut(text, ROOM.saturating_sub(out.len()))
 }
 
 /// Appends an integer.
@@ -136,6 +163,9 @@ fn push_array(out: &mut String, array: &Array) {
 fn push_items<T>(out: &mut String, items: &[T], push: impl Fn(&mut String, &T)) {
     out.push('[');
     for (i, item) in items.iter().enumerate() {
+        if is_full(out) {
+            break;
+        }
         if i > 0 {
             out.push(',');
         }

@@ -1,5 +1,7 @@
 //! Patterns of sampling rules: `*` is any text, `?` any character, case does not matter.
 
+use crate::mapping::{MAX_VALUE, cut};
+
 /// A pattern.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Glob(Vec<char>);
@@ -10,10 +12,11 @@ impl Glob {
         Self(pattern.chars().map(lower).collect())
     }
 
-    /// Whether a pattern fits a whole text. Walks once, and back to the last `*` where it does not fit.
+    /// Whether a pattern fits a whole text, or as much of it as a tag holds. Walks once, and back to the last `*`
+    /// where it does not fit.
     pub(super) fn fits(&self, text: &str) -> bool {
         let pattern = &self.0;
-        let (mut at, mut rest) = (0, text.chars());
+        let (mut at, mut rest) = (0, cut(text, MAX_VALUE).chars());
         let mut retry: Option<(usize, std::str::Chars<'_>)> = None;
         loop {
             let before = rest.clone();
@@ -84,5 +87,8 @@ mod tests {
         let pattern = Glob::new(&"*a".repeat(50));
         assert!(!pattern.fits(&"a".repeat(49)));
         assert!(pattern.fits(&"ba".repeat(60)));
+        // Of a longer text only as much is looked at as a tag holds.
+        assert!(Glob::new("*a").fits(&("a".repeat(MAX_VALUE) + "b")));
+        assert!(!Glob::new("*ab").fits(&("a".repeat(MAX_VALUE) + "b")));
     }
 }

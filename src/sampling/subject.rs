@@ -75,6 +75,7 @@ pub(super) fn with_root<R>(
     let Buffers { names: finder, tag, service: text } = &mut *buffers;
     let (finder, names, tag) = (Cell::new(Some(finder)), OnceCell::new(), RefCell::new(tag));
     let found = look(&RootSpan { name, kind, attributes, service, names, finder, tag }, text);
+    buffers.names.shrink();
     let _ = BUFFERS.try_with(|kept| kept.set(Some(buffers)));
     found
 }

@@ -6,6 +6,7 @@
 
 use super::{Language, push_statement};
 use crate::mapping::hash::{hash, same};
+use crate::mapping::text;
 
 /// Most statements that are kept: those of a large service, in 256 KiB at most.
 const KEPT: usize = 128;
@@ -48,6 +49,13 @@ impl Seen {
             slot.read(text, language);
         }
         slot.is_read.then_some(&slot.shown)
+    }
+}
+
+impl Seen {
+    /// Gives memory back that a long statement left over.
+    pub(crate) fn shrink(&mut self) {
+        text::shrink(&mut self.other);
     }
 }
 

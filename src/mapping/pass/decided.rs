@@ -261,17 +261,29 @@ impl<S: Sink> Pass<'_, '_, S> {
         let span = self.span;
         let mut json = std::mem::take(self.text);
         if !span.events.is_empty() {
-            let events = links::events(&span.events, self.types, self.nested_keys, &mut json);
-            self.put_default(Known::Events, events);
+            let (list, written) =
+                links::events(&span.events, self.types, self.nested_keys, &mut json);
+            self.put_default(Known::Events, list);
+            let left_out = span.events.len() - written;
+            self.dropped(Known::DroppedEvents, left_out, span.events.dropped_count);
             if span.events.iter().any(|event| event.name == EXCEPTION) {
                 self.put_default(Known::HasException, "true");
             }
         }
         if !span.links.is_empty() {
-            let links = links::links(&span.links, self.types, self.nested_keys, &mut json);
-            self.put_default(Known::SpanLinks, links);
+            let (list, written) =
+                links::links(&span.links, self.types, self.nested_keys, &mut json);
+            self.put_default(Known::SpanLinks, list);
+            let left_out = span.links.len() - written;
+            self.dropped(Known::DroppedLinks, left_out, span.links.dropped_count);
         }
         *self.text = json;
+    }
+
+    /// Counts entries that did not fit, with those that the SDK had dropped before.
+    fn dropped(&mut self, known: Known, left_out: usize, before: u32) {
+        let count = u32::try_from(left_out).unwrap_or(u32::MAX);
+        self.number_or(known, (count > 0).then(|| f64::from(count) + f64::from(before)));
     }
 
     fn status(&mut self) {

@@ -7,6 +7,7 @@ use crate::encoding::Sink;
 use crate::mapping::attributes::{Known, KnownSet};
 use crate::mapping::hash::same;
 use crate::mapping::tags::{Name, push_clipped};
+use crate::mapping::text::fitting;
 
 impl<'a, S: Sink> Pass<'_, 'a, S> {
     /// Writes the attributes of the scope; of equal names the last.
@@ -55,7 +56,10 @@ impl<'a, S: Sink> Pass<'_, 'a, S> {
         if self.late.meets(&SET) || self.written.meets(&SET) {
             return written.for_each(|(known, text)| self.put_default(*known, text));
         }
-        let is_same = same(&self.scope.name, scope.name()) && same(&self.scope.version, version);
+        // Of a text that is cut, what is behind makes no difference.
+        let name = fitting("", scope.name());
+        let is_same =
+            same(&self.scope.name, name) && same(&self.scope.version, fitting("", version));
         if !is_same || self.scope.tags.is_none() {
             let mut clipped = [const { String::new() }; 4];
             texts.iter().zip(&mut clipped).for_each(|(text, out)| push_clipped(out, text));
@@ -65,8 +69,8 @@ impl<'a, S: Sink> Pass<'_, 'a, S> {
                 .filter(|(_, text)| !text.is_empty())
                 .map(|(known, text)| (known.key(), text.as_str()))
                 .collect();
-            scope.name().clone_into(&mut self.scope.name);
-            version.clone_into(&mut self.scope.version);
+            name.clone_into(&mut self.scope.name);
+            fitting("", version).clone_into(&mut self.scope.version);
             self.scope.tags = Some(S::prepare(&tags));
         }
         if let Some(tags) = &self.scope.tags {

@@ -1,6 +1,7 @@
 //! Bad input: whatever a span holds, nothing panics, the Agent takes the request, nothing in it is
 //! wrong, and the good spans of the same batch arrive as they do without it.
 
+mod growth;
 mod hook;
 mod ids_and_times;
 mod keys;
