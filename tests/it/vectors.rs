@@ -3,12 +3,14 @@
 
 mod read;
 
+use opentelemetry::trace::{Tracer as _, TracerProvider as _};
 use opentelemetry_datadog_agent::testing::{Span, TestAgent};
 use opentelemetry_datadog_agent::{DatadogExporter, Encoding, SpanTypes};
-use opentelemetry_sdk::trace::SpanExporter as _;
+use opentelemetry_sdk::trace::{SdkTracerProvider, SpanExporter as _};
 use serde_json::Value as Json;
 
 use crate::support::{ENCODINGS, agent, block_on};
+use crate::tidy::read as text_of;
 use read::{resource, span_data, text, vectors};
 
 /// The folder of the crate.
@@ -39,7 +41,20 @@ fn every_vector_arrives_as_expected() {
 /// The service that the legacy vectors configure.
 const SERVICE: &str = "service_name";
 
-// The hook is that of the migration guide: `pages.rs` compares the two.
+/// Makes an exporter with the hook of the migration guide: `pages.rs` compares the two.
+fn with_the_old_names(agent: &TestAgent) -> DatadogExporter {
+    DatadogExporter::builder()
+        .with_agent_url(agent.url())
+        .with_service(SERVICE)
+        .with_names(|span, names| {
+            names.service = SERVICE.into();
+            names.name = span.instrumentation_scope.name().into();
+            names.resource = (&*span.name).into();
+        })
+        .build()
+        .unwrap()
+}
+
 #[test]
 fn a_names_hook_brings_the_names_of_the_old_crate_back() {
     let agent = agent();
@@ -47,17 +62,7 @@ fn a_names_hook_brings_the_names_of_the_old_crate_back() {
     assert!(legacy.len() >= 3);
     for vector in legacy {
         agent.clear();
-        let exporter = DatadogExporter::builder()
-            .with_agent_url(agent.url())
-            .with_service(SERVICE)
-            .with_names(|span, names| {
-                names.service = SERVICE.into();
-                names.name = span.instrumentation_scope.name().into();
-                names.resource = (&*span.name).into();
-            })
-            .build()
-            .unwrap();
-        let span = through(&agent, exporter, &vector["input"]);
+        let span = through(&agent, with_the_old_names(&agent), &vector["input"]);
         let expect = &vector["expect"];
         // The tags are today's; the names are what dashboards and monitors hang on.
         let names =
@@ -65,6 +70,24 @@ fn a_names_hook_brings_the_names_of_the_old_crate_back() {
         for (field, got) in names.into_iter().filter(|(field, _)| expect.get(field).is_some()) {
             assert_eq!(*got, expect[field], "{}: {field}", vector["id"]);
         }
+    }
+}
+
+// Up to 0.15 the old crate made the tracer, and named it: `install_batch` in its `src/exporter/mod.rs`.
+#[test]
+fn a_tracer_with_the_name_of_the_old_crate_brings_its_operation_name_back() {
+    let guide = text_of("src/docs/from_opentelemetry_datadog.md");
+    for name in ["opentelemetry-datadog", "opentelemyietry-datadog"] {
+        assert!(guide.contains(&format!("\"{name}\"")), "the guide does not say {name}");
+        let agent = agent();
+        let provider =
+            SdkTracerProvider::builder().with_batch_exporter(with_the_old_names(&agent)).build();
+        provider.tracer(name).in_span("GET /orders", |_| {});
+        provider.shutdown().unwrap();
+        let span = &agent.spans()[0];
+        assert_eq!([&*span.name, &*span.resource, &*span.service], [name, "GET /orders", SERVICE]);
+        // The Agent stores it with an underscore, as it did for the old crate.
+        assert_eq!(agent.stored()[0].spans[0].span.name, name.replace('-', "_"));
     }
 }
 
