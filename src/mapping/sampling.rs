@@ -5,8 +5,10 @@
 
 use opentelemetry::trace::TraceState;
 use opentelemetry::{KeyValue, Value};
+use opentelemetry_sdk::trace::SpanData;
 
 use super::attributes::Known;
+use super::ids::is_local_root;
 use super::lookup::{decisive, is_set};
 use super::state::State;
 
@@ -50,11 +52,11 @@ pub(crate) fn manual_priority<'v>(find: impl Fn(Known) -> Option<&'v Value>) -> 
     MANUAL.into_iter().find(|(known, _)| asks(*known)).map(|(_, asked)| asked)
 }
 
-/// Whether the attributes of a span name a priority, whatever was decided before.
-pub(crate) fn has_priority<'v>(find: impl Fn(Known) -> Option<&'v Value>) -> bool {
+/// Returns true if a span names a priority itself, whatever was decided before; `find` looks an attribute up.
+pub(crate) fn has_priority<'v>(span: &SpanData, find: impl Fn(Known) -> Option<&'v Value>) -> bool {
     const NUMBERS: [Known; 2] = [Known::SamplingPriority, Known::SamplingPriorityAttribute];
     NUMBERS.into_iter().any(|known| find(known).and_then(decisive).is_some())
-        || manual_priority(find).is_some()
+        || is_local_root(span) && manual_priority(find).is_some()
 }
 
 /// Returns the fraction of traces that was kept, from the `ot` member of the trace state.

@@ -81,7 +81,7 @@ impl<P: SpanProcessor> SpanProcessor for DatadogSpanProcessor<P> {
                 context.trace_state().clone(),
             );
             // What the user says on the span, the exporter sees by itself.
-            if !subject::has_priority(&span.attributes) {
+            if !subject::has_priority(&span) {
                 span.attributes.push(priority_attribute(priority));
             }
         }

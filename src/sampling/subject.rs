@@ -4,6 +4,7 @@ use std::cell::{Cell, OnceCell, RefCell};
 
 use opentelemetry::trace::SpanKind;
 use opentelemetry::{KeyValue, Value};
+use opentelemetry_sdk::trace::SpanData;
 
 use super::glob::Glob;
 use super::rules::Subject;
@@ -53,9 +54,9 @@ pub(super) fn manual(attributes: &[KeyValue]) -> Option<bool> {
     mapping::manual_priority(|known| last(attributes, known.key())).map(|asked| asked > 0.0)
 }
 
-/// Whether the user says a priority, whatever was decided before.
-pub(super) fn has_priority(attributes: &[KeyValue]) -> bool {
-    mapping::has_priority(|known| last(attributes, known.key()))
+/// Returns true if the user says a priority on a span, whatever was decided before.
+pub(super) fn has_priority(span: &SpanData) -> bool {
+    mapping::has_priority(span, |known| last(&span.attributes, known.key()))
 }
 
 /// Returns an attribute; of equal keys the last counts.

@@ -26,7 +26,9 @@ impl<S: Sink> Pass<'_, '_, S> {
         let speaks = place == Place::First || local_root;
         // The wire name is taken literally.
         let explicit = self.lookup().span_number(Known::SamplingPriority).or(asked);
-        let manual = sampling::manual_priority(|known| self.lookup().span(known));
+        // About the trace, so on its local root alone: two chunks of one trace must not differ.
+        let of_trace = |known| self.lookup().span(known).filter(|_| local_root);
+        let manual = sampling::manual_priority(of_trace);
         let state = State::of(&span.span_context);
         let state = match (explicit, manual) {
             // A span of a rejected trace, let through to be counted: the flag is not its own.

@@ -1,5 +1,6 @@
 //! Decisions of the user: rules, rates, limits, single traces; and where they stand on the spans.
 
+use opentelemetry::trace::{TraceContextExt as _, Tracer as _, TracerProvider as _};
 use opentelemetry::{Context, KeyValue};
 use opentelemetry_datadog_agent::{DatadogSampler, RejectedTraces, SamplingRule};
 
@@ -119,5 +120,28 @@ fn a_priority_that_a_span_names_itself_stays_its_own_in_a_rejected_trace() {
         provider.shutdown().unwrap();
         let told = found(&agent, "root").metrics["_sampling_priority_v1"];
         assert_eq!(told.to_string(), value.to_string(), "{key}");
+    }
+}
+
+#[test]
+fn below_a_local_root_nobody_decides_about_the_trace() {
+    for rejected in REJECTED_TRACES {
+        for (key, id) in [("manual.keep", REJECTED), ("manual.drop", KEPT)] {
+            let agent = agent();
+            let provider = provider(&agent, half(), rejected, id);
+            let tracer = provider.tracer("t");
+            let root = Context::new().with_span(tracer.start("root"));
+            let child = tracer.span_builder("child").with_attributes([KeyValue::new(key, true)]);
+            drop(tracer.build_with_context(child, &root));
+            // A chunk of its own, which must not differ from that of the root.
+            provider.force_flush().unwrap();
+            root.span().end();
+            provider.shutdown().unwrap();
+            let told = agent.spans().into_iter().map(|span| span.metrics["_sampling_priority_v1"]);
+            let is_sent = id == KEPT || rejected == RejectedTraces::Recorded;
+            let expected = if id == KEPT { 2.0 } else { -1.0 };
+            let sent = if is_sent { vec![expected; 2] } else { vec![] };
+            assert_eq!(told.collect::<Vec<_>>(), sent, "{key} {rejected:?}");
+        }
     }
 }
