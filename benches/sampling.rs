@@ -47,17 +47,24 @@ fn half() -> DatadogSampler {
     DatadogSampler::builder().with_rate(0.5).with_rate_limit(1e12).build().unwrap()
 }
 
-fn caller(state: &str) -> Context {
+fn caller(flags: TraceFlags, state: &str) -> Context {
     let state: TraceState = state.parse().unwrap();
     let (trace, span) = (TraceId::from(7), SpanId::from(8));
-    let parent = SpanContext::new(trace, span, TraceFlags::SAMPLED, true, state);
+    let parent = SpanContext::new(trace, span, flags, true, state);
     Context::new().with_remote_span_context(parent)
 }
 
 #[divan::bench(args = ["", "dd=s:2;t.dm:-4"])]
 fn follow_a_caller(bencher: Bencher<'_, '_>, state: &str) {
     let sampler = DatadogSampler::builder().with_rate(0.5).build().unwrap();
-    decide(bencher, &sampler, Some(&caller(state)), 7);
+    decide(bencher, &sampler, Some(&caller(TraceFlags::SAMPLED, state)), 7);
+}
+
+/// A caller with a rate rejects most traces, which are counted by name.
+#[divan::bench]
+fn follow_a_caller_that_rejects(bencher: Bencher<'_, '_>) {
+    let sampler = DatadogSampler::builder().build().unwrap();
+    decide(bencher, &sampler, Some(&caller(TraceFlags::default(), "dd=s:-1;t.ksr:0.1")), 7);
 }
 
 #[divan::bench]
@@ -68,6 +75,18 @@ fn root_without_a_rate(bencher: Bencher<'_, '_>) {
 #[divan::bench(args = TRACES)]
 fn root_with_a_rate(bencher: Bencher<'_, '_>, id: u64) {
     decide(bencher, &half(), None, id);
+}
+
+/// Counted by name, in several threads at once.
+#[divan::bench(threads = [1, 4])]
+fn root_above_the_limit(bencher: Bencher<'_, '_>) {
+    let sampler = DatadogSampler::builder().with_rate(1.0).build().unwrap();
+    let attributes =
+        [KeyValue::new("http.request.method", "GET"), KeyValue::new("http.route", "/users/{id}")];
+    bencher.bench(|| {
+        let (id, attributes) = (TraceId::from(7), black_box(&attributes));
+        sampler.should_sample(None, id, "GET", &SpanKind::Server, attributes, &[])
+    });
 }
 
 #[divan::bench(args = TRACES)]

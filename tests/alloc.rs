@@ -152,16 +152,24 @@ static TURN: Mutex<()> = Mutex::new(());
 fn to_follow_a_decision_allocates_nothing() {
     let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
     let sampler = DatadogSampler::builder().with_rate(0.5).build().unwrap();
-    let parent = Context::new().with_remote_span_context(context(1, 2, ""));
-    let attributes = [KeyValue::new("http.request.method", "GET")];
-    let decide = || {
-        let (id, kind) = (TraceId::from(7), SpanKind::Server);
-        let before = ALLOCATIONS.load(Relaxed);
-        drop(sampler.should_sample(Some(&parent), id, "GET", &kind, &attributes, &[]));
-        ALLOCATIONS.load(Relaxed) - before
-    };
-    // The least of several, since other threads have their moments.
-    assert_eq!((0..5).map(|_| decide()).min(), Some(0));
+    let local = context(1, 2, "");
+    let (trace, span) = (local.trace_id(), local.span_id());
+    // Decisions of a remote caller are counted by the name of the span.
+    let remote = |flags| SpanContext::new(trace, span, flags, true, TraceState::NONE);
+    let parents = [remote(TraceFlags::default()), remote(TraceFlags::SAMPLED), local];
+    for parent in parents.map(|parent| Context::new().with_remote_span_context(parent)) {
+        let attributes = [KeyValue::new("http.request.method", "GET")];
+        let decide = || {
+            let (id, kind) = (TraceId::from(7), SpanKind::Server);
+            // The first decision takes over what others rejected, and the second has nothing to say.
+            drop(sampler.should_sample(Some(&parent), id, "GET", &kind, &attributes, &[]));
+            let before = ALLOCATIONS.load(Relaxed);
+            drop(sampler.should_sample(Some(&parent), id, "GET", &kind, &attributes, &[]));
+            ALLOCATIONS.load(Relaxed) - before
+        };
+        // The least of several, since other threads have their moments.
+        assert_eq!((0..5).map(|_| decide()).min(), Some(0));
+    }
 }
 
 #[test]
@@ -177,6 +185,8 @@ fn a_decision_allocates_nothing_but_the_answer_that_the_sdk_asks_for() {
         DatadogSampler::builder().build().unwrap(),
         DatadogSampler::builder().with_rate(1.0).build().unwrap(),
         DatadogSampler::builder().with_rate(0.0).build().unwrap(),
+        // Beyond its limit, so the name of the span is looked up.
+        DatadogSampler::builder().with_rate(1.0).with_rate_limit(1.0).build().unwrap(),
         build([other("missing"), rule(0.5)]),
         build([other("server.port"), rule(1.0)]),
     ];

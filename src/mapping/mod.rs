@@ -49,8 +49,8 @@ pub(crate) use normalize::{MAX_VALUE, cut, service as stored_service};
 pub(crate) use obfuscate::Query;
 pub(crate) use resource::ResourceFacts;
 pub(crate) use sampling::{
-    OTEL_MEMBER, THRESHOLD_DIGITS, THRESHOLD_ITEM, THRESHOLDS, has_priority, manual_priority,
-    priority_attribute, priority_of,
+    OTEL_MEMBER, POWER_ITEM, THRESHOLD_DIGITS, THRESHOLD_ITEM, THRESHOLDS, caller_fraction,
+    has_priority, kept_fraction, manual_priority, priority_attribute, priority_of,
 };
 pub(crate) use start::StartNames;
 pub(crate) use statuses::{ErrorStatuses, STATUSES_FORM};

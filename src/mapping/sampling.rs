@@ -3,7 +3,7 @@
 //! Sources: `DataDog/datadog-agent`, `pkg/trace/transform/sampling.go` (`ot` member of the trace
 //! state); `DataDog/dd-trace-rs`, `datadog-opentelemetry/src/mappings` (priority from the flag).
 
-use opentelemetry::trace::TraceState;
+use opentelemetry::trace::{SpanContext, TraceState};
 use opentelemetry::{KeyValue, Value};
 use opentelemetry_sdk::trace::SpanData;
 
@@ -21,12 +21,16 @@ const MANUAL: [(Known, f64); 2] = [(Known::ManualKeep, 2.0), (Known::ManualDrop,
 
 /// The member of a trace state that tells OpenTelemetry which part of all traces was kept.
 pub(crate) const OTEL_MEMBER: &str = "ot";
+/// What stands before a power of two in that member.
+pub(crate) const POWER_ITEM: &str = "p:";
 /// What stands before a threshold in that member.
 pub(crate) const THRESHOLD_ITEM: &str = "th:";
 /// Hexadecimal digits of a full threshold of OpenTelemetry's consistent sampling.
 pub(crate) const THRESHOLD_DIGITS: usize = 14;
 /// Thresholds are out of this many: 2^56.
 pub(crate) const THRESHOLDS: f64 = 72_057_594_037_927_936.0;
+/// The least rate that is believed of a caller: tracers name six decimals, and a stranger could claim any weight.
+const LEAST_CLAIMED: f64 = 1e-6;
 /// From here on the legacy `p` value means "none".
 const MAX_P: i32 = 63;
 
@@ -65,8 +69,17 @@ pub(crate) fn kept_fraction(state: &TraceState) -> Option<f64> {
     let value = |key: &str| members.split(';').find_map(|member| member.strip_prefix(key));
     match value(THRESHOLD_ITEM) {
         Some(threshold) => kept_by_threshold(threshold),
-        None => kept_by_power(value("p:")?),
+        None => kept_by_power(value(POWER_ITEM)?),
     }
+}
+
+/// Returns the fraction of traces that a caller keeps of those like this one, by all that it says.
+///
+/// Datadog's tracers name the rate of a rule or of the Agent in a tag of the trace.
+pub(crate) fn caller_fraction(caller: &SpanContext) -> Option<f64> {
+    let of_tag = || State::of(caller).kept_rate()?.parse().ok();
+    let claimed = kept_fraction(caller.trace_state()).or_else(of_tag);
+    claimed.filter(|rate| (LEAST_CLAIMED..=1.0).contains(rate))
 }
 
 fn kept_by_threshold(threshold: &str) -> Option<f64> {

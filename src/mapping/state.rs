@@ -30,6 +30,9 @@ pub(crate) const HIGH_HALF: &str = "tid";
 const DEFAULT_DECISION_MAKER: CallerText<'static> = CallerText::plain("-0");
 /// The decision maker where an attribute of the span decides.
 const MANUAL_DECISION_MAKER: CallerText<'static> = CallerText::plain("-4");
+/// The decision makers that go by a rate: the Agent's, rules, and both set from afar. A trace that somebody keeps
+/// by hand may still name the rate that was there before. Source: `DataDog/libdatadog`, `libdd-sampling`.
+const BY_RATE: [&str; 7] = ["-1", "-2", "-3", "-6", "-7", "-11", "-12"];
 /// The item of `dd` that holds the priority.
 pub(crate) const PRIORITY_ITEM: &str = "s";
 /// The item of `dd` that holds the origin.
@@ -113,6 +116,14 @@ impl<'a> State<'a> {
             }
         });
         maker.into_iter().chain(written.map(|(_, tag)| tag))
+    }
+
+    /// Returns the rate by which the trace was kept, as text, if a rate decided and its decision stands.
+    pub(crate) fn kept_rate(self) -> Option<&'a str> {
+        let tag = |wanted| self.raw_tags().find(|(name, _)| *name == wanted);
+        let by_rate = tag(DECISION_MAKER).is_none_or(|(_, maker)| BY_RATE.contains(&maker.text));
+        let stands = self.asked().is_none_or(|asked| (asked > 0) == self.sampled);
+        (by_rate && stands).then(|| tag(KEPT_RATE)).flatten().map(|(_, rate)| rate.text)
     }
 
     /// Returns the items that a new decision leaves as they are.
@@ -255,6 +266,24 @@ mod tests {
             let state = State::new(true, items).decided_by_user(keep);
             let tags = state.tags().map(|(name, value)| format!("{name}={value}"));
             assert_eq!(tags.collect::<Vec<_>>(), expected, "{items} {keep}");
+        }
+    }
+
+    #[test]
+    fn a_rate_is_known_where_a_rate_decided() {
+        for (sampled, items, rate) in [
+            (true, "s:2;t.dm:-3;t.ksr:0.1", Some("0.1")),
+            (true, "s:1;t.dm:-1;t.ksr:0.25", Some("0.25")),
+            (true, "s:1;t.ksr:0.5", Some("0.5")),
+            (false, "s:-1;t.ksr:0.1", Some("0.1")),
+            (true, "s:2;t.dm:-4;t.ksr:0.1", None),
+            (true, "s:2;t.dm:-5;t.ksr:0.1", None),
+            (true, "s:-1;t.ksr:0.1", None),
+            (false, "s:2;t.dm:-3;t.ksr:0.1", None),
+            (true, "s:2;t.dm:-3", None),
+            (true, "", None),
+        ] {
+            assert_eq!(State::new(sampled, items).kept_rate(), rate, "{sampled} {items}");
         }
     }
 

@@ -7,7 +7,8 @@ use opentelemetry::otel_warn;
 
 use super::limit::Limit;
 use super::rate::Rate;
-use super::{DatadogSampler, Inner, RejectedTraces, SamplingRule};
+use super::weights::Weights;
+use super::{DatadogSampler, Inner, OTHER_SOURCES, RejectedTraces, SamplingRule};
 use crate::config::SamplingSettings;
 use crate::{BuildError, ExporterHandle};
 
@@ -84,6 +85,8 @@ impl DatadogSamplerBuilder {
             otel_warn!(name: "DatadogSampler.BadVariable", message = warning.as_str());
         }
         let SamplingSettings { service, rules, rate, limit } = settings;
+        let weights = || Weights::new(rules.len() + OTHER_SOURCES, limit);
+        let weights = (rejected == RejectedTraces::Dropped).then(weights);
         let with_rate = |rule: SamplingRule| rule.rate().map(|rate| (rule, rate));
         let inner = Inner {
             service,
@@ -93,6 +96,7 @@ impl DatadogSamplerBuilder {
             limit: Limit::new(limit, Instant::now()),
             agent,
             rejected,
+            weights,
         };
         Ok(DatadogSampler { inner: Arc::new(inner) })
     }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 /// The length of a window.
 const WINDOW: Duration = Duration::from_secs(1);
 
-/// Lets so many traces through each second, and knows which part that was.
+/// Token bucket; also reports the fraction that passed.
 #[derive(Debug)]
 pub(super) struct Limit {
     per_second: f64,
@@ -19,6 +19,16 @@ struct Bucket {
     filled: Instant,
     window: Window,
     last: Window,
+}
+
+/// The answer of a limit about one trace.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Asked {
+    pub(super) passes: bool,
+    /// The part of all traces that passed in this second and the last.
+    pub(super) part: f64,
+    /// The traces that could pass at once, this one included.
+    pub(super) tokens: f64,
 }
 
 /// What happened in a second.
@@ -42,8 +52,8 @@ impl Limit {
         Self { per_second, bucket: Mutex::new(bucket) }
     }
 
-    /// Says whether one more trace may pass, and which part of all passed in this second and the last.
-    pub(super) fn pass(&self, now: Instant) -> (bool, f64) {
+    /// Asks for one more trace.
+    pub(super) fn ask(&self, now: Instant) -> Asked {
         let mut bucket = self.bucket.lock().unwrap_or_else(PoisonError::into_inner);
         let elapsed = now.saturating_duration_since(bucket.filled).as_secs_f64();
         // Less than one a second: a trace may pass once there is a whole token.
@@ -56,7 +66,8 @@ impl Limit {
             bucket.last = if age < 2 * WINDOW { bucket.window } else { window };
             bucket.window = window;
         }
-        let passes = bucket.tokens >= 1.0;
+        let tokens = bucket.tokens;
+        let passes = tokens >= 1.0;
         bucket.window.seen += 1;
         if passes {
             bucket.tokens -= 1.0;
@@ -64,7 +75,7 @@ impl Limit {
         }
         let Bucket { window, last, .. } = &*bucket;
         let part = f64::from(window.passed + last.passed) / f64::from(window.seen + last.seen);
-        (passes, part)
+        Asked { passes, part, tokens }
     }
 }
 
@@ -80,9 +91,9 @@ mod tests {
         let mut part = 1.0;
         for step in 0..1_000_u32 {
             // 100 traces a second, for ten seconds.
-            let (lets_through, now) = limit.pass(start + WINDOW * step / 100);
-            passed += u32::from(lets_through);
-            part = now;
+            let asked = limit.ask(start + WINDOW * step / 100);
+            passed += u32::from(asked.passes);
+            part = asked.part;
         }
         assert!((109..=111).contains(&passed), "{passed}");
         assert!((part - 0.1).abs() < 0.02, "{part}");
@@ -92,9 +103,9 @@ mod tests {
     fn no_trace_passes_a_limit_of_zero_and_few_one_below_one() {
         let start = Instant::now();
         let none = Limit::new(0.0, start);
-        assert!((0..10).all(|second| !none.pass(start + WINDOW * second).0));
+        assert!((0..10).all(|second| !none.ask(start + WINDOW * second).passes));
         let few = Limit::new(0.5, start);
-        let passed = (0..20).filter(|second| few.pass(start + WINDOW * *second).0).count();
+        let passed = (0..20).filter(|second| few.ask(start + WINDOW * *second).passes).count();
         assert!((9..=11).contains(&passed), "{passed}");
     }
 
@@ -103,7 +114,7 @@ mod tests {
         let start = Instant::now() + WINDOW;
         let earlier = Instant::now();
         let limit = Limit::new(2.0, start);
-        let passed = (0..10).filter(|_| limit.pass(earlier).0).count();
+        let passed = (0..10).filter(|_| limit.ask(earlier).passes).count();
         assert_eq!(passed, 2);
     }
 }

@@ -6,6 +6,8 @@
 //! | `rules.rs`, `glob.rs` | which traces a rate is for |
 //! | `rate.rs` | which traces a rate keeps: the same in every service |
 //! | `limit.rs` | how many traces a second the user's rates keep |
+//! | `weights.rs` | the number of traces that a kept one stands for |
+//! | `decision.rs` | a decision as tags and in the trace state |
 //! | `subject.rs` | what is known of a root span when it starts |
 //! | `processor.rs` | lets spans of rejected traces through to the exporter |
 //!
@@ -13,32 +15,31 @@
 //! `dd`: propagator and exporter read it there. Below the root, and where a caller has decided, it follows.
 
 mod builder;
+mod decision;
 mod glob;
 mod limit;
 mod processor;
 mod rate;
 mod rules;
 mod subject;
+mod weights;
 
 use std::borrow::Cow;
-use std::cell::RefCell;
-use std::fmt::{self, Write as _};
 use std::sync::Arc;
 use std::time::Instant;
 
-use opentelemetry::trace::{
-    Link, SpanContext, SpanKind, TraceContextExt as _, TraceId, TraceState,
-};
+use opentelemetry::trace::{Link, SpanContext, SpanKind, TraceContextExt as _, TraceId};
 use opentelemetry::{Context, KeyValue};
 use opentelemetry_sdk::trace::{SamplingDecision, SamplingResult, ShouldSample};
 
 use crate::delivery::ExporterHandle;
+use crate::mapping::caller_fraction;
 use crate::mapping::ids::low_half;
-use crate::mapping::state::{DECISION_MAKER, KEPT_RATE, MEMBER, PRIORITY_ITEM, State, TAG_ITEM};
-use crate::mapping::{OTEL_MEMBER, THRESHOLD_ITEM};
-use crate::propagation::{self, Member};
-use limit::Limit;
-use subject::{AppService, RootSpan};
+use crate::propagation;
+use decision::{Decision, Mechanism, weighed};
+use limit::{Asked, Limit};
+use subject::{AppService, RootSpan, Started};
+use weights::{ALONE, KNOWN_SHARE, Kept, SPREAD, Weights};
 
 pub use builder::DatadogSamplerBuilder;
 pub use processor::DatadogSpanProcessor;
@@ -50,8 +51,8 @@ pub use rules::SamplingRule;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RejectedTraces {
-    /// No span of them exists: the least CPU and no bytes. The Agent scales its trace metrics up by the
-    /// fraction that was kept, so they are true on average.
+    /// No span of them exists: the least CPU and no bytes. The Agent scales its trace metrics up by
+    /// [the weights of kept traces](DatadogSampler#weights), so they are true in sum.
     #[default]
     Dropped,
     /// Their spans are recorded and go to the Agent, which counts and drops them: its trace metrics are
@@ -65,30 +66,49 @@ pub enum RejectedTraces {
 ///
 /// # What is ingested, what is counted, what it costs
 ///
-/// `r` is the fraction that is kept. The processor is the SDK's, batch or simple, unless the table says more.
+/// `r` is the fraction that is kept. The processor is the SDK's, batch or simple, unless the table says more. "Hits
+/// measured" is what Datadog's Agent counted of all that was made, at the default limit: `r` = 0.1, some 900 requests a
+/// second for 20 s, or 10,000 of a caller that keeps 9.5 % (`bash tests/agent/run.sh weights::`).
 ///
-/// | sampler | endpoint | ingested | counted in trace metrics | recorded and sent |
-/// |---|---|---|---|---|
-/// | `AlwaysOn`, the SDK's default | any | everything | everything | everything |
-/// | `ParentBased(TraceIdRatioBased(r))` of the SDK | any | `r`, other traces than Datadog's tracers keep | `r`: too few | `r` |
-/// | `DatadogSampler` with rate or rules, [dropped](RejectedTraces::Dropped) | any | `r` | everything on average, by weight | `r` |
-/// | the same, [recorded](RejectedTraces::Recorded), with [`DatadogSpanProcessor`] | any | `r` | everything, exactly | everything |
-/// | with the Agent's rates, dropped | `V04` | what the Agent wants: 10 traces/s | everything on average, by weight | `r` |
-/// | the same, recorded, with [`DatadogSpanProcessor`] | `V04` | what the Agent wants | everything, exactly | everything |
-/// | with the Agent's rates | `V03` | everything: its answers have no rates | everything | everything |
+/// | sampler | endpoint | ingested | counted in trace metrics | recorded and sent | hits measured |
+/// |---|---|---|---|---|---|
+/// | `AlwaysOn` | any | everything, whatever a caller decides | everything | everything | 100 % |
+/// | `ParentBased(AlwaysOn)`, the SDK's default | any | what no caller rejects | the same: behind a caller that keeps a tenth, a tenth | the same | 9.5 % |
+/// | `ParentBased(TraceIdRatioBased(r))` of the SDK | any | `r`, other traces than Datadog's tracers keep | `r`: too few | `r` | 10.3 % |
+/// | `DatadogSampler` with rate or rules, [dropped](RejectedTraces::Dropped) | any | `r`, at most the limit | everything, by weight | the same as ingested | 100.0 %; 300 at once each second 98.5 %, 4,000 at once and then 2/s for 30 s 99.6 %, three rules 99.7 % |
+/// | the same, [recorded](RejectedTraces::Recorded), with [`DatadogSpanProcessor`] | any | `r`, at most the limit | everything, exactly | everything | 100 % |
+/// | `DatadogSampler` behind a caller that rejects, dropped | any | what the caller keeps | everything, by weight | what the caller keeps | 100.1 % |
+/// | the same, recorded, with [`DatadogSpanProcessor`] | any | what the caller keeps | everything, exactly | everything | 100 % |
+/// | with the Agent's rates, dropped | `V04` | what the Agent wants: 10 traces/s | everything, by weight | `r` | 100.0 % |
+/// | the same, recorded, with [`DatadogSpanProcessor`] | `V04` | what the Agent wants | everything, exactly | everything | 100 % |
+/// | with the Agent's rates | `V03` | everything: its answers have no rates | everything | everything | 100 % |
+///
+/// # Weights
+///
+/// Of dropped traces no span exists, so a kept trace stands for several: its weight is `1 / _sample_rate`, and the
+/// weights of all kept traces make up the traces seen. A trace kept by a rate weighs `1 / rate`, corrected by half
+/// of what the weights before it missed. What the limit rejects waits for kept traces of the same service, operation
+/// and resource: each takes over an eighth, so that no single one stands for a burst, or all of it while the limit
+/// has no more to give. A caller's rejected traces arrive here too, and are counted by name likewise; until the first
+/// of a name arrives, the caller's own rate is the weight (`ot` in the trace state, else `_dd.p.ksr`).
+///
+/// * Not yet counted is what was rejected after the last kept trace of its name: in a steady load above the limit
+///   the requests of some hundredths of a second; of a burst with nothing after it, all but what passed.
+/// * Up to 32 names have a count of their own, a third of the limit at most; others share one.
+/// * Nothing is counted for a rate of 0, `manual.drop` at the start of a span, and names of which nothing is kept.
+///
+/// # Costs
 ///
 /// A span that is recorded and sent costs 4.5 µs of CPU and 1,513 bytes to the Agent as JSON, 4.1 µs and 1,310
 /// bytes as `MessagePack`, the work of the batch processor included (`cargo run --release --manifest-path
 /// tests/peers/Cargo.toml`, two shared cores). At `r` = 0.1 that is 151 bytes for each span of the application if
 /// the rest is dropped, and all 1,513 if it is recorded.
 ///
-/// A decision allocates nothing and costs some 10 ns under a caller, 15 to 70 ns at a root with a rate, 90 ns
-/// with the Agent's rates, 300 ns with ten rules that ask for names. What the SDK wants to have as the answer
-/// comes on top: a list and two texts for each member of the trace state, 3 to 6 allocations, 80 to 120 ns (`cargo
-/// bench --bench sampling`, the same machine).
-///
-/// Of 40,000 hits at `r` = 0.1 the Agent counts 40,000 if rejected traces are recorded, and 39,760 if they are
-/// dropped (`bash tests/agent/run.sh numbers`).
+/// A decision allocates nothing and takes no lock but that of the limit. It costs some 10 ns below a local parent,
+/// 15 to 70 ns at a root with a rate, 90 ns with the Agent's rates, 180 ns above the limit or behind a caller that
+/// rejects, 300 ns with ten rules that ask for names. What the SDK wants to have as the answer comes on top: a list
+/// and two texts for each member of the trace state, 3 to 6 allocations, 80 to 120 ns (`cargo bench --bench
+/// sampling`, the same machine).
 ///
 /// # Examples
 ///
@@ -112,6 +132,9 @@ pub struct DatadogSampler {
     inner: Arc<Inner>,
 }
 
+/// The sources of rates beside the rules: the user's rate, and the Agent.
+const OTHER_SOURCES: usize = 2;
+
 #[derive(Debug)]
 struct Inner {
     service: String,
@@ -122,62 +145,8 @@ struct Inner {
     limit: Limit,
     agent: Option<ExporterHandle>,
     rejected: RejectedTraces,
-}
-
-/// Who decided, by the numbers of Datadog. Source: `DataDog/libdatadog`, `libdd-sampling`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Mechanism {
-    /// Nobody in particular.
-    Default = 0,
-    /// The Agent's rate.
-    AgentRate = 1,
-    /// A rule or rate of the user.
-    LocalRule = 3,
-    /// An attribute of the span.
-    Manual = 4,
-}
-
-/// What was decided about a trace.
-#[derive(Clone, Copy, Debug, PartialEq)]
-struct Decision {
-    keep: bool,
-    mechanism: Mechanism,
-    rate: Option<Rate>,
-    /// Which part passed the limit, if it was asked.
-    passed: Option<f64>,
-}
-
-impl Decision {
-    fn new(keep: bool, mechanism: Mechanism, rate: Option<Rate>) -> Self {
-        Self { keep, mechanism, rate, passed: None }
-    }
-
-    /// Returns the priority: what the user wants is stronger than what is automatic.
-    fn priority(self) -> i8 {
-        match (self.mechanism, self.keep) {
-            (Mechanism::LocalRule | Mechanism::Manual, true) => 2,
-            (Mechanism::LocalRule | Mechanism::Manual, false) => -1,
-            (Mechanism::AgentRate | Mechanism::Default, keep) => keep.into(),
-        }
-    }
-
-    /// Returns the tags of the root span that say how it came about.
-    fn attributes(self) -> Vec<KeyValue> {
-        let rate = self.rate.and_then(|rate| {
-            let key = match self.mechanism {
-                Mechanism::AgentRate => "_dd.agent_psr",
-                Mechanism::LocalRule => "_dd.rule_psr",
-                Mechanism::Default | Mechanism::Manual => return None,
-            };
-            Some(KeyValue::new(key, rate.get()))
-        });
-        let passed = self.passed.map(|passed| KeyValue::new("_dd.limit_psr", passed));
-        let mut attributes =
-            Vec::with_capacity(usize::from(rate.is_some()) + usize::from(passed.is_some()));
-        attributes.extend(rate);
-        attributes.extend(passed);
-        attributes
-    }
+    /// Counts what is rejected; none if it is recorded, and so counted by the Agent.
+    weights: Option<Weights>,
 }
 
 impl DatadogSampler {
@@ -188,15 +157,6 @@ impl DatadogSampler {
 }
 
 impl Inner {
-    /// Follows who decided before.
-    fn follow(&self, parent: &SpanContext) -> SamplingResult {
-        SamplingResult {
-            decision: self.decision(parent.is_sampled()),
-            attributes: Vec::new(),
-            trace_state: parent.trace_state().clone(),
-        }
-    }
-
     fn decision(&self, keep: bool) -> SamplingDecision {
         match (keep, self.rejected) {
             (true, _) => SamplingDecision::RecordAndSample,
@@ -211,81 +171,117 @@ impl Inner {
     }
 
     /// Decides about a trace; `text` is memory to use.
-    fn decide(&self, trace_id: u64, root: &RootSpan<'_>, text: &mut String) -> Decision {
-        let rule = self.rules.iter().find(|(rule, _)| rule.fits(root)).map(|(_, rate)| *rate);
-        if let Some(rate) = rule.or(self.rate) {
-            let decision = Decision::new(rate.keeps(trace_id), Mechanism::LocalRule, Some(rate));
-            if !decision.keep {
-                return decision;
-            }
-            let (passes, part) = self.limit.pass(Instant::now());
-            return Decision { keep: passes, passed: Some(part), ..decision };
+    fn decide(
+        &self,
+        trace_id: u64,
+        root: &RootSpan<'_>,
+        text: &mut String,
+        now: impl FnOnce() -> Instant,
+    ) -> Decision {
+        // The sources of rates: each rule, the user's rate, the Agent's.
+        let rules = self.rules.iter().enumerate();
+        let rule = rules.map(|(at, (rule, rate))| (at, rule, *rate)).find(|(_, r, _)| r.fits(root));
+        let by_user = rule.map(|(at, _, rate)| (at, rate));
+        if let Some(by_user) = by_user.or(self.rate.map(|rate| (self.rules.len(), rate))) {
+            let decision = self.by_rate(by_user, Mechanism::LocalRule, trace_id);
+            return if decision.keep { self.limited(decision, root, now()) } else { decision };
         }
         let rate = self.agent.as_ref().and_then(|agent| agent.rate(root.stored_service(text)));
         match rate.and_then(Rate::new) {
-            Some(rate) => Decision::new(rate.keeps(trace_id), Mechanism::AgentRate, Some(rate)),
+            Some(rate) => {
+                let by_agent = (self.rules.len() + 1, rate);
+                self.by_rate(by_agent, Mechanism::AgentRate, trace_id)
+            }
             None => Decision::new(true, Mechanism::Default, None),
         }
     }
 
-    /// Returns the trace state of a root: the decision, beside what a caller said.
-    ///
-    /// Most roots have no caller, and most decisions are the one before: then its trace state is copied, in
-    /// a third of the time that it takes to write one (`cargo bench --bench sampling`).
-    fn state(&self, decision: Decision, parent: &SpanContext) -> TraceState {
-        thread_local! {
-            /// What was written last for a trace that is rejected, and for one that is kept.
-            static LAST: RefCell<[Option<(Decision, RejectedTraces, TraceState)>; 2]> =
-                const { RefCell::new([None, None]) };
+    /// Decides by the rate of a source, and counts.
+    fn by_rate(
+        &self,
+        (source, rate): (usize, Rate),
+        mechanism: Mechanism,
+        trace_id: u64,
+    ) -> Decision {
+        let decision = Decision::new(rate.keeps(trace_id), mechanism, Some(rate));
+        let Some(weights) = &self.weights else { return decision };
+        if decision.keep {
+            return Decision { weight: weights.keep_by_rate(source, rate), ..decision };
         }
-        if parent.trace_state().into_iter().len() > 0 {
-            return self.write(decision, parent.trace_state());
-        }
-        let last = LAST.try_with(|last| {
-            let slot = &mut last.borrow_mut()[usize::from(decision.keep)];
-            match slot {
-                Some((of, rejected, state)) if *of == decision && *rejected == self.rejected => {
-                    state.clone()
-                }
-                _ => {
-                    let state = self.write(decision, &TraceState::NONE);
-                    *slot = Some((decision, self.rejected, state.clone()));
-                    state
-                }
-            }
-        });
-        // A thread that ends has no memory left.
-        last.unwrap_or_else(|_| self.write(decision, &TraceState::NONE))
+        weights.reject_by_rate(source, rate);
+        decision
     }
 
-    /// Writes a decision into a trace state, beside what a caller said.
-    fn write(&self, decision: Decision, state: &TraceState) -> TraceState {
-        let mut member = Member::default();
-        let mut item = |shown: fmt::Arguments<'_>| {
-            member.item(|text| text.write_fmt(shown).expect("writing to a String cannot fail"));
-        };
-        item(format_args!("{PRIORITY_ITEM}:{}", decision.priority()));
-        if decision.keep {
-            item(format_args!("{TAG_ITEM}{DECISION_MAKER}:-{}", decision.mechanism as u8));
+    /// Asks the limit about a trace that a rate keeps, and counts.
+    fn limited(&self, decision: Decision, root: &RootSpan<'_>, now: Instant) -> Decision {
+        let Asked { passes, part, tokens } = self.limit.ask(now);
+        let decision = Decision { keep: passes, passed: Some(part), ..decision };
+        let Some(weights) = &self.weights else { return decision };
+        let weight = decision.weight;
+        if !passes {
+            weights.reject_by_name(weight, root);
+            return Decision { weight: ALONE, ..decision };
         }
-        if let Some(rate) = decision.rate {
-            item(format_args!("{TAG_ITEM}{KEPT_RATE}:{rate}"));
-        }
-        for (name, value) in State::new(false, state.get(MEMBER).unwrap_or("")).undecided() {
-            item(format_args!("{name}:{value}"));
-        }
-        // Both values are plain ASCII, and within the limit of a member.
-        let weighed = decision.keep && self.rejected == RejectedTraces::Dropped;
-        let kept = decision.rate.map(|rate| rate.limited(decision.passed.unwrap_or(1.0)));
-        // The threshold first: the newest member stands in front.
-        let state = match kept.filter(|kept| weighed && *kept < Rate::ALL) {
-            Some(rate) => {
-                state.insert(OTEL_MEMBER, format!("{THRESHOLD_ITEM}{}", rate.threshold())).ok()
+        let share = 1.0 / tokens.clamp(1.0, SPREAD);
+        let kept = Kept { own: weight, expected: weight, share };
+        Decision { weight: weights.keep_by_name(kept, root), ..decision }
+    }
+
+    /// Follows who decided before.
+    fn follow(&self, parent: &SpanContext, span: Started<'_>) -> SamplingResult {
+        let state = parent.trace_state();
+        let app = self.app();
+        let trace_state = match &self.weights {
+            // Below a local parent nothing new is seen.
+            _ if !parent.is_remote() => Cow::Borrowed(state),
+            // Each trace is counted by itself here.
+            None => weighed(state, ALONE),
+            Some(weights) if parent.is_sampled() => {
+                let known = caller_fraction(parent).and_then(Rate::new);
+                let expected = known.map_or(ALONE, Rate::weight);
+                let share = if known.is_some() { KNOWN_SHARE } else { 1.0 };
+                let kept = Kept { own: ALONE, expected, share };
+                let weight =
+                    subject::with_root(span, app, |root, _| weights.keep_by_name(kept, root));
+                weighed(state, weight)
             }
-            None => None,
+            Some(weights) => {
+                subject::with_root(span, app, |root, _| weights.reject_by_name(ALONE, root));
+                Cow::Borrowed(state)
+            }
+        };
+        SamplingResult {
+            decision: self.decision(parent.is_sampled()),
+            attributes: Vec::new(),
+            trace_state: trace_state.into_owned(),
         }
-        .map_or(Cow::Borrowed(state), Cow::Owned);
-        state.insert(MEMBER, member.text).unwrap_or_else(|_| state.into_owned())
+    }
+
+    /// Decides about a span that starts.
+    fn sample(
+        &self,
+        cx: Option<&Context>,
+        trace_id: TraceId,
+        span: Started<'_>,
+        now: impl FnOnce() -> Instant,
+    ) -> SamplingResult {
+        let none = SpanContext::empty_context();
+        let above = cx.map(Context::span);
+        let parent = above.as_ref().map_or(&none, |span| span.span_context());
+        if parent.is_valid() && !cx.is_some_and(propagation::is_open) {
+            return self.follow(parent, span);
+        }
+        let decision = match subject::manual(span.2) {
+            Some(keep) => Decision::new(keep, Mechanism::Manual, None),
+            None => subject::with_root(span, self.app(), |root, text| {
+                self.decide(low_half(trace_id), root, text, now)
+            }),
+        };
+        SamplingResult {
+            decision: self.decision(decision.keep),
+            attributes: decision.attributes(),
+            trace_state: decision.state(parent.trace_state()),
+        }
     }
 }
 
@@ -299,27 +295,13 @@ impl ShouldSample for DatadogSampler {
         attributes: &[KeyValue],
         _links: &[Link],
     ) -> SamplingResult {
-        let inner = &self.inner;
-        let none = SpanContext::empty_context();
-        let span = parent_context.map(Context::span);
-        let parent = span.as_ref().map_or(&none, |span| span.span_context());
-        let is_open = parent_context.is_some_and(propagation::is_open);
-        if parent.is_valid() && !is_open {
-            return inner.follow(parent);
-        }
-        let decision = match subject::manual(attributes) {
-            Some(keep) => Decision::new(keep, Mechanism::Manual, None),
-            None => subject::with_root((name, span_kind, attributes), inner.app(), |root, text| {
-                inner.decide(low_half(trace_id), root, text)
-            }),
-        };
-        SamplingResult {
-            decision: inner.decision(decision.keep),
-            attributes: decision.attributes(),
-            trace_state: inner.state(decision, parent),
-        }
+        let span = (name, span_kind, attributes);
+        self.inner.sample(parent_context, trace_id, span, Instant::now)
     }
 }
 
 #[cfg(test)]
 mod tests;
+
+#[cfg(test)]
+mod simulated;

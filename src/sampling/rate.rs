@@ -14,6 +14,9 @@ const FACTOR: u64 = 1_111_111_111_111_111_111;
 /// The largest number that a product can be, as a double: 2^64.
 const PRODUCTS: f64 = 18_446_744_073_709_551_616.0;
 
+/// The least that is kept, of 2^56: the difference between 1 and the double below it.
+const LEAST: f64 = 8.0;
+
 /// Most digits behind the point of a rate on the wire.
 const DECIMALS: usize = 6;
 
@@ -24,6 +27,8 @@ pub(crate) struct Rate(f64);
 impl Rate {
     /// Everything is kept.
     pub(crate) const ALL: Self = Self(1.0);
+    /// Nothing is kept.
+    pub(crate) const NONE: Self = Self(0.0);
 
     /// Returns a rate, if a number is one.
     pub(crate) fn new(rate: f64) -> Option<Self> {
@@ -41,9 +46,14 @@ impl Rate {
         self.0
     }
 
-    /// Returns the fraction that is left if this part of what is kept passes a limit.
-    pub(crate) fn limited(self, part: f64) -> Self {
-        Self(self.0 * part)
+    /// Returns the rate that gives a kept trace this weight.
+    pub(super) fn of_weight(weight: f64) -> Self {
+        Self(1.0 / weight.max(1.0))
+    }
+
+    /// Returns the number of traces that a kept one stands for.
+    pub(super) fn weight(self) -> f64 {
+        1.0 / self.0
     }
 
     /// Whether a trace is kept, by the low half of its id.
@@ -59,12 +69,14 @@ impl Rate {
 
     /// Returns the threshold that says this rate to OpenTelemetry: what is rejected, of 2^56.
     pub(crate) fn threshold(self) -> Threshold {
+        // Next to nothing is written as the least there is: a threshold of all would say something else.
+        let rejected = ((1.0 - self.0) * THRESHOLDS).min(THRESHOLDS - LEAST);
         #[expect(
             clippy::cast_possible_truncation,
             clippy::cast_sign_loss,
             reason = "a fraction of 2^56"
         )]
-        Threshold(((1.0 - self.0) * THRESHOLDS) as u64)
+        Threshold(rejected as u64)
     }
 }
 
@@ -113,7 +125,10 @@ impl fmt::Display for Threshold {
 
 #[cfg(test)]
 mod tests {
+    use opentelemetry::trace::TraceState;
+
     use super::*;
+    use crate::mapping::kept_fraction;
 
     /// What the test suite that all official tracers pass expects, and ids at the borders.
     #[test]
@@ -145,6 +160,18 @@ mod tests {
     }
 
     #[test]
+    fn a_weight_survives_the_trace_state() {
+        for weight in [1.0, 1.5, 9.993, 100.0, 12_345.678, 1e6, 123_456_789.0, 1e12] {
+            let threshold = Rate::of_weight(weight).threshold();
+            let state = TraceState::from_key_value([("ot", format!("th:{threshold}"))]).unwrap();
+            let read = 1.0 / kept_fraction(&state).unwrap();
+            assert!((read / weight - 1.0).abs() < 1e-3, "{weight}: {read}");
+            assert!(weight > 1e9 || (read / weight - 1.0).abs() < 1e-7, "{weight}: {read}");
+        }
+        assert_eq!(Rate::of_weight(0.5), Rate::ALL);
+    }
+
+    #[test]
     fn rates_are_shown_short() {
         for (rate, shown, threshold) in [
             (1.0, "1", "0"),
@@ -154,6 +181,8 @@ mod tests {
             (0.123_456_789, "0.123457", "e06522c8c69ca"),
             // As a peer rounds: by the number that the double is.
             (5e-7, "0", "fffff79c842fa8"),
+            (1e-18, "0", "fffffffffffff8"),
+            (0.0, "0", "fffffffffffff8"),
         ] {
             let rate = Rate::new(rate).unwrap();
             assert_eq!(rate.to_string(), shown);

@@ -1,6 +1,7 @@
 //! What is known of a root span when it starts: its names as they will be exported, and its attributes.
 
 use std::cell::{Cell, OnceCell, RefCell};
+use std::hash::{Hash, Hasher};
 
 use opentelemetry::trace::SpanKind;
 use opentelemetry::{KeyValue, Value};
@@ -13,6 +14,9 @@ use crate::mapping::{self, SpanNames, StartNames, stored_service, text_of};
 
 /// The attributes with which a span names its service, the first that has a text.
 const SERVICE: [&str; 2] = ["datadog.service", "service.name"];
+
+/// Name, kind and attributes of a span that starts.
+pub(super) type Started<'a> = (&'a str, &'a SpanKind, &'a [KeyValue]);
 
 /// The service of the application.
 #[derive(Clone, Copy, Debug)]
@@ -67,7 +71,7 @@ fn last<'a>(attributes: &'a [KeyValue], key: &str) -> Option<&'a Value> {
 
 /// Looks at a root span that starts, with memory for what is found out about it.
 pub(super) fn with_root<R>(
-    (name, kind, attributes): (&str, &SpanKind, &[KeyValue]),
+    (name, kind, attributes): Started<'_>,
     service: AppService<'_>,
     look: impl FnOnce(&RootSpan<'_>, &mut String) -> R,
 ) -> R {
@@ -107,6 +111,16 @@ impl<'a> RootSpan<'a> {
             return Some(self.names.get_or_init(|| names));
         }
         self.names.get()
+    }
+}
+
+/// By service, operation and resource, as trace metrics are told apart.
+impl Hash for RootSpan<'_> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.own_service().hash(state);
+        if let Some(names) = self.names() {
+            (&names.name, &names.resource).hash(state);
+        }
     }
 }
 

@@ -5,11 +5,15 @@ use std::collections::HashMap;
 use opentelemetry::propagation::TextMapPropagator;
 use opentelemetry::trace::{TraceContextExt as _, Tracer as _, TracerProvider as _};
 use opentelemetry_datadog_agent::testing::TestAgent;
-use opentelemetry_datadog_agent::{DatadogExporter, DatadogPropagator, RejectedTraces};
+use opentelemetry_datadog_agent::{
+    DatadogExporter, DatadogPropagator, DatadogSampler, RejectedTraces,
+};
 use opentelemetry_sdk::propagation::TraceContextPropagator;
 use opentelemetry_sdk::trace::SdkTracerProvider;
 
-use super::{KEPT, REJECTED, REJECTED_TRACES, found, half, provider, said, trace};
+use super::{
+    KEPT, REJECTED, REJECTED_TRACES, counted, found, half, kept_by, provider, said, trace, weight,
+};
 use crate::propagation::{extracted, injected};
 use crate::support::agent;
 
@@ -82,6 +86,63 @@ fn a_priority_passes_three_services_untouched() {
             }
         }
     }
+}
+
+/// Requests of one caller that keeps a tenth, kept and rejected as its ids fall.
+fn requests_of_a_tenth(provider: &SdkTracerProvider, count: u64) {
+    let propagator = DatadogPropagator::new();
+    let kept = kept_by(0.1, 1..=count);
+    for id in 1..=count {
+        let (priority, maker) = if kept.contains(&id) { ("2", "_dd.p.dm=-3,") } else { ("-1", "") };
+        let headers = [
+            ("x-datadog-trace-id", id.to_string()),
+            ("x-datadog-parent-id", "77".to_owned()),
+            ("x-datadog-sampling-priority", priority.to_owned()),
+            ("x-datadog-tags", format!("{maker}_dd.p.ksr=0.1")),
+        ];
+        let headers: HashMap<_, _> = headers.map(|(name, value)| (name.to_owned(), value)).into();
+        trace(provider, &extracted(&propagator, &headers), vec![], vec![]);
+        // Before the queue of the SDK is full.
+        if id % 500 == 0 {
+            provider.force_flush().unwrap();
+        }
+    }
+}
+
+#[test]
+fn behind_a_caller_that_keeps_a_tenth_every_request_is_counted() {
+    const REQUESTS: u64 = 2_000;
+    let made = f64::from(u32::try_from(2 * REQUESTS).unwrap());
+    for rejected in REJECTED_TRACES {
+        let agent = agent();
+        let sampler = DatadogSampler::builder();
+        let provider = provider(&agent, sampler, rejected, 1);
+        requests_of_a_tenth(&provider, REQUESTS);
+        provider.shutdown().unwrap();
+        let off = counted(&agent) / made - 1.0;
+        assert!(off.abs() < 0.02, "{rejected:?}: {} of {made}", counted(&agent));
+        let spans = agent.spans();
+        let is_weighed = spans.iter().any(|span| span.metrics.contains_key("_sample_rate"));
+        assert_eq!(is_weighed, rejected == RejectedTraces::Dropped);
+        let kept = kept_by(0.1, 1..=REQUESTS).len();
+        let sent = if is_weighed { 2 * kept } else { 2 * usize::try_from(REQUESTS).unwrap() };
+        assert_eq!(spans.len(), sent, "{rejected:?}");
+    }
+}
+
+#[test]
+fn the_rate_of_a_caller_weighs_its_first_request() {
+    let mut request = request(KEPT);
+    request.insert("x-datadog-sampling-priority".to_owned(), "2".to_owned());
+    request.insert("x-datadog-tags".to_owned(), "_dd.p.dm=-3,_dd.p.ksr=0.1".to_owned());
+    let agent = agent();
+    let provider = provider(&agent, half(), RejectedTraces::Dropped, 1);
+    let headers = serve(&provider, &DatadogPropagator::new(), &request);
+    assert_eq!(headers["x-datadog-tags"], request["x-datadog-tags"]);
+    for span in agent.spans() {
+        assert!((weight(&span) - 10.0).abs() < 1e-9, "{}", span.resource);
+    }
+    assert_eq!(agent.spans().len(), 3);
 }
 
 #[test]

@@ -1,12 +1,16 @@
 //! Decisions of the user: rules, rates, limits, single traces; and where they stand on the spans.
 
+use std::collections::BTreeSet;
+use std::thread;
+use std::time::Duration;
+
 use opentelemetry::trace::{TraceContextExt as _, Tracer as _, TracerProvider as _};
 use opentelemetry::{Context, KeyValue};
 use opentelemetry_datadog_agent::{DatadogSampler, RejectedTraces, SamplingRule};
 
 use super::{
-    KEPT, REJECTED, REJECTED_TRACES, arrived, builder, found, half, kept_by, provider,
-    provider_builder, said, trace, traces,
+    KEPT, REJECTED, REJECTED_TRACES, arrived, builder, counted, found, half, kept_by, provider,
+    provider_builder, said, trace, traces, weight,
 };
 use crate::support::agent;
 
@@ -21,8 +25,26 @@ fn a_rate_keeps_its_traces_and_says_so_on_the_root() {
         "_sampling_priority_v1=2 _dd.rule_psr=0.5 _dd.limit_psr=1 _dd.p.dm=-3 _dd.p.ksr=0.5";
     assert_eq!(said(&found(&agent, "root")), expected);
     assert_eq!(said(&found(&agent, "child")), "");
+    assert!((counted(&agent) - 2.0 * 300.0).abs() < 2.0 * 10.0, "{}", counted(&agent));
     // The Agent weighs a chunk by whichever span it takes for the root.
-    assert!(agent.spans().iter().all(|span| span.metrics.get("_sample_rate") == Some(&0.5)));
+    let weights = agent.spans().into_iter().map(|span| (span.trace_id, weight(&span).to_bits()));
+    assert_eq!(weights.collect::<BTreeSet<_>>().len(), arrived(&agent).len());
+}
+
+#[test]
+fn at_the_default_limit_rejected_traces_are_counted_with_the_next_kept_ones() {
+    const BURST: u64 = 2_000;
+    const LATER: u64 = 60;
+    let agent = agent();
+    let sampler = DatadogSampler::builder().with_rate(0.5);
+    let provider = provider(&agent, sampler, RejectedTraces::Dropped, 1);
+    traces(&provider, BURST, &[]);
+    // The limit has tokens again.
+    thread::sleep(Duration::from_millis(1_100));
+    traces(&provider, 2 * LATER, &[]);
+    provider.shutdown().unwrap();
+    let made = f64::from(u32::try_from(2 * (BURST + 2 * LATER)).unwrap());
+    assert!((counted(&agent) / made - 1.0).abs() < 0.02, "{} of {made}", counted(&agent));
 }
 
 #[test]

@@ -127,6 +127,16 @@ fn arrived(agent: &TestAgent) -> BTreeSet<u64> {
     agent.spans().iter().map(|span| span.trace_id).collect()
 }
 
+/// The number of spans that this one stands for, as the Agent reads it.
+fn weight(span: &Span) -> f64 {
+    1.0 / span.metrics.get("_sample_rate").unwrap_or(&1.0)
+}
+
+/// The spans that the Agent counts.
+fn counted(agent: &TestAgent) -> f64 {
+    agent.spans().iter().map(weight).sum()
+}
+
 /// The first span of a name.
 fn found(agent: &TestAgent, resource: &str) -> Span {
     let is_it = |span: &Span| span.resource == resource;
