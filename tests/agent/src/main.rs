@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
 
 mod compare;
+mod load;
 #[path = "../../it/test_agent/probes.rs"]
 mod probe_list;
 #[path = "../../it/vectors/read.rs"]
@@ -24,3 +25,4 @@ mod sampling;
 mod statements;
 mod tracer;
 mod vectors;
+mod weights;

@@ -2,101 +2,26 @@
 //!
 //! Trace ids come in order, so which are kept is known: nothing here is left to chance.
 
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use opentelemetry::trace::{SpanKind, TraceContextExt as _, Tracer as _, TracerProvider as _};
-use opentelemetry::{Context, SpanId, TraceId};
-use opentelemetry_datadog_agent::{
-    ApiVersion, DatadogExporter, DatadogSampler, DatadogSpanProcessor, Encoding, RejectedTraces,
-};
-use opentelemetry_sdk::trace::{
-    BatchConfigBuilder, BatchSpanProcessor, IdGenerator, SdkTracerProvider,
-};
+use opentelemetry::Context;
+use opentelemetry::trace::{Tracer as _, TracerProvider as _};
+use opentelemetry_datadog_agent::{ApiVersion, DatadogSampler, Encoding, RejectedTraces};
 
+use crate::load::{COUNTED_SPANS, TOLERANCE, provider, request};
 use crate::real_agent::{MODELS, Model, RealAgent};
 use crate::send::{ENCODINGS, builder};
-use crate::traces::service;
 
-/// Traces in a run: a server span with a client span below it. With so many at [`RATE`] the standard error of
-/// a weighed count is 2.1 %; with 4,000 it would be 4.7 %.
+/// Traces in a run: a server span with a client span below it.
 const TRACES: u64 = 20_000;
-/// The spans of a trace that the Agent counts.
-const COUNTED_SPANS: u64 = 2;
 /// The fraction that is kept.
 const RATE: f64 = 0.1;
-/// How far from the truth a weighed count may be.
-const TOLERANCE: f64 = 0.02;
-
-/// Far more than what waits for the Agent here: no span is lost before it reaches the exporter.
-const QUEUE: usize = 100_000;
 
 /// Traces a second that are made until the Agent asks for fewer: its target is 10.
 const LOAD: u64 = 200;
 /// Longest time until it does: it looks at buckets of 5 s.
 const LEARNT_WITHIN: Duration = Duration::from_secs(30);
-
-/// Gives out ids in order, spread as if random.
-#[derive(Debug)]
-struct Ids(AtomicU64);
-
-impl Ids {
-    fn new() -> Self {
-        Self(AtomicU64::new(1))
-    }
-
-    fn next(&self) -> u64 {
-        self.0.fetch_add(1, Relaxed)
-    }
-}
-
-/// Numbers that look random: SplitMix64.
-fn spread(number: u64) -> u64 {
-    let mixed = number.wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    let mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    mixed ^ (mixed >> 31)
-}
-
-impl IdGenerator for Ids {
-    fn new_trace_id(&self) -> TraceId {
-        TraceId::from(0x00c0_ffee << 64 | u128::from(spread(self.next())))
-    }
-
-    fn new_span_id(&self) -> SpanId {
-        SpanId::from(spread(self.next()))
-    }
-}
-
-fn provider(
-    exporter: DatadogExporter,
-    sampler: DatadogSampler,
-    rejected: RejectedTraces,
-) -> SdkTracerProvider {
-    let config = BatchConfigBuilder::default().with_max_queue_size(QUEUE).build();
-    let batch = BatchSpanProcessor::builder(exporter).with_batch_config(config).build();
-    let builder = SdkTracerProvider::builder()
-        .with_sampler(sampler)
-        .with_id_generator(Ids::new())
-        .with_resource(service("shop"));
-    match rejected {
-        RejectedTraces::Recorded => builder.with_span_processor(DatadogSpanProcessor::new(batch)),
-        _ => builder.with_span_processor(batch),
-    }
-    .build()
-}
-
-/// Makes a request that calls on.
-fn request(provider: &SdkTracerProvider) {
-    let tracer = provider.tracer("t");
-    let start = |name, kind, parent: &Context| {
-        tracer.build_with_context(tracer.span_builder(name).with_kind(kind), parent)
-    };
-    let served = Context::new().with_span(start("serve", SpanKind::Server, &Context::new()));
-    drop(start("call", SpanKind::Client, &served));
-    served.span().end();
-}
 
 /// Returns the traces that the Agent kept, and the hits that it counted.
 fn run(model: Model, encoding: Encoding, rejected: RejectedTraces) -> (u64, u64) {
@@ -111,7 +36,7 @@ fn run(model: Model, encoding: Encoding, rejected: RejectedTraces) -> (u64, u64)
     let handle = exporter.handle();
     let provider = provider(exporter, sampler, rejected);
     for _ in 0..TRACES {
-        request(&provider);
+        request(&provider, &Context::new(), "serve");
     }
     provider.shutdown().unwrap();
     let stats = handle.stats();
