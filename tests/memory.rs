@@ -202,6 +202,7 @@ fn linked() -> Vec<SpanData> {
 const ENDLESS_TEXTS: &[(&str, Make)] = &[
     ("a value",       || tagged("k", text())),
     ("a list",        || tagged("k", list())),
+    ("a URL",         || tagged("url.full", format!("http://host/{}", text()))),
     ("a service",     || tagged("service.name", text())),
     ("an operation",  || tagged("operation.name", text())),
     ("a resource",    || tagged("resource.name", text())),

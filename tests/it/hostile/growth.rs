@@ -85,6 +85,7 @@ type Make = fn(usize) -> SpanData;
 const TEXTS: &[(&str, Make)] = &[
     ("a value",               |length| tagged("k", text(length))),
     ("a value of a row",      |length| tagged("http.route", text(length))),
+    ("a URL",                 |length| tagged("url.full", format!("http://host/{}", text(length)))),
     ("a service",             |length| tagged("service.name", text(length))),
     ("an operation",          |length| tagged("operation.name", text(length))),
     ("a resource",            |length| tagged("resource.name", text(length))),
