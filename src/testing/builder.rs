@@ -76,8 +76,8 @@ impl TestAgentBuilder {
 
     /// Listens on a unix socket at this path instead of TCP.
     ///
-    /// A socket that nobody listens on is replaced, as the Agent does. The file is removed when
-    /// the Agent is dropped.
+    /// A socket that nobody listens on is replaced, as the Agent does; any other file is left alone, and
+    /// [`start`](Self::start) fails. The socket is removed when the Agent is dropped.
     #[must_use]
     pub fn with_unix_socket(mut self, path: impl Into<PathBuf>) -> Self {
         self.address = Address::Unix(path.into());
@@ -146,10 +146,15 @@ impl Address {
 
 #[cfg(unix)]
 fn bind_unix(path: &Path) -> io::Result<Bound> {
+    use std::os::unix::fs::FileTypeExt as _;
     use std::os::unix::net::{UnixListener, UnixStream};
+    let is_socket =
+        || std::fs::symlink_metadata(path).is_ok_and(|file| file.file_type().is_socket());
     let listener = match UnixListener::bind(path) {
         Err(error)
-            if error.kind() == io::ErrorKind::AddrInUse && is_stale(UnixStream::connect(path)) =>
+            if error.kind() == io::ErrorKind::AddrInUse
+                && is_socket()
+                && is_stale(UnixStream::connect(path)) =>
         {
             std::fs::remove_file(path)?;
             UnixListener::bind(path)?

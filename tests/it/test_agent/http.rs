@@ -268,3 +268,18 @@ fn headers_are_found_in_any_letter_case() {
     assert_eq!(requests[0].body, ONE_SPAN.as_bytes());
     assert!(format!("{:?}", requests[0]).contains("bytes"));
 }
+
+#[cfg(unix)]
+#[test]
+fn only_a_socket_is_replaced_by_a_socket() {
+    let path = std::env::temp_dir().join(format!("no-socket-{}", std::process::id()));
+    std::fs::write(&path, "precious").unwrap();
+    let error = TestAgent::builder().with_unix_socket(&path).start().unwrap_err();
+    assert_eq!(error.kind(), std::io::ErrorKind::AddrInUse);
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), "precious");
+    std::fs::remove_file(&path).unwrap();
+    // A socket that was left behind is replaced.
+    drop(std::os::unix::net::UnixListener::bind(&path).unwrap());
+    drop(TestAgent::builder().with_unix_socket(&path).start().unwrap());
+    assert!(!path.exists());
+}
