@@ -5,7 +5,6 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use opentelemetry::{otel_debug, otel_warn};
 use opentelemetry_sdk::trace::SpanData;
 
 use crate::config::Settings;
@@ -219,22 +218,11 @@ impl DatadogExporterBuilder {
     /// Fails if a setting in code cannot be used (the error names it, its value and what was expected), or if
     /// the thread, its runtime or the HTTP client cannot be started. Whether there is an Agent is not asked:
     /// spans wait for it.
+    ///
+    /// Nothing is logged here, since the subscriber may not exist yet: the settings (`DatadogExporter.Built`) and
+    /// bad variables are said at the first export, flush or shutdown.
     pub fn build(self) -> Result<DatadogExporter, BuildError> {
-        let settings = Settings::of_process(self)?;
-        for warning in &settings.warnings {
-            otel_warn!(name: "DatadogExporter.BadVariable", message = warning.as_str());
-        }
-        otel_debug!(
-            name: "DatadogExporter.Built",
-            agent = settings.delivery.address.to_string(),
-            api_version = format!("{:?}", settings.delivery.api_version),
-            timeout = format!("{:?}", settings.delivery.timeout),
-            buffer_bytes = settings.delivery.buffer_bytes,
-            payload_bytes = settings.delivery.payload_bytes,
-            enabled = settings.enabled,
-            options = format!("{:?}", settings.options)
-        );
-        DatadogExporter::start(settings)
+        DatadogExporter::start(Settings::of_process(self)?)
     }
 }
 

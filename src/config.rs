@@ -48,6 +48,8 @@ pub(crate) struct Settings {
     pub(crate) enabled: bool,
     /// What the mapping is told.
     pub(crate) options: Options,
+    /// Variables that are set and mean nothing here.
+    pub(crate) not_followed: Vec<&'static str>,
     /// What was wrong in the environment, a sentence each.
     pub(crate) warnings: Vec<String>,
 }
@@ -69,7 +71,15 @@ impl Settings {
         let encoding = builder.encoding;
         let options = options(builder, &mut variables)?;
         let enabled = variables.flag("DD_TRACE_ENABLED", true);
-        Ok(Self { delivery, encoding, enabled, options, warnings: variables.warnings })
+        let not_followed = variables.not_followed();
+        Ok(Self {
+            delivery,
+            encoding,
+            enabled,
+            options,
+            not_followed,
+            warnings: variables.warnings,
+        })
     }
 }
 

@@ -2,10 +2,10 @@
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use opentelemetry::otel_warn;
+use opentelemetry::{otel_debug, otel_info, otel_warn};
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::error::{OTelSdkError, OTelSdkResult};
 use opentelemetry_sdk::trace::{SpanData, SpanExporter};
@@ -16,6 +16,7 @@ use crate::config::Settings;
 use crate::delivery::{Delivery, ExporterHandle};
 use crate::encoding::{Encoding, Json, MessagePack, Payload, Payloads, Prepared, SpanWriter, Wire};
 use crate::guard::{self, HookScope};
+use crate::kept::Kept;
 use crate::mapping::{self, NamesHook, Options, Place, ResourceFacts, Scratch};
 use crate::traces::Grouping;
 
@@ -58,6 +59,8 @@ pub struct DatadogExporter {
     /// `None` if the exporter is switched off.
     delivery: Option<Delivery>,
     is_shut_down: AtomicBool,
+    /// Settings and warnings, until somebody can hear them.
+    settings: Arc<Kept<SettingsLines>>,
     notices: Notices,
 }
 
@@ -94,6 +97,21 @@ struct Notices {
     equal_ids: AtomicBool,
     hook_panicked: AtomicBool,
     hook_nested: AtomicBool,
+    late: AtomicBool,
+}
+
+/// The settings of an exporter as they are said.
+#[derive(Debug)]
+pub(crate) struct SettingsLines {
+    warnings: Vec<String>,
+    not_followed: String,
+    agent: String,
+    api_version: String,
+    timeout: String,
+    buffer_bytes: usize,
+    payload_bytes: usize,
+    enabled: bool,
+    options: String,
 }
 
 impl DatadogExporter {
@@ -104,6 +122,7 @@ impl DatadogExporter {
 
     pub(crate) fn start(settings: Settings) -> Result<Self, BuildError> {
         let payload_bytes = settings.delivery.payload_bytes;
+        let lines = Arc::new(Kept::new(SettingsLines::of(&settings)));
         let delivery =
             if settings.enabled { Some(Delivery::start(settings.delivery)?) } else { None };
         let no_resource = Resource::builder_empty().build();
@@ -114,6 +133,7 @@ impl DatadogExporter {
             encoders: Encoders { idle: Mutex::default(), payload_bytes },
             delivery,
             is_shut_down: AtomicBool::new(false),
+            settings: lines,
             notices: Notices::default(),
         };
         exporter.announce();
@@ -123,7 +143,10 @@ impl DatadogExporter {
     /// Returns a handle that flushes this exporter and tells its counters, wherever the exporter goes. If
     /// the exporter is switched off, there is nothing to flush and all counters are zero.
     pub fn handle(&self) -> ExporterHandle {
-        self.delivery.as_ref().map_or_else(ExporterHandle::of_nothing, Delivery::handle)
+        let handle =
+            self.delivery.as_ref().map_or_else(ExporterHandle::of_nothing, Delivery::handle);
+        let settings = Arc::clone(&self.settings);
+        handle.first(move || SettingsLines::say_once(&settings))
     }
 
     /// Tells delivery whose the spans are: the Agent's rates go by it.
@@ -231,8 +254,10 @@ fn prepare(encoding: Encoding, resource: &Resource, options: &Options) -> Resour
 impl SpanExporter for DatadogExporter {
     async fn export(&self, batch: Vec<SpanData>) -> OTelSdkResult {
         if self.is_shut_down.load(Ordering::Acquire) {
+            self.notices.of_late_batch(batch.len());
             return Err(OTelSdkError::AlreadyShutdown);
         }
+        SettingsLines::say_once(&self.settings);
         let Some(delivery) = &self.delivery else { return Ok(()) };
         delivery.check_process()?;
         let (payloads, fault) = self.encode(&batch, delivery);
@@ -252,7 +277,19 @@ impl SpanExporter for DatadogExporter {
         if self.is_shut_down.swap(true, Ordering::AcqRel) {
             return Err(OTelSdkError::AlreadyShutdown);
         }
-        self.delivery.as_ref().map_or(Ok(()), |delivery| delivery.shutdown(timeout))
+        SettingsLines::say_once(&self.settings);
+        let outcome = self.delivery.as_ref().map_or(Ok(()), |delivery| delivery.shutdown(timeout));
+        // The SDK's batch processor throws the result away.
+        if let Err(OTelSdkError::InternalFailure(cause)) = &outcome {
+            guard::say(|| {
+                otel_warn!(
+                    name: "DatadogExporter.SpansLost",
+                    cause = cause.as_str(),
+                    message = "the exporter ended before the Agent had taken all spans"
+                );
+            });
+        }
+        outcome
     }
 
     fn set_resource(&mut self, resource: &Resource) {
@@ -274,21 +311,78 @@ impl fmt::Debug for DatadogExporter {
 
 impl Drop for DatadogExporter {
     fn drop(&mut self) {
-        // Nobody is left who could be given the error.
-        if let Err(OTelSdkError::InternalFailure(cause)) = self.shutdown_with_timeout(DROP_TIMEOUT)
-        {
-            guard::say(|| {
-                otel_warn!(
-                    name: "DatadogExporter.SpansLost",
-                    cause = cause.as_str(),
-                    message = "the exporter was dropped before the Agent had taken all spans"
-                );
-            });
+        // Nobody is left who could be given an error; a line says it.
+        let _ = self.shutdown_with_timeout(DROP_TIMEOUT);
+    }
+}
+
+impl SettingsLines {
+    fn of(settings: &Settings) -> Self {
+        let Settings { delivery, .. } = settings;
+        Self {
+            warnings: settings.warnings.clone(),
+            not_followed: settings.not_followed.join(", "),
+            agent: delivery.address.to_string(),
+            api_version: format!("{:?}", delivery.api_version),
+            timeout: format!("{:?}", delivery.timeout),
+            buffer_bytes: delivery.buffer_bytes,
+            payload_bytes: delivery.payload_bytes,
+            enabled: settings.enabled,
+            options: format!("{:?}", settings.options),
         }
+    }
+
+    /// Says the settings, the first time.
+    fn say_once(kept: &Kept<Self>) {
+        if let Some(lines) = kept.take() {
+            guard::say(|| lines.say());
+        }
+    }
+
+    fn say(&self) {
+        for warning in &self.warnings {
+            otel_warn!(name: "DatadogExporter.BadVariable", message = warning.as_str());
+        }
+        if !self.not_followed.is_empty() {
+            otel_info!(
+                name: "DatadogExporter.NotFollowed",
+                variables = self.not_followed.as_str(),
+                message = "these variables are set and mean nothing to this exporter"
+            );
+        }
+        if !self.enabled {
+            otel_info!(
+                name: "DatadogExporter.Disabled",
+                message = "`DD_TRACE_ENABLED` is false: this exporter discards every span"
+            );
+        }
+        otel_debug!(
+            name: "DatadogExporter.Built",
+            agent = self.agent.as_str(),
+            api_version = self.api_version.as_str(),
+            timeout = self.timeout.as_str(),
+            buffer_bytes = self.buffer_bytes,
+            payload_bytes = self.payload_bytes,
+            enabled = self.enabled,
+            options = self.options.as_str()
+        );
     }
 }
 
 impl Notices {
+    /// Says once that spans came after the shutdown.
+    fn of_late_batch(&self, spans: usize) {
+        if spans > 0 && !self.late.swap(true, Ordering::Relaxed) {
+            guard::say(|| {
+                otel_warn!(
+                    name: "DatadogExporter.AfterShutdown",
+                    spans = spans,
+                    message = "spans were exported after the shutdown: they are lost"
+                );
+            });
+        }
+    }
+
     /// Says once what is odd about the spans.
     fn of_batch(&self, batch: &[SpanData], skipped: u64, fault: Option<HookFault>) {
         let is_first = |said: &AtomicBool| !said.swap(true, Ordering::Relaxed);

@@ -16,6 +16,9 @@ thread_local! {
 }
 
 /// Runs code of somebody else; returns nothing if it panicked.
+///
+/// A line that is said while the SDK holds the current context (a propagator, a sampler) goes through this: there
+/// [`say`] could begin no scope.
 pub(crate) fn catch<R>(run: impl FnOnce() -> R) -> Option<R> {
     match catch_unwind(AssertUnwindSafe(run)) {
         Ok(result) => Some(result),

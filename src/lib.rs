@@ -93,6 +93,7 @@ mod config;
 mod error;
 mod exporter;
 mod guard;
+mod kept;
 mod traces;
 mod mapping;
 mod encoding;

@@ -74,8 +74,8 @@ impl<F: Fn(&str) -> Option<String>> Variables<F> {
             .unwrap_or_else(|| DEFAULT_STYLES.to_vec())
     }
 
-    /// Reads a list of styles. One that is unknown costs a warning; if nothing is left, the next source
-    /// counts.
+    /// Reads a list of styles. One that is unknown costs a warning; if no style of ours is left beside it, the
+    /// next source counts, and the warning says so. `none` and `baggage` alone mean that nothing is read or written.
     fn styles(&mut self, name: &'static str) -> Option<Vec<PropagationStyle>> {
         let list = self.text(name)?;
         let (mut styles, mut unknown, mut is_known) = (Vec::new(), Vec::new(), false);
@@ -90,6 +90,12 @@ impl<F: Fn(&str) -> Option<String>> Variables<F> {
         }
         if !unknown.is_empty() {
             self.warn(name, &unknown.join(","), STYLES_FORM);
+            if styles.is_empty() {
+                self.warnings.push(format!(
+                    "`{name}` has no style that is read or written here: the next source counts"
+                ));
+                return None;
+            }
         }
         (is_known || !styles.is_empty()).then_some(styles)
     }
@@ -155,9 +161,26 @@ mod tests {
                 ("DD_TRACE_PROPAGATION_BEHAVIOR_EXTRACT", "stop"),
             ],
         );
-        assert_eq!((settings.extract, warnings), (vec![TraceContext], 5));
+        assert_eq!((settings.extract, warnings), (vec![TraceContext], 6));
         assert_eq!((settings.tags_max_length, settings.extract_first), (MAX_TAGS, false));
         assert_eq!(settings.behavior, ExtractBehavior::Continue);
+    }
+
+    #[test]
+    fn a_list_without_a_style_of_ours_is_said_and_the_default_stays() {
+        let default = vec![Datadog, TraceContext];
+        for (list, expected, warnings) in [
+            ("b3,baggage", default.clone(), 2),
+            ("b3", default, 2),
+            ("b3,none,tracecontext", vec![TraceContext], 1),
+            ("baggage", vec![], 0),
+            ("none", vec![], 0),
+        ] {
+            let variables = [("OTEL_PROPAGATORS", list)];
+            let (settings, said) = resolve(DatadogPropagator::builder(), &variables);
+            assert_eq!((settings.extract, said), (expected.clone(), warnings), "{list}");
+            assert_eq!(settings.inject, expected, "{list}");
+        }
     }
 
     #[test]

@@ -36,6 +36,17 @@ pub(crate) const VARIABLES: &[&str] = &[
     "OTEL_PROPAGATORS",
 ];
 
+/// Variables that users of Datadog's tracers set and that mean nothing to this crate.
+#[rustfmt::skip]
+pub(super) const NOT_FOLLOWED: &[&str] = &[
+    "DD_APM_TRACING_ENABLED", "DD_LOGS_INJECTION", "DD_PROFILING_ENABLED",
+    "DD_RUNTIME_METRICS_ENABLED", "DD_SERVICE_MAPPING", "DD_TRACE_128_BIT_TRACEID_GENERATION_ENABLED",
+    "DD_TRACE_CLIENT_IP_ENABLED", "DD_TRACE_DEBUG", "DD_TRACE_HEADER_TAGS",
+    "DD_TRACE_HTTP_CLIENT_ERROR_STATUSES", "DD_TRACE_PARTIAL_FLUSH_ENABLED", "DD_TRACE_PEER_SERVICE_MAPPING",
+    "DD_TRACE_REMOVE_INTEGRATION_SERVICE_NAMES_ENABLED",
+    "DD_TRACE_SAMPLING_RULES_FORMAT", "DD_TRACE_SPAN_ATTRIBUTE_SCHEMA",
+];
+
 /// Where the Agent's socket is unless configured otherwise.
 pub(super) const DEFAULT_SOCKET: &str = "/var/run/datadog/apm.socket";
 /// Where the Agent listens if it has no socket.
@@ -99,6 +110,12 @@ impl<F: Fn(&str) -> Option<String>> Variables<F> {
             self.warn(name, &without_credentials(&value), expected);
         }
         found
+    }
+
+    /// Returns the variables that are set and not followed.
+    pub(super) fn not_followed(&self) -> Vec<&'static str> {
+        let is_set = |name: &&&str| (self.variable)(name).is_some_and(|value| !value.is_empty());
+        NOT_FOLLOWED.iter().filter(is_set).copied().collect()
     }
 
     pub(super) fn warn(&mut self, name: &str, value: &str, expected: &str) {
@@ -240,11 +257,9 @@ pub(crate) struct Unified {
 }
 
 impl Unified {
-    /// Finds them in the environment of this process; says what was wrong in it.
-    pub(crate) fn of_process() -> (Self, Vec<String>) {
-        let mut variables = Variables::of(of_process);
-        let (unified, _) = variables.unified(Self::default());
-        (unified, variables.warnings)
+    /// Finds them in the environment of this process.
+    pub(crate) fn of_process() -> Self {
+        Variables::of(of_process).unified(Self::default()).0
     }
 }
 

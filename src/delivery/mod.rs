@@ -112,7 +112,7 @@ impl Delivery {
 
     /// Returns a handle for flushing and counters.
     pub(crate) fn handle(&self) -> ExporterHandle {
-        ExporterHandle { shared: Arc::clone(&self.shared) }
+        ExporterHandle { shared: Arc::clone(&self.shared), first: None }
     }
 
     /// Fails where the worker is not: in a process that was forked off.
@@ -169,7 +169,9 @@ impl Delivery {
                 Err(OTelSdkError::InternalFailure("the exporter's thread panicked".to_owned()))
             }
             (spans, _) => {
-                let cause = self.handle().stats().last_error.unwrap_or_default();
+                let cause = self.handle().stats().last_error;
+                let cause =
+                    cause.unwrap_or_else(|| "the time was over before a first try".to_owned());
                 Err(OTelSdkError::InternalFailure(format!(
                     "{spans} spans lost at shutdown: {cause}"
                 )))
@@ -188,13 +190,20 @@ fn deadline_in(timeout: Duration) -> Instant {
 #[derive(Clone)]
 pub struct ExporterHandle {
     shared: Arc<Shared>,
+    /// Says what the exporter has to say before a flush.
+    first: Option<Arc<dyn Fn() + Send + Sync>>,
 }
 
 impl ExporterHandle {
     /// A handle of an exporter that is switched off: nothing to flush, nothing to count.
     pub(crate) fn of_nothing() -> Self {
         let (shared, _) = Shared::new(0, 0);
-        Self { shared: Arc::new(shared) }
+        Self { shared: Arc::new(shared), first: None }
+    }
+
+    /// Returns a handle that does this before it flushes.
+    pub(crate) fn first(self, first: impl Fn() + Send + Sync + 'static) -> Self {
+        Self { first: Some(Arc::new(first)), ..self }
     }
 
     /// Waits until every span accepted so far is delivered.
@@ -206,6 +215,9 @@ impl ExporterHandle {
     /// `Timeout` if spans still wait when the time is over (they go on waiting for the Agent);
     /// `InternalFailure` if spans were given up meanwhile; `AlreadyShutdown` if the exporter ended.
     pub fn flush(&self, timeout: Duration) -> OTelSdkResult {
+        if let Some(first) = &self.first {
+            first();
+        }
         self.shared.flush(timeout)
     }
 

@@ -243,7 +243,11 @@ impl<'a> Worker<'a> {
             // Whoever shut down has counted it.
             return;
         }
-        let news = self.settle(&mut state, flight, answer, now);
+        let mut news = self.settle(&mut state, flight, answer, now);
+        if matches!((&news, state.phase), (News::Lost(_), Phase::Closing(_))) {
+            // Nothing waits for the Agent any more: the end of the shutdown says what is lost.
+            news = News::Nothing;
+        }
         self.shared.announce(&mut state);
         let counters = state.buffer.stats();
         drop(state);

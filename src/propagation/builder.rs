@@ -1,8 +1,6 @@
 //! [`DatadogPropagatorBuilder`], and what it chooses from. Not here: what counts if nothing is chosen
 //! ([`crate::config`]).
 
-use opentelemetry::otel_warn;
-
 use super::{DatadogPropagator, datadog, w3c};
 use crate::config::PropagationSettings;
 
@@ -112,12 +110,9 @@ impl DatadogPropagatorBuilder {
         self
     }
 
-    /// Reads the variables and returns the propagator. A bad variable is one warning.
+    /// Reads the variables and returns the propagator. A bad variable is one warning, at the first use.
     pub fn build(self) -> DatadogPropagator {
         let (settings, warnings) = PropagationSettings::of_process(self);
-        for warning in &warnings {
-            otel_warn!(name: "DatadogPropagator.BadVariable", message = warning.as_str());
-        }
-        DatadogPropagator::with_settings(settings)
+        DatadogPropagator::with_settings(settings, warnings)
     }
 }

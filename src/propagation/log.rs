@@ -2,8 +2,8 @@
 
 use std::fmt;
 
+use opentelemetry::Context;
 use opentelemetry::trace::{SpanContext, TraceContextExt as _};
-use opentelemetry::{Context, otel_warn};
 
 use crate::config::Unified;
 use crate::mapping::ids::{Hex, low_half, span_id};
@@ -33,12 +33,11 @@ pub struct LogCorrelation {
 
 impl LogCorrelation {
     /// Takes service, env and version from `DD_SERVICE`, `DD_ENV`, `DD_VERSION` and `DD_TAGS`.
+    ///
+    /// Nothing is logged, here or later, so a log formatter may make one for each line. A bad variable is named by
+    /// the exporter, which reads the same ones.
     pub fn new() -> Self {
-        let (unified, warnings) = Unified::of_process();
-        for warning in &warnings {
-            otel_warn!(name: "LogCorrelation.BadVariable", message = warning.as_str());
-        }
-        Self { unified, is_decimal: false }
+        Self { unified: Unified::of_process(), is_decimal: false }
     }
 
     /// Sets the service: that of the exporter.

@@ -34,6 +34,8 @@ use opentelemetry::trace::TraceContextExt as _;
 use opentelemetry::{Context, KeyValue, SpanId, otel_warn};
 
 use crate::config::PropagationSettings;
+use crate::guard;
+use crate::kept::Kept;
 use context::TraceContext;
 use inbound::{ERROR_KEY, Inbound, RESTARTED, TERMINATED, link};
 
@@ -86,6 +88,8 @@ pub struct DatadogPropagator {
     settings: PropagationSettings,
     /// Every header that is written.
     fields: Vec<String>,
+    /// Warnings about variables, until somebody can hear them.
+    warnings: Kept<Vec<String>>,
     /// Whether broken headers were spoken of.
     has_warned: AtomicBool,
 }
@@ -101,10 +105,20 @@ impl DatadogPropagator {
         DatadogPropagatorBuilder::default()
     }
 
-    fn with_settings(settings: PropagationSettings) -> Self {
+    fn with_settings(settings: PropagationSettings, warnings: Vec<String>) -> Self {
         let headers = settings.inject.iter().flat_map(|style| style.headers());
         let fields = headers.map(|header| (*header).to_owned()).collect();
-        Self { settings, fields, has_warned: AtomicBool::new(false) }
+        let (warnings, has_warned) = (Kept::new(warnings), AtomicBool::new(false));
+        Self { settings, fields, warnings, has_warned }
+    }
+
+    /// Says what was wrong in the environment, at the first use.
+    fn say_warnings(&self) {
+        for warning in self.warnings.take().into_iter().flatten() {
+            guard::catch(|| {
+                otel_warn!(name: "DatadogPropagator.BadVariable", message = warning.as_str());
+            });
+        }
     }
 
     /// Reads one style.
@@ -151,10 +165,12 @@ impl DatadogPropagator {
     fn warn(&self, broken: &Broken) {
         if !self.has_warned.swap(true, Ordering::Relaxed) {
             let Broken { header, value, expected } = broken;
-            otel_warn!(
-                name: "DatadogPropagator.BrokenHeaders",
-                message = format!("a new trace begins: cannot read `{header}` = {value:?}: expected {expected}")
-            );
+            guard::catch(|| {
+                otel_warn!(
+                    name: "DatadogPropagator.BrokenHeaders",
+                    message = format!("a new trace begins: cannot read `{header}` = {value:?}: expected {expected}")
+                );
+            });
         }
     }
 
@@ -189,6 +205,7 @@ impl Default for DatadogPropagator {
 
 impl TextMapPropagator for DatadogPropagator {
     fn inject_context(&self, cx: &Context, injector: &mut dyn Injector) {
+        self.say_warnings();
         let span = cx.span();
         let parent = span.span_context();
         if !parent.is_valid() {
@@ -201,6 +218,7 @@ impl TextMapPropagator for DatadogPropagator {
     }
 
     fn extract_with_context(&self, cx: &Context, extractor: &dyn Extractor) -> Context {
+        self.say_warnings();
         let behavior = self.settings.behavior;
         if behavior == ExtractBehavior::Ignore {
             return cx.clone();

@@ -3,13 +3,12 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use opentelemetry::otel_warn;
-
 use super::limit::Limit;
 use super::rate::Rate;
 use super::weights::Weights;
 use super::{DatadogSampler, Inner, OTHER_SOURCES, RejectedTraces, SamplingRule};
 use crate::config::SamplingSettings;
+use crate::kept::Kept;
 use crate::{BuildError, ExporterHandle};
 
 /// Builds a [`DatadogSampler`].
@@ -72,7 +71,8 @@ impl DatadogSamplerBuilder {
         self
     }
 
-    /// Reads the `DD_*` variables and checks every setting. A bad variable is one warning.
+    /// Reads the `DD_*` variables and checks every setting. A bad variable is one warning, at the
+    /// first decision.
     ///
     /// # Errors
     ///
@@ -81,9 +81,6 @@ impl DatadogSamplerBuilder {
         let (agent, rejected) = (self.agent.clone(), self.rejected);
         let has_service = self.service.is_some();
         let (settings, warnings) = SamplingSettings::of_process(self)?;
-        for warning in &warnings {
-            otel_warn!(name: "DatadogSampler.BadVariable", message = warning.as_str());
-        }
         let SamplingSettings { service, rules, rate, limit } = settings;
         let weights = || Weights::new(rules.len() + OTHER_SOURCES, limit);
         let weights = (rejected == RejectedTraces::Dropped).then(weights);
@@ -97,6 +94,7 @@ impl DatadogSamplerBuilder {
             agent,
             rejected,
             weights,
+            warnings: Kept::new(warnings),
         };
         Ok(DatadogSampler { inner: Arc::new(inner) })
     }

@@ -29,10 +29,12 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use opentelemetry::trace::{Link, SpanContext, SpanKind, TraceContextExt as _, TraceId};
-use opentelemetry::{Context, KeyValue};
+use opentelemetry::{Context, KeyValue, otel_warn};
 use opentelemetry_sdk::trace::{SamplingDecision, SamplingResult, ShouldSample};
 
 use crate::delivery::ExporterHandle;
+use crate::guard;
+use crate::kept;
 use crate::mapping::caller_fraction;
 use crate::mapping::ids::low_half;
 use crate::propagation;
@@ -147,6 +149,8 @@ struct Inner {
     rejected: RejectedTraces,
     /// Counts what is rejected; none if it is recorded, and so counted by the Agent.
     weights: Option<Weights>,
+    /// Warnings about variables, until somebody can hear them.
+    warnings: kept::Kept<Vec<String>>,
 }
 
 impl DatadogSampler {
@@ -295,6 +299,11 @@ impl ShouldSample for DatadogSampler {
         attributes: &[KeyValue],
         _links: &[Link],
     ) -> SamplingResult {
+        for warning in self.inner.warnings.take().into_iter().flatten() {
+            guard::catch(|| {
+                otel_warn!(name: "DatadogSampler.BadVariable", message = warning.as_str());
+            });
+        }
         let span = (name, span_kind, attributes);
         self.inner.sample(parent_context, trace_id, span, Instant::now)
     }

@@ -23,8 +23,7 @@ const OLD_INTERFACE: &[&str] = &[
 ];
 
 /// What the names of our log lines begin with.
-const OWN: [&str; 4] =
-    ["DatadogExporter.", "DatadogPropagator.", "DatadogSampler.", "LogCorrelation."];
+const OWN: [&str; 3] = ["DatadogExporter.", "DatadogPropagator.", "DatadogSampler."];
 
 /// Variables of other crates, which the pages tell to remove.
 const FOREIGN: &[&str] = &[
@@ -139,6 +138,8 @@ fn field_names(text: &str, prefix: &str) -> BTreeSet<String> {
 #[test]
 fn the_pages_speak_of_no_variable_that_nobody_knows() {
     let config = read("src/config/variables.rs");
+    let (_, table) = config.split_once("const VARIABLES").unwrap();
+    let (config, _) = table.split_once("];").unwrap();
     for (file, text) in pages() {
         let words = text.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_'));
         for word in words.filter(|word| word.len() > 3 && word.starts_with("DD_")) {

@@ -23,15 +23,15 @@ const SECRETS: [&str; 4] = ["hunter2", "select-a-secret", "bob", "swordfish"];
 
 /// Keeps every event as a line.
 #[derive(Clone, Debug, Default)]
-struct Lines(Arc<Mutex<Vec<Line>>>);
+pub(super) struct Lines(Arc<Mutex<Vec<Line>>>);
 
 /// Level, name and text of an event.
 #[derive(Clone, Debug)]
-struct Line {
-    level: Level,
+pub(super) struct Line {
+    pub(super) level: Level,
     target: String,
-    name: &'static str,
-    text: String,
+    pub(super) name: &'static str,
+    pub(super) text: String,
 }
 
 struct Text(String);
@@ -58,10 +58,16 @@ impl<S: Subscriber> Layer<S> for Lines {
 
 impl Lines {
     /// A subscriber of the whole process: the worker speaks on a thread of its own.
-    fn of_this_process() -> Self {
+    pub(super) fn of_this_process() -> Self {
         let lines = Self::default();
         tracing::subscriber::set_global_default(Registry::default().with(lines.clone())).unwrap();
         lines
+    }
+
+    /// Every line of ours so far, the debug lines too.
+    pub(super) fn all(&self) -> Vec<Line> {
+        let lines = self.0.lock().unwrap();
+        lines.iter().filter(|line| line.target == TARGET).cloned().collect()
     }
 
     /// Our lines so far at INFO and above, and forgets them. No line at all may hold a secret.

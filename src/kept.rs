@@ -1,0 +1,47 @@
+//! [`Kept`]: log lines that wait until a subscriber can hear them.
+//!
+//! `tracing-opentelemetry` needs a tracer before its subscriber exists, so everybody builds the exporter first.
+//! Constructors therefore say nothing: settings and warnings are kept and said once, at the first use.
+
+use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+/// Lines that are said once, later. Asking whether they were costs one load.
+pub(crate) struct Kept<T> {
+    is_said: AtomicBool,
+    lines: Mutex<Option<T>>,
+}
+
+impl<T> Kept<T> {
+    /// Keeps lines.
+    pub(crate) fn new(lines: T) -> Self {
+        Self { is_said: AtomicBool::new(false), lines: Mutex::new(Some(lines)) }
+    }
+
+    /// Returns the lines to whoever asks first. No lock is held while they are said, since a subscriber may come
+    /// back.
+    pub(crate) fn take(&self) -> Option<T> {
+        if self.is_said.load(Ordering::Relaxed) || self.is_said.swap(true, Ordering::AcqRel) {
+            return None;
+        }
+        self.lines.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
+
+impl<T> fmt::Debug for Kept<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Kept").field("is_said", &self.is_said).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_are_handed_out_once() {
+        let kept = Kept::new(7);
+        assert_eq!((kept.take(), kept.take()), (Some(7), None));
+    }
+}
