@@ -10,7 +10,7 @@ use opentelemetry::trace::{SpanContext, TraceFlags, TraceState};
 use opentelemetry::{SpanId, TraceId};
 
 use super::member;
-use crate::mapping::ids::{span_id, stand_in};
+use crate::mapping::ids::{low_half, span_id, stand_in};
 use crate::mapping::state::{CallerText, DECISION_MAKER, MEMBER, NO_PARENT, State};
 
 /// Most members of a trace state: the limit of W3C.
@@ -44,6 +44,8 @@ pub(super) struct TraceContext<'a> {
     pub(super) vendors: Vec<Vendor<'a>>,
     /// What went wrong; of several errors the last.
     pub(super) error: Option<PropagationError>,
+    /// The header with the upper half of the id is missing, too long or switched off: the half is unknown, not zero.
+    pub(super) lacks_half: bool,
 }
 
 impl<'a> TraceContext<'a> {
@@ -65,6 +67,7 @@ impl<'a> TraceContext<'a> {
             last_parent: last_parent.into(),
             vendors: vendors.collect(),
             error: None,
+            lacks_half: false,
         }
     }
 
@@ -91,6 +94,7 @@ impl<'a> TraceContext<'a> {
     /// Takes over what `traceparent` and `tracestate` know about the same trace: the members of others, and
     /// the span between the last one that Datadog knows of and us.
     pub(super) fn join(&mut self, other: Self) {
+        self.trace_id = other.trace_id;
         self.vendors = other.vendors;
         if self.span_id == other.span_id {
             return;
@@ -101,6 +105,12 @@ impl<'a> TraceContext<'a> {
             (_, id) => format!("{:016x}", span_id(id)).into(),
         };
         self.span_id = other.span_id;
+    }
+
+    /// Whether another context is of this trace. Of an id whose upper half is unknown the lower half decides.
+    pub(super) fn is_same_trace(&self, other: &Self) -> bool {
+        let (own, others) = (self.trace_id, other.trace_id);
+        own == others || (self.lacks_half && low_half(own) == low_half(others))
     }
 
     /// Whether the sampled flag is set. Not while the decision is open: whoever reads it decides.

@@ -45,6 +45,7 @@ pub(super) fn read(
         tags: tags.list,
         last_parent: "".into(),
         vendors: Vec::new(),
+        lacks_half: tags.is_unread,
         error: tags.error,
     }))
 }

@@ -252,7 +252,7 @@ struct Found<'e> {
 impl<'e> Found<'e> {
     /// Takes in what a later style says.
     fn add(&mut self, later: TraceContext<'e>, style: PropagationStyle) {
-        if later.trace_id != self.context.trace_id {
+        if !self.context.is_same_trace(&later) {
             self.links.push(link(&later, style, TERMINATED));
         } else if style == PropagationStyle::TraceContext {
             self.context.join(later);

@@ -24,12 +24,15 @@ pub(super) struct Tags<'a> {
     pub(super) high: u64,
     /// What went wrong last.
     pub(super) error: Option<PropagationError>,
+    /// The header is missing, too long or switched off.
+    pub(super) is_unread: bool,
 }
 
 /// Reads the header of at most `limit` bytes. What cannot be read is left out, and said.
 pub(super) fn read(header: &str, limit: usize) -> Tags<'_> {
     let mut tags = Tags::default();
     let header = trim(header);
+    tags.is_unread = header.is_empty() || limit == 0 || header.len() > limit;
     if header.is_empty() {
         return tags;
     }

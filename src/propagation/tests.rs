@@ -146,5 +146,6 @@ fn context(vector: &Json) -> TraceContext<'_> {
         last_parent: text(&vector["last_parent"]).into(),
         vendors: vendors.filter(|(key, _)| *key != MEMBER).collect(),
         error: None,
+        lacks_half: false,
     }
 }

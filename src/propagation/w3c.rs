@@ -50,6 +50,7 @@ pub(super) fn read(extractor: &dyn Extractor) -> Option<Result<TraceContext<'_>,
         last_parent: state.last_parent().unwrap_or("").into(),
         vendors,
         error: None,
+        lacks_half: false,
     }))
 }
 

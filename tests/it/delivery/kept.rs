@@ -138,10 +138,10 @@ fn spans_that_a_shutdown_loses_are_worth_one_line_under_any_processor() {
             }
             drop(provider);
             let said = lines.all();
-            let lost = named(&said, "DatadogExporter.SpansLost");
-            assert_eq!(lost.len(), number + 1, "{said:#?}");
-            assert!(lost[number].text.contains("100 spans lost"), "{}", lost[number].text);
-            assert_eq!(lost[number].level, Level::WARN);
+            let losses = named(&said, "DatadogExporter.SpansLost");
+            assert_eq!(losses.len(), number + 1, "{said:#?}");
+            assert!(losses[number].text.contains("100 spans lost"), "{}", losses[number].text);
+            assert_eq!(losses[number].level, Level::WARN);
             // The last word is not that they wait.
             let last = said.iter().rfind(|line| line.level <= Level::INFO).unwrap();
             assert_eq!(last.name, "DatadogExporter.SpansLost", "{said:#?}");
