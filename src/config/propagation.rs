@@ -42,7 +42,7 @@ impl PropagationSettings {
         let needs_shared = builder.extract.is_none() || builder.inject.is_none();
         let shared = if needs_shared { variables.shared_styles() } else { Vec::new() };
         let mut styles = |in_code: Option<Vec<PropagationStyle>>, name| {
-            in_code.or_else(|| variables.styles(name)).unwrap_or_else(|| shared.clone())
+            once(in_code.or_else(|| variables.styles(name)).unwrap_or_else(|| shared.clone()))
         };
         let extract = styles(builder.extract, "DD_TRACE_PROPAGATION_STYLE_EXTRACT");
         let inject = styles(builder.inject, "DD_TRACE_PROPAGATION_STYLE_INJECT");
@@ -64,6 +64,17 @@ impl PropagationSettings {
         };
         (settings, variables.warnings)
     }
+}
+
+/// Returns each style once, where it stands first: to read one again tells nothing new.
+fn once(styles: Vec<PropagationStyle>) -> Vec<PropagationStyle> {
+    let mut first = Vec::new();
+    for style in styles {
+        if !first.contains(&style) {
+            first.push(style);
+        }
+    }
+    first
 }
 
 impl<F: Fn(&str) -> Option<String>> Variables<F> {
@@ -142,6 +153,8 @@ mod tests {
         let builder = DatadogPropagator::builder;
         let in_code = builder().with_extract_styles([Datadog]).with_inject_styles([]);
         assert_eq!(found(in_code, &all), (vec![Datadog], vec![]));
+        let twice = builder().with_extract_styles([Datadog, TraceContext, Datadog]);
+        assert_eq!(found(twice.with_inject_styles([]), &all).0, [Datadog, TraceContext]);
         assert_eq!(found(builder(), &all), (vec![], vec![TraceContext, Datadog]));
         assert_eq!(found(builder(), &all[2..]), (vec![TraceContext], vec![TraceContext]));
         assert_eq!(found(builder(), &all[3..]), (vec![Datadog], vec![Datadog]));
