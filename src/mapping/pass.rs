@@ -43,8 +43,6 @@ pub(super) struct Pass<'p, 'a, S: Sink> {
     text: &'p mut String,
     /// Whether an attribute may have the name of a resource tag.
     clashes: bool,
-    /// Whether any text attribute is empty, and so gives way to the resource.
-    any_empty: bool,
     /// Whether the span has an attribute of the AI conventions.
     pub(super) gen_ai: bool,
     /// The priority that is written, if one is.
@@ -116,7 +114,6 @@ impl<'p, 'a, S: Sink> Pass<'p, 'a, S> {
             scope,
             text,
             clashes: false,
-            any_empty: false,
             gen_ai: false,
             priority: None,
             sink,
@@ -168,7 +165,7 @@ impl<'p, 'a, S: Sink> Pass<'p, 'a, S> {
             return;
         }
         match &attribute.value {
-            value if is_empty(value) => self.any_empty = true,
+            value if is_empty(value) => {}
             value => match lookup::number(value) {
                 Some(number) => match name.plain() {
                     Some(plain) => self.sink.metric(plain.into(), number),
@@ -198,12 +195,12 @@ impl<'p, 'a, S: Sink> Pass<'p, 'a, S> {
     fn plain(&mut self, known: Known, value: &'a Value) {
         match lookup::number(value) {
             Some(number) => self.sink.metric(Text::Plain(known.key()), number),
-            None if is_empty(value) => self.any_empty = true,
+            None if is_empty(value) => {}
             None => self.put_value(known, value),
         }
     }
 
-    /// Writes what nobody else wrote: attributes kept for later, tags of the resource, empty texts.
+    /// Writes what nobody else wrote: attributes kept for later, tags of the resource.
     pub(super) fn remaining_tags(&mut self) {
         while let Some(known) = self.late.pop() {
             if let Some(value) = self.slots[known as usize] {
@@ -229,9 +226,6 @@ impl<'p, 'a, S: Sink> Pass<'p, 'a, S> {
                 self.sink.prepared(&tag.prepared);
             }
         }
-        if self.any_empty {
-            self.empty_tags();
-        }
     }
 
     /// Returns which attribute of the span, of those without a row, has this name.
@@ -254,39 +248,8 @@ impl<'p, 'a, S: Sink> Pass<'p, 'a, S> {
 
     /// Whether span, scope or resource have a text tag of this name, which has no row.
     fn is_named(&self, name: &str) -> bool {
-        let (name, hash) = (Name::of(name), hash(name));
-        let on_span = self
-            .entry(hash, &name)
-            .is_some_and(|entry| lookup::number(self.value(entry)).is_none());
-        on_span || self.in_scope(hash, &name) || self.facts.has_tag(hash, &name)
-    }
-
-    /// Writes the empty text attributes whose names are still free.
-    fn empty_tags(&mut self) {
-        let list = &self.span.attributes;
-        for (entry, attribute) in list.iter().enumerate() {
-            if !is_empty(&attribute.value) {
-                continue;
-            }
-            let key = attribute.key.as_str();
-            match attributes::find(key) {
-                Some((_, Rule::Note | Rule::Statement(_) | Rule::Query)) => {}
-                Some((known, _)) => {
-                    let winner = self.slots[known as usize].is_some_and(is_empty);
-                    if winner && !self.facts.known.has(known.tag()) {
-                        self.put(known.tag(), "");
-                    }
-                }
-                None => {
-                    let name = Name::of(key);
-                    let hash = name_hash(&name, self.text);
-                    let winner = self.entry(hash, &name) == Some(entry);
-                    if winner && !self.facts.has_tag(hash, &name) && !self.in_scope(hash, &name) {
-                        self.sink.meta(Text::Shown(format_args!("{name}")), "".into());
-                    }
-                }
-            }
-        }
+        let hash = hash(name);
+        self.is_taken(hash, name) || self.facts.has_tag(hash, &Name::of(name))
     }
 
     /// Writes a text tag; an attribute of that name on the span gives way, unless it is a number.

@@ -124,9 +124,8 @@ impl<S: Sink> Pass<'_, '_, S> {
                 continue;
             }
             let filled = |known: Known| self.slots[known as usize].filter(|value| !is_empty(value));
-            match filled(new).or_else(|| filled(target)) {
-                Some(value) => self.plain(target, value),
-                None => self.any_empty = true,
+            if let Some(value) = filled(new).or_else(|| filled(target)) {
+                self.plain(target, value);
             }
         }
     }

@@ -106,7 +106,7 @@ fn an_attribute_of_the_same_name_comes_first() {
     let meta = |key: &str| span.meta.get(key).map(String::as_str);
     assert_eq!(meta("_dd.origin"), Some("lambda"));
     assert_eq!(meta("_dd.p.dm"), Some("-9"));
-    assert_eq!(meta("_dd.p.empty"), Some(""));
+    assert_eq!(meta("_dd.p.empty"), Some("x"));
     assert_eq!(meta("_dd.p.number"), Some("x"));
     assert_eq!(span.metrics.get("_dd.p.number"), Some(&7.0));
     assert_eq!(meta("_dd.p.resource"), Some("of the resource"));
