@@ -92,7 +92,12 @@ fn batch(count: u64) -> Vec<SpanData> {
             let (system, statement) = STATEMENTS[usize::try_from(number / 4).unwrap() % 4];
             let (mut events, mut links) = (SpanEvents::default(), SpanLinks::default());
             let message = "it \"failed\"\n  at line 7\n  at line 8";
-            let exception = [("exception.message", message), ("exception.stacktrace", message)];
+            let report =
+                "\n   0: \u{1b}[91mit failed\u{1b}[0m\n   1: disk full\n\nLocation:\n   main.rs:7";
+            let exception = match number % 2 {
+                0 => [("exception.message", message), ("exception.stacktrace", message)],
+                _ => [("level", "ERROR"), ("error", report)],
+            };
             let exception = exception.map(|(key, value)| KeyValue::new(key, value)).to_vec();
             events.events.push(Event::new("exception", start, exception, 0));
             let linked = vec![KeyValue::new("reason", "retry"), KeyValue::new("try", 2)];

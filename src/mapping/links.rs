@@ -13,6 +13,7 @@ use opentelemetry::trace::{Event, Link, TraceState};
 use opentelemetry::{KeyValue, Value};
 
 use super::SpanTypes;
+use super::errors::{Split, is_location, is_no_stack};
 use super::hash::{KeySet, hash};
 use super::ids::{Hex, nanoseconds};
 use super::normalize::{CUT_MARK, MAX_KEY, MAX_VALUE, cut};
@@ -36,9 +37,10 @@ enum Detail {
     Bare,
 }
 
-/// Writes the `events` tag; says how many events it has.
+/// Writes the `events` tag; says how many events it has. `split` is a text that the error tags hold.
 pub(crate) fn events<'o>(
     events: &[Event],
+    split: Option<Split<'_>>,
     types: SpanTypes,
     keys: &mut KeySet,
     out: &'o mut String,
@@ -49,10 +51,11 @@ pub(crate) fn events<'o>(
         if time != 0 {
             members.number("time_unix_nano", time);
         }
-        if !event.name.is_empty() {
-            members.text("name", &event.name);
+        // A file and a line are in `code.*` already.
+        if !event.name.is_empty() && !is_location(&event.name) {
+            members.text("name", shown(&event.name, split));
         }
-        let dropped = members.attributes(&event.attributes, types, keys, text::push_json);
+        let dropped = members.attributes(&event.attributes, split, types, keys, text::push_json);
         members.close(i64::from(event.dropped_attributes_count) + dropped);
     })
 }
@@ -74,9 +77,14 @@ pub(crate) fn links<'o>(
             let state = Header(context.trace_state());
             text::push_json_shown(members.out, format_args!("{state}"));
         }
-        let dropped = members.attributes(&link.attributes, types, keys, text::push_json_text);
+        let dropped = members.attributes(&link.attributes, None, types, keys, text::push_json_text);
         members.close(i64::from(link.dropped_attributes_count) + dropped);
     })
+}
+
+/// Returns what of a text the error tags do not hold.
+fn shown<'t>(text: &'t str, split: Option<Split<'t>>) -> &'t str {
+    split.map_or(text, |split| split.shown(text))
 }
 
 /// A trace state as its W3C header, without building it.
@@ -166,11 +174,7 @@ impl<'o> Members<'o> {
     }
 
     fn text(&mut self, key: &str, value: &str) {
-        self.key(key);
-        match self.detail {
-            Detail::Whole => text::push_json_str(self.out, value),
-            Detail::Short | Detail::Bare => push_short(self.out, value),
-        }
+        self.short((key, ""), value);
     }
 
     fn number(&mut self, key: &str, value: i64) {
@@ -182,6 +186,7 @@ impl<'o> Members<'o> {
     fn attributes(
         &mut self,
         list: &[KeyValue],
+        split: Option<Split<'_>>,
         types: SpanTypes,
         keys: &mut KeySet,
         push: impl Fn(&mut String, &Value),
@@ -197,9 +202,12 @@ impl<'o> Members<'o> {
         let is_last = |entry: usize| {
             keys.get(hash(key(entry).0), |other| key(other) == key(entry)) == Some(entry)
         };
-        let is_secret = |entry: usize| Name::of(list[entry].key.as_str()).is_secret(types);
+        let is_left_out = |entry: usize| {
+            let key = list[entry].key.as_str();
+            Name::of(key).is_secret(types) || is_no_stack(key, &list[entry].value)
+        };
         let mut written =
-            (0..list.len()).filter(|entry| is_last(*entry) && !is_secret(*entry)).peekable();
+            (0..list.len()).filter(|entry| is_last(*entry) && !is_left_out(*entry)).peekable();
         if written.peek().is_none() {
             return 0;
         }
@@ -210,13 +218,26 @@ impl<'o> Members<'o> {
             if text::is_full(attributes.out) {
                 break;
             }
-            dropped += attributes.attribute(key(entry), &list[entry].value, &push);
+            dropped += match &list[entry].value {
+                Value::String(text) => attributes.short(key(entry), shown(text.as_str(), split)),
+                value => attributes.attribute(key(entry), value, &push),
+            };
         }
         attributes.out.push('}');
         dropped
     }
 
-    /// Writes an attribute; says whether it was dropped, as 1 or 0.
+    /// Writes a text, which is never dropped.
+    fn short(&mut self, key: (&str, &'static str), value: &str) -> i64 {
+        self.cut_key(key);
+        match self.detail {
+            Detail::Whole => text::push_json_str(self.out, value),
+            Detail::Short | Detail::Bare => push_short(self.out, value),
+        }
+        0
+    }
+
+    /// Writes an attribute that is no text; says whether it was dropped, as 1 or 0.
     fn attribute(
         &mut self,
         key: (&str, &'static str),
@@ -226,10 +247,7 @@ impl<'o> Members<'o> {
         let before = self.out.len();
         self.cut_key(key);
         let start = self.out.len();
-        match (self.detail, value) {
-            (Detail::Short, Value::String(text)) => push_short(self.out, text.as_str()),
-            _ => push(self.out, value),
-        }
+        push(self.out, value);
         let is_dropped = self.detail == Detail::Short
             && matches!(value, Value::Array(_))
             && self.out.len() - start > MAX_SHORT;
@@ -261,7 +279,7 @@ mod tests {
     /// Returns the events tag, and how many events it has.
     fn written(list: &[Event]) -> (serde_json::Value, usize) {
         let mut out = String::new();
-        let (text, count) = events(list, SpanTypes::Agent, &mut KeySet::default(), &mut out);
+        let (text, count) = events(list, None, SpanTypes::Agent, &mut KeySet::default(), &mut out);
         assert!(text.len() <= MAX_VALUE);
         let parsed: serde_json::Value = serde_json::from_str(text).unwrap();
         assert_eq!(parsed.as_array().unwrap().len(), count);
@@ -322,7 +340,7 @@ mod tests {
         ] {
             let mut out = String::new();
             let list = std::slice::from_ref(&event);
-            assert_eq!(events(list, types, &mut KeySet::default(), &mut out), (json, 1));
+            assert_eq!(events(list, None, types, &mut KeySet::default(), &mut out), (json, 1));
         }
     }
 

@@ -9,6 +9,7 @@
 //! `pkg/trace/transform/transform.go`; each table names its source.
 
 mod attributes;
+mod errors;
 mod hash;
 pub(crate) mod ids;
 mod links;

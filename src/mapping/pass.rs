@@ -13,6 +13,7 @@ use opentelemetry::{KeyValue, Value};
 use opentelemetry_sdk::trace::SpanData;
 
 use super::attributes::{self, Known, KnownSet, Rule};
+use super::errors::{Found, is_no_stack};
 use super::hash::{KeySet, hash};
 use super::lookup::{self, Lookup, Slots, string};
 use super::obfuscate::{Query, push_url};
@@ -41,6 +42,10 @@ pub(super) struct Pass<'p, 'a, S: Sink> {
     nested_keys: &'p mut KeySet,
     scope: &'p mut ScopeTags<S::Prepared>,
     text: &'p mut String,
+    /// The texts of the error tags.
+    error_text: &'p mut String,
+    /// How they stand there.
+    error: Found<'a>,
     /// Whether an attribute may have the name of a resource tag.
     clashes: bool,
     /// Whether the span has an attribute of the AI conventions.
@@ -58,6 +63,7 @@ pub(super) struct PassBuffers<P> {
     nested_keys: KeySet,
     scope: ScopeTags<P>,
     text: String,
+    error_text: String,
 }
 
 /// Keys for which room is kept, whatever comes next: the SDK's bound for a span, eight times.
@@ -66,7 +72,7 @@ const KEPT_KEYS: usize = 1_024;
 impl<P: Default> PassBuffers<P> {
     /// Gives memory back that unusual spans left over.
     pub(super) fn shrink(&mut self) {
-        let Self { keys, scope_keys, nested_keys, scope, text } = self;
+        let Self { keys, scope_keys, nested_keys, scope, text, error_text } = self;
         for keys in [keys, scope_keys, nested_keys] {
             keys.shrink(KEPT_KEYS);
         }
@@ -75,6 +81,7 @@ impl<P: Default> PassBuffers<P> {
             *scope = ScopeTags::default();
         }
         text::shrink(text);
+        text::shrink(error_text);
     }
 }
 
@@ -94,7 +101,7 @@ impl<'p, 'a, S: Sink> Pass<'p, 'a, S> {
         buffers: &'p mut PassBuffers<S::Prepared>,
         sink: S,
     ) -> Self {
-        let PassBuffers { keys, scope_keys, nested_keys, scope, text } = buffers;
+        let PassBuffers { keys, scope_keys, nested_keys, scope, text, error_text } = buffers;
         keys.reset(span.attributes.len());
         Self {
             span,
@@ -113,6 +120,8 @@ impl<'p, 'a, S: Sink> Pass<'p, 'a, S> {
             nested_keys,
             scope,
             text,
+            error_text,
+            error: Found::default(),
             clashes: false,
             gen_ai: false,
             priority: None,
@@ -165,7 +174,7 @@ impl<'p, 'a, S: Sink> Pass<'p, 'a, S> {
             return;
         }
         match &attribute.value {
-            value if is_empty(value) => {}
+            _ if says_nothing(attribute) => {}
             value => match lookup::number(value) {
                 Some(number) => match name.plain() {
                     Some(plain) => self.sink.metric(plain.into(), number),
@@ -195,7 +204,7 @@ impl<'p, 'a, S: Sink> Pass<'p, 'a, S> {
     fn plain(&mut self, known: Known, value: &'a Value) {
         match lookup::number(value) {
             Some(number) => self.sink.metric(Text::Plain(known.key()), number),
-            None if is_empty(value) => {}
+            None if is_empty(value) || is_no_stack(known.key(), value) => {}
             None => self.put_value(known, value),
         }
     }
@@ -234,15 +243,13 @@ impl<'p, 'a, S: Sink> Pass<'p, 'a, S> {
         self.keys.get(hash, |entry| Name::of(list[entry].key.as_str()).same_as(name))
     }
 
-    fn value(&self, entry: usize) -> &'a Value {
-        &self.span.attributes[entry].value
-    }
-
     /// Whether a tag of this name is written already.
     fn is_taken(&self, hash: u64, name: &str) -> bool {
         let name = Name::of(name);
-        let is_tag = |value: &Value| lookup::number(value).is_none() && !is_empty(value);
-        let by_span = self.entry(hash, &name).is_some_and(|entry| is_tag(self.value(entry)));
+        let is_tag = |attribute: &KeyValue| {
+            lookup::number(&attribute.value).is_none() && !says_nothing(attribute)
+        };
+        let by_span = self.entry(hash, &name).is_some_and(|at| is_tag(&self.span.attributes[at]));
         by_span || self.in_scope(hash, &name)
     }
 
@@ -363,6 +370,11 @@ fn name_hash(name: &Name<'_>, buffer: &mut String) -> u64 {
     buffer.clear();
     write!(buffer, "{name}").expect("writing to a String cannot fail");
     hash(buffer)
+}
+
+/// Whether an attribute is no tag.
+fn says_nothing(attribute: &KeyValue) -> bool {
+    is_empty(&attribute.value) || is_no_stack(attribute.key.as_str(), &attribute.value)
 }
 
 fn is_empty(value: &Value) -> bool {

@@ -4,7 +4,7 @@
 //! difference before it is committed.
 
 use super::normalize::{CUT_MARK, MAX_KEY, MAX_NAME, MAX_RESOURCE, MAX_VALUE};
-use super::{attributes, naming, status, systems};
+use super::{attributes, errors, naming, systems};
 
 /// The page.
 const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/docs/mapping.md");
@@ -17,14 +17,15 @@ const NAME_END: &str = " -->\n";
 const END: &str = "<!-- end -->";
 
 /// Returns the tables by the names that the page calls them.
-fn tables() -> [(&'static str, String); 12] {
+fn tables() -> [(&'static str, String); 13] {
     [
         ("concepts", naming::reference::concepts()),
         ("operations", naming::reference::operations()),
         ("resources", naming::reference::resources()),
         ("types", naming::reference::types()),
         ("systems", systems::reference()),
-        ("errors", status::reference()),
+        ("errors", errors::reference::errors()),
+        ("error words", errors::reference::words()),
         ("removed", attributes::reference::removed()),
         ("renamed", attributes::reference::renamed()),
         ("statements", attributes::reference::statements()),

@@ -1,85 +1,14 @@
-//! Status, exception event and HTTP status -> the error flag and the error tags.
+//! Status -> the error flag, and the texts of statuses.
 //!
 //! Only the status decides that a span is an error: an HTTP code alone does so where somebody asked for
-//! it ([`super::statuses`]), an exception event never. The tags are filled where they are absent, from the sources of [`SOURCES`] in order.
+//! it ([`super::statuses`]), an event never. Not here: the error tags ([`super::errors`]).
 //!
-//! Sources: `DataDog/datadog-agent`, `pkg/trace/transform/transform.go`; exception events:
-//! `DataDog/dd-trace-rs`, `datadog-opentelemetry/src/mappings`.
+//! Source: `DataDog/datadog-agent`, `pkg/trace/transform/transform.go`.
 
-use opentelemetry::trace::{Event, Status};
-use opentelemetry::{Array, Value};
+use opentelemetry::trace::Status;
 
 use super::attributes::Known;
-use super::links::EXCEPTION;
-use super::lookup::{Lookup, is_set, nonempty, string};
-use super::text;
-
-/// One error tag: the override, the attributes that are the tag already, the member of the exception
-/// event, and the span attribute of the same meaning.
-pub(crate) struct Source {
-    /// Removed from the span, beats all.
-    pub(crate) replaced_by: Known,
-    /// The tags that all get the same text.
-    pub(crate) tags: &'static [Known],
-    /// Attribute of the last exception event, and of the span where no event has it.
-    exception: Known,
-    /// Attribute of the event where neither has it.
-    event: Option<&'static str>,
-}
-
-/// The error tags.
-#[rustfmt::skip]
-pub(crate) const SOURCES: [Source; 3] = [
-    Source { replaced_by: Known::DatadogErrorMessage, tags: &[Known::ErrorMessage, Known::ErrorMsg], exception: Known::ExceptionMessage,    event: None },
-    // The events of `tracing` know no type, but the module that reported the error: it groups as well.
-    Source { replaced_by: Known::DatadogErrorType,    tags: &[Known::ErrorType],                     exception: Known::ExceptionType,       event: Some("target") },
-    Source { replaced_by: Known::DatadogErrorStack,   tags: &[Known::ErrorStack],                    exception: Known::ExceptionStacktrace, event: None },
-];
-
-impl Source {
-    /// Finds the text of the tag, except what an attribute of its own name says. A list of texts, such as
-    /// the causes of an error in `tracing`, is joined in `out`, a line each.
-    pub(crate) fn text<'t>(
-        &self,
-        attributes: &Lookup<'_, 't>,
-        events: &'t [Event],
-        out: &'t mut String,
-    ) -> Option<&'t str> {
-        let event = events.iter().rev().find(|event| event.name.eq_ignore_ascii_case(EXCEPTION));
-        let of_event = |key: &str| {
-            let attributes = &event?.attributes;
-            attributes
-                .iter()
-                .rev()
-                .find(|attribute| attribute.key.as_str() == key)
-                .map(|found| &found.value)
-        };
-        let found = of_event(self.exception.key())
-            .filter(|value| is_text(value))
-            .or_else(|| attributes.span(self.exception).filter(|value| is_text(value)))
-            .or_else(|| of_event(self.event?).filter(|value| is_text(value)))?;
-        match found {
-            Value::Array(Array::String(lines)) => {
-                out.clear();
-                for line in lines {
-                    if text::is_full(out) {
-                        break;
-                    }
-                    let separator = if out.is_empty() { "" } else { "\n" };
-                    out.push_str(separator);
-                    text::push(out, line.as_str());
-                }
-                nonempty(out)
-            }
-            value => string(value),
-        }
-    }
-}
-
-fn is_text(value: &Value) -> bool {
-    string(value).is_some()
-        || matches!(value, Value::Array(Array::String(lines)) if !lines.is_empty())
-}
+use super::lookup::{Lookup, is_set};
 
 /// Returns the error flag that an attribute sets, whatever the status is.
 pub(crate) fn flag(attributes: &Lookup<'_, '_>) -> Option<bool> {
@@ -124,30 +53,6 @@ const REASONS: &[(i64, &str)] = &[
     (506, " Variant Also Negotiates"), (507, " Insufficient Storage"), (508, " Loop Detected"),
     (510, " Not Extended"), (511, " Network Authentication Required"),
 ];
-
-/// Returns the table of sources as Markdown, for the page `src/docs/mapping.md`.
-#[cfg(test)]
-pub(super) fn reference() -> String {
-    use super::reference::{code, table};
-
-    let row = |source: &Source| {
-        let Source { replaced_by, tags, exception, event } = source;
-        let exception = exception.key();
-        let event = event.map(|key| format!("`{key}` of that event"));
-        let of_status = (tags.len() > 1)
-            .then(|| "the status description; the HTTP status with its phrase".to_owned());
-        let first = [
-            code(replaced_by.key()),
-            "the attribute of that name".to_owned(),
-            format!("`{exception}` of the last event `{EXCEPTION}`"),
-            format!("`{exception}` of the span"),
-        ];
-        let all: Vec<_> = first.into_iter().chain(event).chain(of_status).collect();
-        let tags: Vec<_> = tags.iter().map(|tag| code(tag.key())).collect();
-        [tags.join(" and "), all.join("; ")]
-    };
-    table(["tag", "the first of"], SOURCES.iter().map(row))
-}
 
 #[cfg(test)]
 mod tests {

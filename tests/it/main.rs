@@ -6,6 +6,7 @@ mod chunks;
 mod conventions;
 mod delivery;
 mod documented;
+mod errors;
 mod examples;
 mod golden;
 mod hostile;

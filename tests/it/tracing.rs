@@ -48,7 +48,7 @@ fn provider(agent: &TestAgent) -> SdkTracerProvider {
 }
 
 /// Runs `work` under a subscriber of its own and returns the spans that arrived.
-fn traced(work: impl FnOnce()) -> Vec<Span> {
+pub(crate) fn traced(work: impl FnOnce()) -> Vec<Span> {
     let agent = agent();
     let provider = provider(&agent);
     let layer = tracing_opentelemetry::layer().with_tracer(provider.tracer("app"));

@@ -14,11 +14,11 @@ use crate::mapping::attributes::{self, Known, KnownSet, Speaks};
 use crate::mapping::hash::same;
 use crate::mapping::ids;
 use crate::mapping::links::{self, EXCEPTION};
-use crate::mapping::lookup::{self, nonempty, string};
+use crate::mapping::lookup::{self, string};
 use crate::mapping::naming::{self, Database, SpanNames};
 use crate::mapping::obfuscate::{self, Dialect, Guarded, Language};
 use crate::mapping::tags::push_clipped;
-use crate::mapping::{Options, Place, normalize, status};
+use crate::mapping::{Options, Place, errors, normalize, status};
 
 /// The codes of which the Agent keeps the tag.
 const HTTP_STATUSES: std::ops::RangeInclusive<i64> = 100..=599;
@@ -209,36 +209,27 @@ impl<S: Sink> Pass<'_, '_, S> {
         let failed =
             matches!(self.span.status, Status::Error { .. }) || self.is_server_error(options);
         let is_error = status::flag(&self.lookup()).unwrap_or(failed);
-        let mut lines = std::mem::take(self.text);
-        for source in &status::SOURCES {
-            let attributes = self.lookup();
-            if let Some(own) = attributes.span_text(source.replaced_by) {
-                source.tags.iter().for_each(|tag| self.force(*tag, own));
-                continue;
-            }
-            if !failed {
-                continue;
-            }
-            let explicit = source.tags.iter().find_map(|tag| attributes.span_text(*tag));
-            match explicit.or_else(|| source.text(&attributes, &self.span.events, &mut lines)) {
-                Some(found) => source.tags.iter().for_each(|tag| self.put_default(*tag, found)),
-                None if source.tags.len() > 1 => self.message_of_status(source.tags),
-                None => {}
+        let mut texts = std::mem::take(self.error_text);
+        if failed {
+            let code = self.status_code().filter(|code| HTTP_STATUSES.contains(code));
+            self.error = errors::Found::of(self.span, code, &mut texts);
+        }
+        for (number, tag) in errors::TAGS.iter().enumerate() {
+            match self.lookup().span_text(tag.replaced_by) {
+                Some(own) => tag.tags.iter().for_each(|known| self.force(*known, own)),
+                None => self.error_tag(tag, self.error.text(number, &texts)),
             }
         }
-        *self.text = lines;
+        *self.error_text = texts;
         is_error
     }
 
-    /// The message of an error that has no other: the status description, else the HTTP status.
-    fn message_of_status(&mut self, tags: &[Known]) {
-        let (_, description) = status::describe(&self.span.status);
-        if let Some(description) = nonempty(description) {
-            return tags.iter().for_each(|tag| self.put_default(*tag, description));
-        }
-        if let Some(code) = self.status_code().filter(|code| HTTP_STATUSES.contains(code)) {
-            for tag in tags {
-                self.put_shown(*tag, format_args!("{code}{}", status::reason(code)));
+    /// Writes an error tag. An attribute of its name that is another text stays.
+    fn error_tag(&mut self, tag: &errors::Tag, text: &str) {
+        for known in tag.tags {
+            let own = self.lookup().span_text(*known).filter(|own| errors::says_something(own));
+            if !text.is_empty() && own.is_none_or(|own| self.error.is_from(own)) {
+                self.force(*known, text);
             }
         }
     }
@@ -260,8 +251,9 @@ impl<S: Sink> Pass<'_, '_, S> {
         let span = self.span;
         let mut json = std::mem::take(self.text);
         if !span.events.is_empty() {
+            let split = self.error.split(self.error_text);
             let (list, written) =
-                links::events(&span.events, self.types, self.nested_keys, &mut json);
+                links::events(&span.events, split, self.types, self.nested_keys, &mut json);
             self.put_default(Known::Events, list);
             let left_out = span.events.len() - written;
             self.dropped(Known::DroppedEvents, left_out, span.events.dropped_count);
@@ -290,7 +282,11 @@ impl<S: Sink> Pass<'_, '_, S> {
         let (code, description) = status::describe(&span.status);
         self.put_default(Known::StatusCode, code);
         if !description.is_empty() {
-            self.put_default(Known::StatusDescription, description);
+            let texts = std::mem::take(self.error_text);
+            let split = self.error.split(&texts);
+            let shown = split.map_or(description, |split| split.shown(description));
+            self.put_default(Known::StatusDescription, shown);
+            *self.error_text = texts;
         }
     }
 

@@ -18,7 +18,7 @@ use crate::shapes;
 use crate::vectors::ROOT;
 
 /// Vectors that must arrive both ways: all but those that ask not to be kept.
-const VECTORS: usize = 265;
+const VECTORS: usize = 291;
 
 /// Spans that are made up, and how many go at once.
 const GENERATED: usize = 10_000;
@@ -34,10 +34,15 @@ const ON_PURPOSE: &[Row] = &[
     Row { field: "meta._dd.p.dm",          why: "`manual.keep` is the user's decision",                  is_meant: |p| p.right == "-4" && has(p, "manual.keep") },
     Row { field: "meta._dd.p.tid",         why: "the high half of the trace id",                         is_meant: |p| p.right_span["meta.otel.trace_id"].starts_with(p.right) },
     Row { field: "meta.error.message",     why: "today's name of `error.msg`; both are sent",            is_meant: |p| p.only_right() && p.right_span["meta.error.msg"] == p.right },
-    Row { field: "meta.error.msg",         why: "read from the exception event first",                   is_meant: has_exception },
-    Row { field: "meta.error.msg",         why: "the HTTP status tells, whatever its type",              is_meant: |p| p.only_right() && p.right.starts_with(&p.right_span["metrics.http.status_code"]) },
-    Row { field: "meta.error.type",        why: "read from the exception event",                         is_meant: |p| p.only_right() && has_exception(p) },
-    Row { field: "meta.error.stack",       why: "read from the exception event",                         is_meant: |p| p.only_right() && has_exception(p) },
+    Row { field: "meta.error.msg",         why: "read from attributes and the error event first",        is_meant: is_reported },
+    Row { field: "meta.error.msg",         why: "the HTTP status tells, whatever its type",              is_meant: |p| p.only_right() && number(p.right_span, "http.status_code").is_some_and(|code| p.right.starts_with(&code.to_string())) },
+    Row { field: "meta.error.type",        why: "read from the error event",                             is_meant: |p| p.only_right() && is_reported(p) },
+    Row { field: "meta.error.stack",       why: "read from attributes and the error event",              is_meant: |p| p.only_right() && is_reported(p) },
+    Row { field: "meta.error.message",     why: "a report is split into message and stack",              is_meant: is_split },
+    Row { field: "meta.otel.status_description", why: "a report is split into message and stack",        is_meant: is_split },
+    Row { field: "meta.events",            why: "a report is split, and what says nothing is left out",  is_meant: are_events_without_noise },
+    Row { field: "meta.error.chain",       why: "an empty list is no stack",                             is_meant: |p| p.only_left() && p.left == "[]" },
+    Row { field: "meta.exception.stacktrace", why: "an empty list is no stack",                          is_meant: |p| p.only_left() && p.left == "[]" },
     Row { field: "meta.http.status_code",  why: "the number is a text too: the tag that dashboards use", is_meant: |p| p.right_span["metrics.http.status_code"] == p.right },
     Row { field: "meta.http.url",          why: "user and password go, whatever the type",               is_meant: |p| p.left.replace("u:p@", "") == p.right },
     Row { field: "meta.language",          why: "process facts on the first span of a chunk",            is_meant: |p| p.only_right() && p.right == "rust" },
@@ -145,9 +150,58 @@ fn batch_of_vector(vector: Json) -> (Resource, Vec<SpanData>) {
     (resource(&vector["input"]["resource_attributes"]), vec![span])
 }
 
-fn has_exception(pair: &Pair<'_>) -> bool {
-    let events = pair.right_span.get("meta.events");
-    events.is_some_and(|events| events.to_lowercase().contains(r#""name":"exception""#))
+/// Whether each line of our text stands in another text of the span, apart from colours and escapes.
+fn is_reported(pair: &Pair<'_>) -> bool {
+    let shown = |text: &str| text.replace('\\', "").replace("u001b[", "\u{1b}[");
+    let texts: Vec<_> = pair.left_span.values().map(|text| plain(&shown(text))).collect();
+    let is_there = |line: &str| texts.iter().any(|text| text.contains(plain(line).trim()));
+    !pair.right.is_empty() && pair.right.lines().all(is_there)
+}
+
+/// Returns a text without the colours of a terminal.
+fn plain(text: &str) -> String {
+    let mut pieces = text.split("\u{1b}[");
+    let first = pieces.next().unwrap_or("").to_owned();
+    pieces.fold(first, |all, piece| all + piece.split_once('m').map_or("", |(_, rest)| rest))
+}
+
+/// Whether the stack is the rest of the text whose begin is the message.
+fn is_split(pair: &Pair<'_>) -> bool {
+    let rest = pair.left.strip_prefix(pair.right).unwrap_or("").trim();
+    !rest.is_empty() && rest == tag(pair.right_span, "error.stack").trim()
+}
+
+/// Whether our events lack the Agent's only in names that are file and line, stacks that are none, and the
+/// rest of a report.
+fn are_events_without_noise(pair: &Pair<'_>) -> bool {
+    let stack = tag(pair.right_span, "error.stack");
+    let is_noise =
+        |text: &str| text == "[]" || (text.starts_with("event ") && text.contains(".rs:"));
+    fn strip(json: &mut Json, change: &dyn Fn(&mut String) -> bool) {
+        match json {
+            Json::Array(items) => items.iter_mut().for_each(|item| strip(item, change)),
+            Json::Object(members) => members.retain(|_, value| {
+                strip(value, change);
+                match value {
+                    Json::String(text) => change(text),
+                    Json::Array(items) => !items.is_empty(),
+                    _ => true,
+                }
+            }),
+            _ => {}
+        }
+    }
+    let change = |text: &mut String| {
+        let report = plain(text);
+        if let Some(message) = report.trim_end().strip_suffix(&stack).filter(|_| !stack.is_empty())
+        {
+            *text = message.trim().trim_start_matches("0: ").to_owned();
+        }
+        !is_noise(text)
+    };
+    let [mut left, right] = [pair.left, pair.right].map(|text| serde_json::from_str(text).unwrap());
+    strip(&mut left, &change);
+    left == right
 }
 
 /// Whether an override on the span says what we stored.

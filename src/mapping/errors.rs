@@ -1,0 +1,391 @@
+//! Span attributes, events and status -> the texts of the error tags.
+//!
+//! [`TAGS`] lists where each text may come from, in order; the first source that says something counts.
+//! The report that `anyhow`, `eyre` and others write for `Debug` becomes a message and a stack
+//! ([`report`]). A text of an event leaves as the tag `events` shows it: [`Text::push`] is the one door. Not
+//! here: whether a span is an error ([`super::status`]).
+//!
+//! Sources: the fields that `tracing-opentelemetry` 0.17 to 0.34, `tower-http` 0.7, `tracing-actix-web` 0.7,
+//! `reqwest-tracing` 0.7, `sqlx-tracing` 0.2, `sea-orm` 2.0, `mongodb` 3.9, `tracing-panic` 0.1 and the
+//! semantic conventions use; for `exception` events `DataDog/dd-trace-rs`, `datadog-opentelemetry/src/mappings`.
+
+#[cfg(test)]
+pub(super) mod reference;
+mod report;
+
+use std::fmt::Write as _;
+use std::ops::Range;
+
+use opentelemetry::trace::Event;
+use opentelemetry::{Array, KeyValue, Value};
+use opentelemetry_sdk::trace::SpanData;
+
+use self::report::{push_clean, split};
+use super::attributes::Known;
+use super::links::EXCEPTION;
+use super::lookup::string;
+use super::normalize::MAX_VALUE;
+use super::tags::Name;
+use super::{SpanTypes, status};
+
+/// An error tag, and where its text comes from.
+pub(crate) struct Tag {
+    /// The attribute that beats all sources, whatever the status; removed from the span.
+    pub(crate) replaced_by: Known,
+    /// The tags that all get the same text.
+    pub(crate) tags: &'static [Known],
+    sources: &'static [Source],
+}
+
+/// A place where the text of an error tag may stand. Of several keys the first that has a text counts.
+enum Source {
+    /// Attributes of the span.
+    Span(&'static [&'static str]),
+    /// Attributes of the span that `tracing-opentelemetry` copies from its events: not read if they are such
+    /// a copy and an event is an error, since the copy may be of an event that is none.
+    SpanUnlessCopied(&'static [&'static str]),
+    /// Attributes of the error event: the last event that is an error.
+    Event(&'static [&'static str]),
+    /// Attributes of the error event whose keys end with one of these words.
+    EventWord(&'static [&'static str]),
+    /// The name of the error event, which is its text under `tracing`.
+    EventText,
+    /// The only attribute of the error event that is a text, apart from those about the log event itself.
+    EventOnlyText,
+    /// The part of the message's text that is more than a message.
+    RestOfMessage,
+    /// The status description.
+    StatusText,
+    /// The HTTP status with its phrase.
+    HttpStatus,
+}
+
+use Source::{
+    Event as OfEvent, EventOnlyText, EventText, EventWord, HttpStatus, RestOfMessage, Span,
+    SpanUnlessCopied, StatusText,
+};
+
+/// The error tags. `error.msg` is the older name of `error.message`.
+#[rustfmt::skip]
+pub(crate) const TAGS: [Tag; 3] = [
+    Tag { replaced_by: Known::DatadogErrorMessage, tags: &[Known::ErrorMessage, Known::ErrorMsg], sources: &[
+        Span(&["error.message", "error.msg"]),
+        SpanUnlessCopied(&["exception.message"]),
+        Span(&["error", "err"]),
+        OfEvent(&["exception.message", "error.message", "error.msg", "error_message", "error_msg", "err.message", "err.msg"]),
+        OfEvent(&["error", "err", "e", "ex", "exception", "failure", "panic.payload"]),
+        // `response failed` of `tower-http`.
+        OfEvent(&["classification"]),
+        EventWord(&["error", "err"]),
+        OfEvent(&["log.message", "message"]),
+        EventText,
+        OfEvent(&["cause", "source", "reason"]),
+        StatusText,
+        EventOnlyText,
+        HttpStatus,
+    ] },
+    // The events of `tracing` know no type, but the module that reported the error: it groups as well.
+    Tag { replaced_by: Known::DatadogErrorType, tags: &[Known::ErrorType], sources: &[
+        Span(&["error.type"]),
+        SpanUnlessCopied(&["exception.type"]),
+        Span(&["error.kind"]),
+        OfEvent(&["exception.type", "error.type", "error.kind", "target"]),
+    ] },
+    Tag { replaced_by: Known::DatadogErrorStack, tags: &[Known::ErrorStack], sources: &[
+        Span(&["error.stack", "error.stacktrace", "error.backtrace"]),
+        SpanUnlessCopied(&["exception.stacktrace"]),
+        OfEvent(&["exception.stacktrace", "exception.backtrace", "error.stack", "error.stacktrace", "error.backtrace"]),
+        OfEvent(&["panic.backtrace", "stacktrace", "stack_trace", "backtrace", "stack"]),
+        RestOfMessage,
+        Span(&["exception.details", "error.details", "error.cause_chain", "error.chain", "err.chain"]),
+        OfEvent(&["exception.details", "error.details"]),
+        EventWord(&["chain"]),
+    ] },
+];
+
+/// The keys under which log events have their level.
+const LEVEL: &[&str] = &["level", "lvl", "severity", "severity_text", "log.level", "log.severity"];
+
+/// The levels of errors, in any case.
+const ERROR_LEVELS: &[&str] = &["error", "err", "fatal", "critical", "panic"];
+
+/// Attributes that say where a log event was written: keys, and beginnings of keys that end with a dot.
+const ABOUT_EVENT: &[&str] = &["target", "code.", "thread.", "log.", "module_path", "file", "line"];
+
+/// Texts that say nothing: of flags, of values that are absent, and of backtraces that nobody captured.
+const SAYING_NOTHING: &[&str] = &[
+    "true",
+    "false",
+    "[]",
+    "None",
+    "null",
+    "()",
+    "disabled backtrace",
+    "unsupported backtrace",
+    "<disabled>",
+    "<unsupported>",
+];
+
+/// The texts of the error tags of one span, as parts of one buffer, in the order of [`TAGS`].
+#[derive(Debug, Default)]
+pub(crate) struct Found<'a> {
+    texts: [Range<usize>; TAGS.len()],
+    /// The text that the message was taken from.
+    whole: Option<&'a str>,
+    /// Whether the stack is the rest of that text.
+    is_split: bool,
+}
+
+impl<'a> Found<'a> {
+    /// Writes the texts for a failed span into `out`. `http_status` is the code of its response.
+    pub(crate) fn of(span: &'a SpanData, http_status: Option<i64>, out: &mut String) -> Self {
+        out.clear();
+        let reader = Reader::new(span, http_status);
+        let [message, kind, stack] = &TAGS;
+        let mut found = Self::default();
+        let mut rest = 0..0;
+        if let Some(text) = message.sources.iter().find_map(|source| reader.read(source)) {
+            let start = text.push(out);
+            let parts = split(&out[start..]);
+            found.texts[0] = moved(parts.message, start);
+            rest = moved(parts.rest, start);
+            found.whole = text.whole();
+        }
+        if let Some(text) = kind.sources.iter().find_map(|source| reader.read(source)) {
+            found.texts[1] = text.push(out)..out.len();
+        }
+        for source in stack.sources {
+            if matches!(source, RestOfMessage) && !rest.is_empty() {
+                (found.texts[2], found.is_split) = (rest, true);
+                break;
+            }
+            if let Some(text) = reader.read(source) {
+                found.texts[2] = found.stack_from(&text, out);
+                break;
+            }
+        }
+        found
+    }
+
+    /// Writes a stack, without the message where it begins with that.
+    fn stack_from(&self, text: &Text<'_>, out: &mut String) -> Range<usize> {
+        let start = text.push(out);
+        let parts = split(&out[start..]);
+        let is_message = out[moved(parts.message, start)] == out[self.texts[0].clone()];
+        if is_message { moved(parts.rest, start) } else { start..out.len() }
+    }
+
+    /// Returns the text of a tag, empty if there is none.
+    pub(crate) fn text<'t>(&self, tag: usize, buffer: &'t str) -> &'t str {
+        &buffer[self.texts[tag].clone()]
+    }
+
+    /// Whether the message was taken from this text.
+    pub(crate) fn is_from(&self, text: &str) -> bool {
+        self.whole == Some(text)
+    }
+
+    /// Returns what stands for the text of the message everywhere else, if a part of it is the stack.
+    pub(crate) fn split<'t>(&self, buffer: &'t str) -> Option<Split<'t>>
+    where
+        'a: 't,
+    {
+        let whole = self.whole.filter(|_| self.is_split)?;
+        Some(Split { whole, message: self.text(0, buffer) })
+    }
+}
+
+/// A text that is sent as message and stack. Everywhere else the message stands for it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Split<'a> {
+    whole: &'a str,
+    message: &'a str,
+}
+
+impl<'a> Split<'a> {
+    /// Returns the message in place of the text that was split, and any other text as it is.
+    pub(crate) fn shown(self, text: &'a str) -> &'a str {
+        if text == self.whole { self.message } else { text }
+    }
+}
+
+fn moved(part: Range<usize>, by: usize) -> Range<usize> {
+    part.start + by..part.end + by
+}
+
+/// A text that was found, and where.
+enum Text<'a> {
+    OfSpan(&'a Value),
+    OfStatus(&'a str),
+    OfEvent(&'a KeyValue),
+    EventName(&'a str),
+    HttpStatus(i64),
+}
+
+impl<'a> Text<'a> {
+    /// Appends the text; returns where it begins.
+    fn push(&self, out: &mut String) -> usize {
+        let start = out.len();
+        match *self {
+            Self::OfSpan(value) => push_value(out, value),
+            Self::OfEvent(attribute) => push_value(out, &attribute.value),
+            Self::OfStatus(text) | Self::EventName(text) => push_clean(out, text),
+            Self::HttpStatus(code) => write!(out, "{code}{}", status::reason(code))
+                .expect("writing to a String cannot fail"),
+        }
+        start
+    }
+
+    /// Returns the text as it was found, unless it is a list.
+    fn whole(&self) -> Option<&'a str> {
+        match *self {
+            Self::OfSpan(value) => string(value),
+            Self::OfEvent(attribute) => string(&attribute.value),
+            Self::OfStatus(text) | Self::EventName(text) => Some(text),
+            Self::HttpStatus(_) => None,
+        }
+    }
+}
+
+/// Appends a text, or a list of texts, a line each.
+fn push_value(out: &mut String, value: &Value) {
+    match value {
+        Value::String(text) => push_clean(out, text.as_str()),
+        Value::Array(Array::String(lines)) => {
+            let start = out.len();
+            for line in lines {
+                let separator = if out.len() == start { "" } else { "\n" };
+                out.push_str(separator);
+                push_clean(out, line.as_str());
+                if out.len() - start > MAX_VALUE {
+                    break;
+                }
+            }
+        }
+        _ => {}
+    }
+}
+
+/// Reads sources.
+struct Reader<'a> {
+    span: &'a SpanData,
+    /// The last event that is an error.
+    event: Option<&'a Event>,
+    /// Whether `exception.*` of the span are those of an event.
+    is_copied: bool,
+    http_status: Option<i64>,
+}
+
+impl<'a> Reader<'a> {
+    fn new(span: &'a SpanData, http_status: Option<i64>) -> Self {
+        let event = span.events.iter().rev().find(|event| is_error(event));
+        let key = Known::ExceptionMessage.key();
+        let is_copied = event.is_some()
+            && last(&span.attributes, key).is_some_and(|own| {
+                span.events.iter().any(|e| last(&e.attributes, key) == Some(own))
+            });
+        Self { span, event, is_copied, http_status }
+    }
+
+    fn read(&self, source: &Source) -> Option<Text<'a>> {
+        match *source {
+            SpanUnlessCopied(_) if self.is_copied => None,
+            Span(keys) | SpanUnlessCopied(keys) => {
+                first(&self.span.attributes, keys).map(|found| Text::OfSpan(&found.value))
+            }
+            OfEvent(keys) => first(&self.event?.attributes, keys).map(Text::OfEvent),
+            EventWord(words) => {
+                let is_meant = |key: &str| words.contains(&last_word(key));
+                let mut attributes = self.event?.attributes.iter().rev();
+                let found = attributes.find(|a| is_meant(a.key.as_str()) && says(&a.value))?;
+                Some(Text::OfEvent(found))
+            }
+            EventText => {
+                let name = &*self.event?.name;
+                let is_text = !name.eq_ignore_ascii_case(EXCEPTION) && !is_location(name);
+                (is_text && says_something(name)).then_some(Text::EventName(name))
+            }
+            EventOnlyText => {
+                let mut texts = self.event?.attributes.iter().filter(|attribute| is_own(attribute));
+                let only = texts.next()?;
+                texts.next().is_none().then_some(Text::OfEvent(only))
+            }
+            StatusText => {
+                let (_, description) = status::describe(&self.span.status);
+                says_something(description).then_some(Text::OfStatus(description))
+            }
+            HttpStatus => self.http_status.map(Text::HttpStatus),
+            RestOfMessage => None,
+        }
+    }
+}
+
+/// Whether an event is an error: an exception, or a log event at the level of errors.
+fn is_error(event: &Event) -> bool {
+    let is_level = |attribute: &KeyValue| {
+        let is_error = |level: &str| ERROR_LEVELS.iter().any(|e| e.eq_ignore_ascii_case(level));
+        LEVEL.contains(&attribute.key.as_str()) && string(&attribute.value).is_some_and(is_error)
+    };
+    event.name.eq_ignore_ascii_case(EXCEPTION) || event.attributes.iter().any(is_level)
+}
+
+/// Whether the name of an event is what `tracing` calls one without a text: `event src/main.rs:7`.
+pub(crate) fn is_location(name: &str) -> bool {
+    let place = name.strip_prefix("event ").and_then(|place| place.rsplit_once(':'));
+    place.is_some_and(|(file, line)| {
+        file.contains(".rs") && !line.is_empty() && line.bytes().all(|b| b.is_ascii_digit())
+    })
+}
+
+/// Whether an attribute holds a stack that is none: the causes of an error without a cause, for example.
+pub(crate) fn is_no_stack(key: &str, value: &Value) -> bool {
+    let is_empty = match value {
+        Value::Array(Array::String(lines)) => lines.is_empty(),
+        Value::String(text) => text.as_str() == "[]",
+        _ => false,
+    };
+    let is_row = |source: &Source| match source {
+        Span(keys) | SpanUnlessCopied(keys) | OfEvent(keys) => keys.contains(&key),
+        EventWord(words) => words.contains(&last_word(key)),
+        _ => false,
+    };
+    is_empty && TAGS[2].sources.iter().any(is_row)
+}
+
+/// Whether a text of a log event is an attribute of its own.
+fn is_own(attribute: &KeyValue) -> bool {
+    let key = attribute.key.as_str();
+    let is_begun = |row: &&str| key == *row || (row.ends_with('.') && key.starts_with(row));
+    let is_about = LEVEL.contains(&key) || ABOUT_EVENT.iter().any(is_begun);
+    // A statement is no text of an error, and nobody hides it there.
+    !is_about && says(&attribute.value) && !Name::of(key).is_secret(SpanTypes::Documented)
+}
+
+fn last_word(key: &str) -> &str {
+    key.rsplit(['.', '_']).next().unwrap_or(key)
+}
+
+/// Returns the attribute of the first key that has a text.
+fn first<'a>(list: &'a [KeyValue], keys: &[&str]) -> Option<&'a KeyValue> {
+    keys.iter().find_map(|key| last(list, key).filter(|found| says(&found.value)))
+}
+
+fn last<'a>(list: &'a [KeyValue], key: &str) -> Option<&'a KeyValue> {
+    list.iter().rev().find(|attribute| attribute.key.as_str() == key)
+}
+
+fn says(value: &Value) -> bool {
+    match value {
+        Value::String(text) => says_something(text.as_str()),
+        Value::Array(Array::String(lines)) => {
+            lines.iter().any(|line| says_something(line.as_str()))
+        }
+        _ => false,
+    }
+}
+
+/// Whether a text tells anything about an error.
+pub(crate) fn says_something(text: &str) -> bool {
+    let text = text.trim();
+    !text.is_empty() && !SAYING_NOTHING.contains(&text)
+}
