@@ -58,11 +58,13 @@ enum Source {
     StatusText,
     /// The HTTP status with its phrase.
     HttpStatus,
+    /// The gRPC status with its name, unless it is OK.
+    GrpcStatus,
 }
 
 use Source::{
-    Event as OfEvent, EventOnlyText, EventText, EventWord, HttpStatus, RestOfMessage, Span,
-    SpanUnlessCopied, StatusText,
+    Event as OfEvent, EventOnlyText, EventText, EventWord, GrpcStatus, HttpStatus, RestOfMessage,
+    Span, SpanUnlessCopied, StatusText,
 };
 
 /// The error tags. `error.msg` is the older name of `error.message`.
@@ -83,6 +85,7 @@ pub(crate) const TAGS: [Tag; 3] = [
         StatusText,
         EventOnlyText,
         HttpStatus,
+        GrpcStatus,
     ] },
     // The events of `tracing` know no type, but the module that reported the error: it groups as well.
     Tag { replaced_by: Known::DatadogErrorType, tags: &[Known::ErrorType], sources: &[
@@ -137,10 +140,15 @@ pub(crate) struct Found<'a> {
 }
 
 impl<'a> Found<'a> {
-    /// Writes the texts for a failed span into `out`. `http_status` is the code of its response.
-    pub(crate) fn of(span: &'a SpanData, http_status: Option<i64>, out: &mut String) -> Self {
+    /// Writes the texts for a failed span into `out`. `http_status` and `grpc_status` are those of its response.
+    pub(crate) fn of(
+        span: &'a SpanData,
+        http_status: Option<i64>,
+        grpc_status: Option<&Value>,
+        out: &mut String,
+    ) -> Self {
         out.clear();
-        let reader = Reader::new(span, http_status);
+        let reader = Reader::new(span, http_status, grpc_status);
         let [message, kind, stack] = &TAGS;
         let mut found = Self::default();
         let mut rest = 0..0;
@@ -220,6 +228,7 @@ enum Text<'a> {
     OfEvent(&'a KeyValue),
     EventName(&'a str),
     HttpStatus(i64),
+    GrpcStatus(usize, &'static str),
 }
 
 impl<'a> Text<'a> {
@@ -232,6 +241,9 @@ impl<'a> Text<'a> {
             Self::OfStatus(text) | Self::EventName(text) => push_clean(out, text),
             Self::HttpStatus(code) => write!(out, "{code}{}", status::reason(code))
                 .expect("writing to a String cannot fail"),
+            Self::GrpcStatus(code, name) => {
+                write!(out, "{code} {name}").expect("writing to a String cannot fail");
+            }
         }
         start
     }
@@ -242,7 +254,7 @@ impl<'a> Text<'a> {
             Self::OfSpan(value) => string(value),
             Self::OfEvent(attribute) => string(&attribute.value),
             Self::OfStatus(text) | Self::EventName(text) => Some(text),
-            Self::HttpStatus(_) => None,
+            Self::HttpStatus(_) | Self::GrpcStatus(..) => None,
         }
     }
 }
@@ -274,17 +286,19 @@ struct Reader<'a> {
     /// Whether `exception.*` of the span are those of an event.
     is_copied: bool,
     http_status: Option<i64>,
+    grpc_status: Option<(usize, &'static str)>,
 }
 
 impl<'a> Reader<'a> {
-    fn new(span: &'a SpanData, http_status: Option<i64>) -> Self {
+    fn new(span: &'a SpanData, http_status: Option<i64>, grpc_status: Option<&Value>) -> Self {
         let event = span.events.iter().rev().find(|event| is_error(event));
         let key = Known::ExceptionMessage.key();
         let is_copied = event.is_some()
             && last(&span.attributes, key).is_some_and(|own| {
                 span.events.iter().any(|e| last(&e.attributes, key) == Some(own))
             });
-        Self { span, event, is_copied, http_status }
+        let grpc_status = grpc_status.and_then(status::grpc).filter(|(code, _)| *code != 0);
+        Self { span, event, is_copied, http_status, grpc_status }
     }
 
     fn read(&self, source: &Source) -> Option<Text<'a>> {
@@ -315,6 +329,7 @@ impl<'a> Reader<'a> {
                 says_something(description).then_some(Text::OfStatus(description))
             }
             HttpStatus => self.http_status.map(Text::HttpStatus),
+            GrpcStatus => self.grpc_status.map(|(code, name)| Text::GrpcStatus(code, name)),
             RestOfMessage => None,
         }
     }

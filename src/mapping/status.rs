@@ -5,10 +5,11 @@
 //!
 //! Source: `DataDog/datadog-agent`, `pkg/trace/transform/transform.go`.
 
+use opentelemetry::Value;
 use opentelemetry::trace::Status;
 
 use super::attributes::Known;
-use super::lookup::{Lookup, is_set};
+use super::lookup::{self, Lookup, is_set};
 
 /// Returns the error flag that an attribute sets, whatever the status is.
 pub(crate) fn flag(attributes: &Lookup<'_, '_>) -> Option<bool> {
@@ -54,6 +55,22 @@ const REASONS: &[(i64, &str)] = &[
     (510, " Not Extended"), (511, " Network Authentication Required"),
 ];
 
+/// Returns the code and the name of a gRPC status, which is a number or a name.
+pub(crate) fn grpc(status: &Value) -> Option<(usize, &'static str)> {
+    let by_name = |name: &str| GRPC.iter().position(|known| known.eq_ignore_ascii_case(name));
+    let by_code = || usize::try_from(lookup::integer(status)?).ok();
+    let code = lookup::string(status).and_then(by_name).or_else(by_code)?;
+    Some((code, GRPC.get(code)?))
+}
+
+/// The names of the gRPC status codes, by code (`doc/statuscodes.md` in `grpc/grpc`).
+#[rustfmt::skip]
+const GRPC: [&str; 17] = [
+    "OK", "CANCELLED", "UNKNOWN", "INVALID_ARGUMENT", "DEADLINE_EXCEEDED", "NOT_FOUND", "ALREADY_EXISTS",
+    "PERMISSION_DENIED", "RESOURCE_EXHAUSTED", "FAILED_PRECONDITION", "ABORTED", "OUT_OF_RANGE",
+    "UNIMPLEMENTED", "INTERNAL", "UNAVAILABLE", "DATA_LOSS", "UNAUTHENTICATED",
+];
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -63,5 +80,16 @@ mod tests {
         assert!(REASONS.windows(2).all(|pair| pair[0].0 < pair[1].0));
         assert_eq!(reason(500), " Internal Server Error");
         assert_eq!(reason(599), "");
+    }
+
+    #[test]
+    fn a_grpc_status_is_found_by_number_by_digits_and_by_name() {
+        let unavailable = Some((14, "UNAVAILABLE"));
+        for status in [Value::from(14), Value::from("14"), Value::from("unavailable")] {
+            assert_eq!(grpc(&status), unavailable, "{status:?}");
+        }
+        for status in [Value::from(17), Value::from(-1), Value::from("17"), Value::from("")] {
+            assert_eq!(grpc(&status), None, "{status:?}");
+        }
     }
 }

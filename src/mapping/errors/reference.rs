@@ -46,6 +46,7 @@ fn described(source: &Source) -> String {
         Source::RestOfMessage => "the part of the message's text behind the message".to_owned(),
         Source::StatusText => "the status description".to_owned(),
         Source::HttpStatus => "the HTTP status with its phrase".to_owned(),
+        Source::GrpcStatus => "the gRPC status with its name, unless it is `OK`".to_owned(),
     }
 }
 

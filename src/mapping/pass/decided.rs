@@ -23,7 +23,7 @@ use crate::mapping::{Options, Place, errors, normalize, status};
 /// The codes of which the Agent keeps the tag.
 const HTTP_STATUSES: std::ops::RangeInclusive<i64> = 100..=599;
 
-impl<S: Sink> Pass<'_, '_, S> {
+impl<'a, S: Sink> Pass<'_, 'a, S> {
     /// Writes what was decided: by the attributes noted, by the fields of the span, by its place. Returns
     /// the error flag.
     pub(in crate::mapping) fn decided_tags(
@@ -87,6 +87,14 @@ impl<S: Sink> Pass<'_, '_, S> {
 
     /// The gRPC status as text, from whatever key holds it; a number stays a metric as well.
     fn grpc_status(&mut self) {
+        if let Some(found) = self.grpc_code() {
+            self.put_value(Known::RpcGrpcStatusCode, found);
+            self.take_number(Known::RpcGrpcStatusCode);
+        }
+    }
+
+    /// Returns the gRPC status from whatever key holds it.
+    fn grpc_code(&self) -> Option<&'a Value> {
         const KEYS: [Known; 4] = [
             Known::RpcGrpcStatusCode,
             Known::GrpcCode,
@@ -101,20 +109,17 @@ impl<S: Sink> Pass<'_, '_, S> {
             (string(value).is_some() || is_whole()).then_some(value)
         }
         if !self.noted.meets(&ASKS_FOR) {
-            return;
+            return None;
         }
         let attributes = self.lookup();
-        let found = attributes.first(&KEYS, read).or_else(|| {
+        attributes.first(&KEYS, read).or_else(|| {
             let system = attributes
                 .text(&[Known::RpcSystemName])
                 .or_else(|| attributes.text(&[Known::RpcSystem]));
             (system == Some("grpc"))
                 .then(|| attributes.first(&[Known::RpcResponseStatusCode], read))
                 .flatten()
-        });
-        let Some(found) = found else { return };
-        self.put_value(Known::RpcGrpcStatusCode, found);
-        self.take_number(Known::RpcGrpcStatusCode);
+        })
     }
 
     /// HTTP attributes under the names that Datadog reads; of two keys for one name the new one.
@@ -212,7 +217,7 @@ impl<S: Sink> Pass<'_, '_, S> {
         let mut texts = std::mem::take(self.error_text);
         if failed {
             let code = self.status_code().filter(|code| HTTP_STATUSES.contains(code));
-            self.error = errors::Found::of(self.span, code, &mut texts);
+            self.error = errors::Found::of(self.span, code, self.grpc_code(), &mut texts);
         }
         for (number, tag) in errors::TAGS.iter().enumerate() {
             match self.lookup().span_text(tag.replaced_by) {

@@ -18,7 +18,7 @@ use crate::shapes;
 use crate::vectors::ROOT;
 
 /// Vectors that must arrive both ways: all but those that ask not to be kept.
-const VECTORS: usize = 291;
+const VECTORS: usize = 292;
 
 /// Spans that are made up, and how many go at once.
 const GENERATED: usize = 10_000;
@@ -36,6 +36,7 @@ const ON_PURPOSE: &[Row] = &[
     Row { field: "meta.error.message",     why: "today's name of `error.msg`; both are sent",            is_meant: |p| p.only_right() && p.right_span["meta.error.msg"] == p.right },
     Row { field: "meta.error.msg",         why: "read from attributes and the error event first",        is_meant: is_reported },
     Row { field: "meta.error.msg",         why: "the HTTP status tells, whatever its type",              is_meant: |p| p.only_right() && number(p.right_span, "http.status_code").is_some_and(|code| p.right.starts_with(&code.to_string())) },
+    Row { field: "meta.error.msg",         why: "the gRPC status tells, with its name",                  is_meant: |p| p.only_right() && p.right.split_once(' ').is_some_and(|(code, name)| [code, name].contains(&tag(p.right_span, "rpc.grpc.status_code").as_str())) },
     Row { field: "meta.error.type",        why: "read from the error event",                             is_meant: |p| p.only_right() && is_reported(p) },
     Row { field: "meta.error.stack",       why: "read from attributes and the error event",              is_meant: |p| p.only_right() && is_reported(p) },
     Row { field: "meta.error.message",     why: "a report is split into message and stack",              is_meant: is_split },
