@@ -78,6 +78,7 @@
 //! |---|---|
 //! | [`docs::from_opentelemetry_datadog`] | you use `opentelemetry-datadog` 0.9 to 0.20 |
 //! | [`docs::from_elsewhere`] | you use `datadog-opentelemetry`, OTLP to the Agent, or a fork of the old exporter |
+//! | [`docs::frameworks`] | you use axum, actix-web, tonic, reqwest, sqlx, sea-orm, mongodb, redis or async-graphql |
 //! | [`docs::mapping`] | you want to know what becomes of an attribute, or where a name comes from |
 //! | [`docs::troubleshooting`] | something is missing in Datadog, or looks wrong |
 //!

@@ -9,6 +9,9 @@ use crate::tidy::{ROOT, read, sources};
 /// The page that is for when something is wrong.
 const TROUBLESHOOTING: &str = "src/docs/troubleshooting.md";
 
+/// The page whose code runs in a package of its own.
+const FRAMEWORKS: &str = "src/docs/frameworks.md";
+
 /// The public interface of `opentelemetry-datadog` 0.20.1: functions, types and features.
 #[rustfmt::skip]
 const OLD_INTERFACE: &[&str] = &[
@@ -62,6 +65,70 @@ fn names_hooks(text: &str) -> Vec<Vec<String>> {
         lines.take_while(|line| line != "})").collect()
     };
     text.split(".with_names(").skip(1).map(hook).collect()
+}
+
+#[test]
+fn the_frameworks_page_shows_exactly_the_code_that_runs() {
+    let page = read(FRAMEWORKS);
+    let shown: BTreeSet<&str> = blocks(&page, "```rust,ignore\n").collect();
+    let sources = sources("tests/frameworks/src");
+    let run: BTreeSet<&str> =
+        sources.iter().flat_map(|(_, text)| snippets(text)).map(|(_, code)| code).collect();
+    assert!(run.len() > 8, "only {} snippets", run.len());
+    assert!(shown == run, "only one side has {:#?}", shown.symmetric_difference(&run));
+    for (name, _) in sources.iter().flat_map(|(_, text)| snippets(text)) {
+        assert!(name == "setup" || page.contains(&format!("# {name}\n")), "no heading for {name}");
+    }
+}
+
+#[test]
+fn the_frameworks_page_names_the_dependencies_that_it_was_run_with() {
+    let (page, manifest) = (read(FRAMEWORKS), read("tests/frameworks/Cargo.toml"));
+    let run: BTreeSet<&str> = manifest.lines().collect();
+    for line in blocks(&page, "```toml\n").flat_map(str::lines) {
+        assert!(run.contains(line), "tests/frameworks/Cargo.toml has no line {line}");
+    }
+}
+
+#[test]
+fn the_table_of_companion_crates_agrees_with_the_versions_that_are_run() {
+    let (guide, manifest) =
+        (read("src/docs/from_opentelemetry_datadog.md"), read("tests/frameworks/Cargo.toml"));
+    let (_, table) = guide.split_once("| crate | newest version").unwrap();
+    let (table, _) = table.split_once("\n\n").unwrap();
+    let mut checked = 0;
+    for row in table.lines().skip(2) {
+        let cells: Vec<&str> = row.split('|').map(str::trim).collect();
+        let versions: Vec<&str> = cells[2].split(", ").collect();
+        for (at, name) in code_words(cells[1]).enumerate() {
+            let wanted = versions.get(at).or(versions.last()).unwrap();
+            let Some(line) = manifest.lines().find(|line| line.starts_with(&format!("{name} = ")))
+            else {
+                continue;
+            };
+            let version = line.split('"').nth(1).unwrap();
+            assert!(
+                version == *wanted || version.starts_with(&format!("{wanted}.")),
+                "{name}: {wanted}, {line}"
+            );
+            checked += 1;
+        }
+    }
+    assert!(checked > 8, "only {checked} crates");
+}
+
+/// Returns what stands in the code blocks that begin with a line.
+fn blocks<'a>(page: &'a str, start: &str) -> impl Iterator<Item = &'a str> {
+    page.split(start).skip(1).filter_map(|rest| Some(rest.split_once("```\n")?.0))
+}
+
+/// Returns the marked parts of a source, each with its name.
+fn snippets(source: &str) -> impl Iterator<Item = (&str, &str)> {
+    let parts = source.split("// snippet: ").skip(1);
+    parts.filter_map(|part| {
+        let (name, rest) = part.split_once('\n')?;
+        Some((name, rest.split_once("// end\n")?.0))
+    })
 }
 
 #[test]

@@ -1,0 +1,4 @@
+//! Servers that the drivers talk to.
+
+pub(crate) mod mongo;
+pub(crate) mod redis;
