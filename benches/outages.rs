@@ -1,7 +1,7 @@
 //! What is lost when the Agent is away, slow or strict: `cargo bench --bench outages`.
 //!
 //! Each row is a run of its own: 50,000 spans at 10,000 a second through a real provider and batch
-//! processor, in its default settings, to the embedded Agent with one fault. The table tells how many
+//! processor, in its default settings, to the embedded Agent with one outage. The table tells how many
 //! spans arrived, how many twice, and the longest time that ending one span took the application.
 #![expect(clippy::print_stdout, reason = "a bench shows its result")]
 #![allow(clippy::unwrap_used, reason = "a bench that cannot go on says where")]
@@ -10,9 +10,9 @@ use std::collections::HashSet;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use datadog_test_agent::{Fault, TestAgent};
 use opentelemetry::KeyValue;
 use opentelemetry::trace::{SpanKind, Tracer as _, TracerProvider as _};
-use opentelemetry_datadog_agent::testing::{Reply, TestAgent};
 use opentelemetry_datadog_agent::{DatadogExporter, ExporterHandle};
 use opentelemetry_sdk::trace::SdkTracerProvider;
 
@@ -22,7 +22,7 @@ const PER_SECOND: usize = 10_000;
 const BURST: usize = 50;
 
 /// A row: what it is called, how the Agent is started, and what happens to it while spans are made.
-struct Fault {
+struct Outage {
     name: &'static str,
     max_request_bytes: usize,
     script: fn(&TestAgent),
@@ -30,9 +30,9 @@ struct Fault {
 
 const LIMIT: usize = 26_214_400;
 
-const FAULTS: [Fault; 7] = [
-    Fault { name: "none", max_request_bytes: LIMIT, script: |_| {} },
-    Fault {
+const OUTAGES: [Outage; 7] = [
+    Outage { name: "none", max_request_bytes: LIMIT, script: |_| {} },
+    Outage {
         name: "down for the first 5 s",
         max_request_bytes: LIMIT,
         script: |agent| {
@@ -41,7 +41,7 @@ const FAULTS: [Fault; 7] = [
             agent.resume().unwrap();
         },
     },
-    Fault {
+    Outage {
         name: "restart of 2 s in mid-run",
         max_request_bytes: LIMIT,
         script: |agent| {
@@ -51,26 +51,26 @@ const FAULTS: [Fault; 7] = [
             agent.resume().unwrap();
         },
     },
-    Fault {
+    Outage {
         name: "three answers of 503",
         max_request_bytes: LIMIT,
-        script: |agent| agent.reply_with([503, 503, 503].map(Reply::Status)),
+        script: |agent| agent.reply_with([503, 503, 503].map(Fault::Status)),
     },
-    Fault {
+    Outage {
         name: "overloaded: 429 for 2 s",
         max_request_bytes: LIMIT,
         script: |agent| {
-            agent.set_default_reply(Reply::Overloaded);
+            agent.set_default_reply(Fault::Overloaded);
             thread::sleep(Duration::from_secs(2));
-            agent.set_default_reply(Reply::Accept);
+            agent.set_default_reply(Fault::Accept);
         },
     },
-    Fault {
+    Outage {
         name: "slow: every answer after 300 ms",
         max_request_bytes: LIMIT,
-        script: |agent| agent.set_default_reply(Reply::Slow(Duration::from_millis(300))),
+        script: |agent| agent.set_default_reply(Fault::Slow(Duration::from_millis(300))),
     },
-    Fault { name: "413 for more than 256 KiB", max_request_bytes: 256 * 1024, script: |_| {} },
+    Outage { name: "413 for more than 256 KiB", max_request_bytes: 256 * 1024, script: |_| {} },
 ];
 
 fn main() {
@@ -78,14 +78,14 @@ fn main() {
         "{:<34} {:>9} {:>8} {:>8} {:>12}",
         "the Agent", "delivered", "lost", "twice", "longest end"
     );
-    for fault in &FAULTS {
+    for outage in &OUTAGES {
         let agent =
-            TestAgent::builder().with_max_request_bytes(fault.max_request_bytes).start().unwrap();
+            TestAgent::builder().with_max_request_bytes(outage.max_request_bytes).start().unwrap();
         let exporter = DatadogExporter::builder().with_agent_url(agent.url()).build().unwrap();
         let handle = exporter.handle();
         let provider = SdkTracerProvider::builder().with_batch_exporter(exporter).build();
         let longest = thread::scope(|scope| {
-            scope.spawn(|| (fault.script)(&agent));
+            scope.spawn(|| (outage.script)(&agent));
             make_spans(&provider)
         });
         finish(&provider, &handle);
@@ -95,7 +95,7 @@ fn main() {
         let lost = SPANS - distinct.len();
         println!(
             "{:<34} {:>9} {:>7.2}% {:>8} {:>9} µs",
-            fault.name,
+            outage.name,
             distinct.len(),
             100.0 * f64::from(u32::try_from(lost).unwrap())
                 / f64::from(u32::try_from(SPANS).unwrap()),

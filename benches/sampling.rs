@@ -8,14 +8,14 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use datadog_test_agent::TestAgent;
 use divan::{AllocProfiler, Bencher, black_box};
 use opentelemetry::trace::{
     SpanContext, SpanKind, TraceContextExt as _, TraceFlags, TraceState, Tracer as _,
     TracerProvider as _,
 };
 use opentelemetry::{Context, KeyValue, SpanId, TraceId};
-use opentelemetry_datadog_agent::testing::TestAgent;
-use opentelemetry_datadog_agent::{ApiVersion, DatadogExporter, DatadogSampler, SamplingRule};
+use opentelemetry_datadog_agent::{DatadogExporter, DatadogSampler, Protocol, SamplingRule};
 use opentelemetry_sdk::trace::{Sampler, SdkTracerProvider, ShouldSample};
 
 #[global_allocator]
@@ -108,7 +108,7 @@ fn root_with_the_agents_rate(bencher: Bencher<'_, '_>, id: u64) {
     agent.set_rates(BTreeMap::from([("service:shop,env:prod".to_owned(), 0.5)]));
     let exporter = DatadogExporter::builder()
         .with_agent_url(agent.url())
-        .with_api_version(ApiVersion::V04)
+        .with_protocol(Protocol::V04)
         .with_service("shop")
         .with_env("prod")
         .build()

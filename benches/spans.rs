@@ -39,9 +39,8 @@ use divan::counter::ItemsCount;
 use divan::{AllocProfiler, Bencher};
 use opentelemetry::KeyValue;
 use opentelemetry::trace::{SpanKind, Tracer as _, TracerProvider as _};
-use opentelemetry_datadog_agent::{
-    DatadogExporter, Encoding, Transport, TransportError, TransportRequest, TransportResponse,
-};
+use opentelemetry_datadog_agent::{DatadogExporter, Protocol};
+use opentelemetry_http::{Bytes, HttpClient, HttpError, Request, Response};
 use opentelemetry_sdk::trace::{
     BatchConfigBuilder, BatchSpanProcessor, SdkTracerProvider, SpanData, SpanExporter,
 };
@@ -168,7 +167,6 @@ fn encode<W: Wire>(bencher: Bencher<'_, '_>) {
                 name: "http.server.request",
                 ..Fields::default()
             });
-            true
         });
         payloads.finish()
     });
@@ -179,15 +177,15 @@ fn encode<W: Wire>(bencher: Bencher<'_, '_>) {
 struct Nowhere;
 
 #[async_trait]
-impl Transport for Nowhere {
-    async fn send(&self, _: TransportRequest) -> Result<TransportResponse, TransportError> {
-        Ok(TransportResponse::new(200))
+impl HttpClient for Nowhere {
+    async fn send_bytes(&self, _: Request<Bytes>) -> Result<Response<Bytes>, HttpError> {
+        Ok(Response::new(Bytes::new()))
     }
 }
 
-fn to_nowhere(encoding: Encoding) -> DatadogExporter {
-    let mut exporter =
-        DatadogExporter::builder().with_encoding(encoding).with_transport(Nowhere).build().unwrap();
+fn to_nowhere(protocol: Protocol) -> DatadogExporter {
+    let builder = DatadogExporter::builder().with_protocol(protocol).with_http_client(Nowhere);
+    let mut exporter = builder.build().unwrap();
     exporter.set_resource(&resource());
     exporter
 }
@@ -203,17 +201,17 @@ fn export(bencher: Bencher<'_, '_>, exporter: &DatadogExporter, batch: &[SpanDat
 
 #[divan::bench(args = SHAPES)]
 fn export_json_to_nowhere(bencher: Bencher<'_, '_>, shape: Shape) {
-    export(bencher, &to_nowhere(Encoding::Json), &batch(shape, BATCH));
+    export(bencher, &to_nowhere(Protocol::V03Json), &batch(shape, BATCH));
 }
 
 #[divan::bench(args = SHAPES)]
 fn export_msgpack_to_nowhere(bencher: Bencher<'_, '_>, shape: Shape) {
-    export(bencher, &to_nowhere(Encoding::MessagePack), &batch(shape, BATCH));
+    export(bencher, &to_nowhere(Protocol::V03MessagePack), &batch(shape, BATCH));
 }
 
 #[divan::bench(args = [1, 8, 64, 512, 4_096, 10_000])]
 fn export_batches_of(bencher: Bencher<'_, '_>, size: usize) {
-    export(bencher, &to_nowhere(Encoding::Json), &batch(Shape::Typical, size));
+    export(bencher, &to_nowhere(Protocol::V03Json), &batch(Shape::Typical, size));
 }
 
 #[divan::bench(args = [1, 10, 100, 1_000, 10_000])]
@@ -221,7 +219,7 @@ fn export_one_span_with_attributes(bencher: Bencher<'_, '_>, count: usize) {
     let mut batch = batch(Shape::Small, 1);
     batch[0].attributes =
         (0..count).map(|at| KeyValue::new(format!("key.{at}"), "value")).collect();
-    let exporter = to_nowhere(Encoding::Json);
+    let exporter = to_nowhere(Protocol::V03Json);
     bencher.counter(ItemsCount::new(count)).with_inputs(|| batch.clone()).bench_local_values(
         |batch| {
             futures_executor::block_on(exporter.export(batch)).unwrap();
@@ -264,10 +262,10 @@ fn serve(mut stream: BufReader<std::net::TcpStream>) {
     }
 }
 
-#[divan::bench(args = [Encoding::Json, Encoding::MessagePack])]
-fn export_over_loopback(bencher: Bencher<'_, '_>, encoding: Encoding) {
+#[divan::bench(args = [Protocol::V03Json, Protocol::V03MessagePack])]
+fn export_over_loopback(bencher: Bencher<'_, '_>, protocol: Protocol) {
     let mut exporter =
-        DatadogExporter::builder().with_encoding(encoding).with_agent_url(sink()).build().unwrap();
+        DatadogExporter::builder().with_protocol(protocol).with_agent_url(sink()).build().unwrap();
     exporter.set_resource(&resource());
     export(bencher, &exporter, &batch(Shape::Typical, BATCH));
 }
@@ -278,8 +276,8 @@ fn end_to_end(bencher: Bencher<'_, '_>, what: &str) {
     const SPANS: usize = 10_000;
     let builder = SdkTracerProvider::builder().with_resource(resource());
     let exporter = match what {
-        "json" => Some(to_nowhere(Encoding::Json)),
-        "msgpack" => Some(to_nowhere(Encoding::MessagePack)),
+        "json" => Some(to_nowhere(Protocol::V03Json)),
+        "msgpack" => Some(to_nowhere(Protocol::V03MessagePack)),
         _ => None,
     };
     let config = BatchConfigBuilder::default()

@@ -4,7 +4,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 folder=${1:-docs}
 mkdir -p "$folder"
-cargo build --quiet --examples
+cargo build --quiet --examples --bins
 run=target/debug/examples
 port=8127 # not the Agent's own, which may be in use
 export CLICOLOR_FORCE=1 DD_TRACE_AGENT_URL=http://127.0.0.1:$port
@@ -14,7 +14,7 @@ export CLICOLOR_FORCE=1 DD_TRACE_AGENT_URL=http://127.0.0.1:$port
 log=$(mktemp)
 agent=
 trap 'rm -f "$log"; if [ -n "$agent" ]; then kill $agent 2>/dev/null || true; fi' EXIT
-"$run/local_agent" $port >"$log" &
+target/debug/datadog-test-agent $port >"$log" &
 agent=$!
 timeout 10 bash -c "until grep -q listening '$log'; do sleep 0.1; done"
 for example in tracing tonic; do

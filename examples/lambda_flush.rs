@@ -1,8 +1,8 @@
 //! A function that may be frozen after each answer: `cargo run --example lambda_flush`.
 //!
 //! AWS Lambda stops the process between invocations, and with it the batch processor's clock and the exporter's
-//! thread. So each invocation sends its spans before it answers. With an Agent, such as Datadog's Lambda
-//! extension on port 8126 (or the example `local_agent`), it prints:
+//! thread. So each invocation sends its spans before it answers. Datadog's Lambda extension listens on port 8126;
+//! the exporter finds it and speaks its form. With it (or `cargo run -p datadog-test-agent`) the example prints:
 //!
 //! ```text
 //! order 1 placed, 2 spans delivered
@@ -10,10 +10,10 @@
 //! order 3 placed, 6 spans delivered
 //! ```
 //!
-//! What the Agent gets after the first invocation:
+//! What the extension gets after the first invocation:
 //!
 //! ```text
-//! http.invoke  orders  orders  web
+//! aws.lambda   orders  orders  serverless
 //! └─ Internal  charge  orders  custom
 //! ```
 #![expect(clippy::print_stdout, reason = "an example shows its result")]
@@ -25,12 +25,20 @@ use opentelemetry::{Context, KeyValue};
 use opentelemetry_datadog_agent::{DatadogExporter, ExporterHandle};
 use opentelemetry_sdk::trace::{SdkTracer, SdkTracerProvider};
 
-/// How long an answer may wait for the Agent. What is not sent by then goes with the next invocation.
+/// How long an answer may wait for the extension. Spans that are not sent by then go with the next invocation.
 const FLUSH_MAX: Duration = Duration::from_millis(500);
 
-/// The function itself.
-fn handle(tracer: &SdkTracer, order: u64) -> String {
-    let invocation = [KeyValue::new("faas.trigger", "http"), KeyValue::new("faas.name", "orders")];
+/// The function itself. Under `lambda_runtime` the id and the ARN are `request_id` and `invoked_function_arn` of
+/// its `Context`.
+fn handle(tracer: &SdkTracer, order: u64, (request_id, function_arn): (&str, &str)) -> String {
+    let invocation = [
+        KeyValue::new("operation.name", "aws.lambda"),
+        KeyValue::new("span.type", "serverless"),
+        KeyValue::new("resource.name", "orders"),
+        KeyValue::new("request_id", request_id.to_owned()),
+        KeyValue::new("function_arn", function_arn.to_owned()),
+        KeyValue::new("cold_start", order == 1),
+    ];
     let span = tracer.span_builder("orders").with_kind(SpanKind::Server);
     let span = span.with_attributes(invocation).start(tracer);
     let _active = Context::current_with_span(span).attach();
@@ -51,7 +59,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let provider = SdkTracerProvider::builder().with_batch_exporter(exporter).build();
     let tracer = provider.tracer("lambda");
     for order in 1..=3 {
-        let answer = handle(&tracer, order);
+        let arn = "arn:aws:lambda:eu-west-1:123456789012:function:orders";
+        let answer = handle(&tracer, order, (&format!("request-{order}"), arn));
         println!("{answer}, {} spans delivered", flush(&provider, &exporter_handle));
     }
     Ok(())

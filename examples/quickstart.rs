@@ -7,9 +7,10 @@
 use std::{error::Error, thread::sleep, time::Duration};
 
 use SpanKind::{Client, Internal, Producer, Server};
+use datadog_test_agent::TestAgent;
 use opentelemetry::trace::{SpanKind, SpanRef, Status, TraceContextExt as _, Tracer as _};
 use opentelemetry::{Context, KeyValue, trace::TracerProvider as _};
-use opentelemetry_datadog_agent::{DatadogExporter, testing::TestAgent};
+use opentelemetry_datadog_agent::DatadogExporter;
 use opentelemetry_sdk::trace::{SdkTracer, SdkTracerProvider};
 
 fn main() -> Result<(), Box<dyn Error>> {

@@ -1,4 +1,4 @@
-//! Functions with `#[instrument]`: `cargo run --example tracing`, with `local_agent` in another terminal.
+//! Functions with `#[instrument]`: `cargo run --example tracing`, with `cargo run -p datadog-test-agent` in another terminal.
 //!
 //! ```text
 //! order 7 was not placed: card declined

@@ -5,12 +5,12 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use opentelemetry_http::HttpClient;
 use opentelemetry_sdk::trace::SpanData;
 
 use crate::config::Settings;
-use crate::delivery::{ApiVersion, Transport};
-use crate::encoding::Encoding;
 use crate::mapping::{NamesHook, SpanNames, SpanTypes};
+use crate::protocol::Protocol;
 use crate::{BuildError, DatadogExporter};
 
 /// Builds a [`DatadogExporter`].
@@ -29,12 +29,11 @@ pub struct DatadogExporterBuilder {
     pub(crate) env: Option<String>,
     pub(crate) version: Option<String>,
     pub(crate) tags: Vec<(String, String)>,
-    pub(crate) api_version: Option<ApiVersion>,
+    pub(crate) protocol: Option<Protocol>,
     pub(crate) timeout: Option<Duration>,
     pub(crate) buffer_bytes: Option<usize>,
     pub(crate) payload_bytes: Option<usize>,
-    pub(crate) transport: Option<Arc<dyn Transport>>,
-    pub(crate) encoding: Encoding,
+    pub(crate) http_client: Option<Arc<dyn HttpClient>>,
     pub(crate) types: SpanTypes,
     pub(crate) server_errors: Option<String>,
     pub(crate) names: Option<NamesHook>,
@@ -49,8 +48,9 @@ impl DatadogExporterBuilder {
     /// Any other form is an error of [`build`](Self::build). User name and password are never in an error or a
     /// log line.
     ///
-    /// Otherwise `DD_TRACE_AGENT_URL`, `DD_AGENT_HOST` with `DD_TRACE_AGENT_PORT`, the socket
-    /// `/var/run/datadog/apm.socket` if there is one, or `http://localhost:8126`.
+    /// Otherwise `DD_TRACE_AGENT_URL`, or `DD_AGENT_HOST` with `DD_TRACE_AGENT_PORT`. Without any of them the Agent is
+    /// looked for at the socket `/var/run/datadog/apm.socket` and at `http://localhost:8126`, anew whenever it does
+    /// not answer. A configured address is the only one that is tried.
     pub fn with_agent_url(mut self, url: impl Into<String>) -> Self {
         self.agent_url = Some(url.into());
         self
@@ -99,12 +99,15 @@ impl DatadogExporterBuilder {
         self
     }
 
-    /// Sets which endpoint of the Agent is used. The spans are the same; `V04` is for those who sample by
-    /// the rates that the Agent answers with.
+    /// Sets the endpoint and the encoding. The Agent stores the same spans from all of them. An explicit choice
+    /// never changes by itself: what the receiver refuses then is dropped.
     ///
-    /// Otherwise `DD_TRACE_API_VERSION` (`v0.3` or `v0.4`), or `V03`.
-    pub fn with_api_version(mut self, version: ApiVersion) -> Self {
-        self.api_version = Some(version);
+    /// Otherwise `DD_TRACE_API_VERSION` (`auto`; `v0.3` is [`Protocol::V03Json`], `v0.4` is [`Protocol::V04`]), or
+    /// [`Protocol::Auto`].
+    #[doc(alias = "with_api_version")]
+    #[doc(alias = "with_encoding")]
+    pub fn with_protocol(mut self, protocol: Protocol) -> Self {
+        self.protocol = Some(protocol);
         self
     }
 
@@ -139,18 +142,43 @@ impl DatadogExporterBuilder {
         self
     }
 
-    /// Sets a transport of your own; address settings then mean nothing. The time-out, retries and the buffer
-    /// stay the exporter's.
+    /// Sets an HTTP client of your own. The time-out, retries and the buffer stay the exporter's.
+    ///
+    /// The exporter calls it on a thread of its own, inside a current-thread tokio runtime with time and I/O
+    /// enabled, one request at a time. It must be asynchronous (a blocking one holds up the exporter until it
+    /// returns) and built without redirects and proxies, since each span would follow them. It gets
+    /// `http://host:port/path` of the Agent's address; with a socket or pipe address `http://localhost/path`.
+    ///
+    /// A `reqwest::Error` (0.13) with `is_connect`, or a refused connection among the sources of an error, means
+    /// that nothing was sent, and the spans are kept for as long as the buffer has room. After any other error the
+    /// Agent may have the spans, and they are sent again 3 times at most.
     ///
     /// Otherwise HTTP/1.1 to the Agent, without a proxy, redirects or compression.
-    pub fn with_transport(mut self, transport: impl Transport) -> Self {
-        self.transport = Some(Arc::new(transport));
-        self
-    }
-
-    /// Sets the form of the bodies: JSON, or MessagePack for less CPU and fewer bytes. Otherwise JSON.
-    pub fn with_encoding(mut self, encoding: Encoding) -> Self {
-        self.encoding = encoding;
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use async_trait::async_trait;
+    /// use opentelemetry_datadog_agent::DatadogExporter;
+    /// use opentelemetry_http::{Bytes, HttpClient, HttpError, Request, Response};
+    ///
+    /// /// Takes everything and keeps nothing.
+    /// #[derive(Debug)]
+    /// struct Nowhere;
+    ///
+    /// #[async_trait]
+    /// impl HttpClient for Nowhere {
+    ///     async fn send_bytes(&self, request: Request<Bytes>) -> Result<Response<Bytes>, HttpError> {
+    ///         assert!(request.uri().path().ends_with("/traces") || request.uri().path() == "/info");
+    ///         Ok(Response::new(Bytes::new()))
+    ///     }
+    /// }
+    ///
+    /// let exporter = DatadogExporter::builder().with_http_client(Nowhere).build()?;
+    /// # Ok::<(), opentelemetry_datadog_agent::BuildError>(())
+    /// ```
+    pub fn with_http_client(mut self, client: impl HttpClient + 'static) -> Self {
+        self.http_client = Some(Arc::new(client));
         self
     }
 
@@ -232,9 +260,8 @@ impl fmt::Debug for DatadogExporterBuilder {
             .field("service", &self.service)
             .field("env", &self.env)
             .field("version", &self.version)
-            .field("api_version", &self.api_version)
+            .field("protocol", &self.protocol)
             .field("timeout", &self.timeout)
-            .field("encoding", &self.encoding)
             .field("types", &self.types)
             .field("server_errors", &self.server_errors)
             .field("names", &self.names.is_some())

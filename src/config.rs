@@ -9,22 +9,20 @@ mod propagation;
 mod sampling;
 mod variables;
 
-use std::path::Path;
 use std::time::Duration;
 
 use crate::BuildError;
 use crate::builder::DatadogExporterBuilder;
-use crate::delivery::{AgentAddress, DeliverySettings};
-use crate::encoding::Encoding;
+use crate::delivery::{Addresses, AgentAddress, DeliverySettings};
 use crate::mapping::{ErrorStatuses, Options, STATUSES_FORM};
 use variables::{
-    ADDRESS_FORM, MAX_TIMEOUT, TIMEOUT_FORM, Variables, is_socket, of_process, without_credentials,
+    ADDRESS_FORM, MAX_TIMEOUT, TIMEOUT_FORM, Variables, of_process, without_credentials,
 };
 
 pub(crate) use propagation::PropagationSettings;
 pub(crate) use sampling::SamplingSettings;
 pub(crate) use variables::Unified;
-#[cfg(all(fuzzing, feature = "testing"))]
+#[cfg(fuzzing)]
 pub(crate) use variables::VARIABLES;
 
 /// Memory that waiting spans may take: a minute without an Agent at 5,000 spans/s, with room to spare.
@@ -42,8 +40,6 @@ const MIB: usize = 1024 * 1024;
 pub(crate) struct Settings {
     /// What delivery is told.
     pub(crate) delivery: DeliverySettings,
-    /// The form of the bodies.
-    pub(crate) encoding: Encoding,
     /// Whether spans are sent at all.
     pub(crate) enabled: bool,
     /// What the mapping is told.
@@ -57,29 +53,20 @@ pub(crate) struct Settings {
 impl Settings {
     /// Finds every setting in the environment of this process.
     pub(crate) fn of_process(builder: DatadogExporterBuilder) -> Result<Self, BuildError> {
-        Self::resolve(builder, of_process, is_socket)
+        Self::resolve(builder, of_process)
     }
 
-    /// Finds every setting: `variable` looks up the environment, `is_socket` the file system.
+    /// Finds every setting: `variable` looks up the environment.
     pub(crate) fn resolve(
         builder: DatadogExporterBuilder,
         variable: impl Fn(&str) -> Option<String>,
-        is_socket: impl Fn(&Path) -> bool,
     ) -> Result<Self, BuildError> {
         let (mut builder, mut variables) = (builder, Variables::of(variable));
-        let delivery = delivery(&mut builder, &mut variables, is_socket)?;
-        let encoding = builder.encoding;
+        let delivery = delivery(&mut builder, &mut variables)?;
         let options = options(builder, &mut variables)?;
         let enabled = variables.flag("DD_TRACE_ENABLED", true);
         let not_followed = variables.not_followed();
-        Ok(Self {
-            delivery,
-            encoding,
-            enabled,
-            options,
-            not_followed,
-            warnings: variables.warnings,
-        })
+        Ok(Self { delivery, enabled, options, not_followed, warnings: variables.warnings })
     }
 }
 
@@ -87,13 +74,12 @@ impl Settings {
 fn delivery(
     builder: &mut DatadogExporterBuilder,
     variables: &mut Variables<impl Fn(&str) -> Option<String>>,
-    is_socket: impl Fn(&Path) -> bool,
 ) -> Result<DeliverySettings, BuildError> {
-    let address = match &builder.agent_url {
-        Some(url) => AgentAddress::parse(url).ok_or_else(|| {
+    let addresses = match &builder.agent_url {
+        Some(url) => AgentAddress::parse(url).map(Addresses::configured).ok_or_else(|| {
             BuildError::setting("with_agent_url", without_credentials(url), ADDRESS_FORM)
         })?,
-        None => variables.address(is_socket),
+        None => variables.addresses(),
     };
     let timeout = match builder.timeout {
         Some(timeout) => checked_timeout(timeout)?,
@@ -101,9 +87,9 @@ fn delivery(
     };
     let (buffer_bytes, payload_bytes) = checked_sizes(builder.buffer_bytes, builder.payload_bytes)?;
     Ok(DeliverySettings {
-        address,
-        transport: builder.transport.take(),
-        api_version: builder.api_version.unwrap_or_else(|| variables.api_version()),
+        addresses,
+        http_client: builder.http_client.take(),
+        protocol: builder.protocol.unwrap_or_else(|| variables.protocol()),
         timeout,
         buffer_bytes,
         payload_bytes,

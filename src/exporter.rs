@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use opentelemetry::{otel_debug, otel_info, otel_warn};
 use opentelemetry_sdk::Resource;
@@ -14,7 +14,7 @@ use crate::BuildError;
 use crate::builder::DatadogExporterBuilder;
 use crate::config::Settings;
 use crate::delivery::{Delivery, ExporterHandle};
-use crate::encoding::{Encoding, Json, MessagePack, Payload, Payloads, Prepared, SpanWriter, Wire};
+use crate::encoding::{Json, MessagePack, Payload, Payloads, Prepared, SpanWriter, Wire, WireKind};
 use crate::guard::{self, HookScope};
 use crate::kept::Kept;
 use crate::mapping::{self, NamesHook, Options, Place, ResourceFacts, Scratch};
@@ -52,9 +52,8 @@ const DROP_TIMEOUT: Duration = Duration::from_secs(2);
 /// # }
 /// ```
 pub struct DatadogExporter {
-    encoding: Encoding,
     options: Options,
-    facts: ResourceFacts<Prepared>,
+    facts: Facts,
     encoders: Encoders,
     /// `None` if the exporter is switched off.
     delivery: Option<Delivery>,
@@ -62,6 +61,12 @@ pub struct DatadogExporter {
     /// Settings and warnings, until somebody can hear them.
     settings: Arc<Kept<SettingsLines>>,
     notices: Notices,
+}
+
+/// The facts of the resource, prepared for each wire.
+struct Facts {
+    json: ResourceFacts<Prepared>,
+    message_pack: ResourceFacts<Prepared>,
 }
 
 /// Encoders at rest. An export takes one out: no lock is held while the hook of the user runs, which may export
@@ -74,8 +79,10 @@ struct Encoders {
 /// Most encoders at rest. The SDK's processors need one; more threads at once share the exporter by hand.
 const MAX_IDLE: usize = 4;
 
-/// What one batch after the other reuses.
+/// Buffers that one batch after the other reuses.
 struct Encoder {
+    /// The wire that the scratch space was used for.
+    wire: WireKind,
     grouping: Grouping,
     scratch: Scratch<Prepared>,
     payloads: Payloads,
@@ -106,7 +113,7 @@ pub(crate) struct SettingsLines {
     warnings: Vec<String>,
     not_followed: String,
     agent: String,
-    api_version: String,
+    protocol: String,
     timeout: String,
     buffer_bytes: usize,
     payload_bytes: usize,
@@ -127,8 +134,7 @@ impl DatadogExporter {
             if settings.enabled { Some(Delivery::start(settings.delivery)?) } else { None };
         let no_resource = Resource::builder_empty().build();
         let exporter = Self {
-            facts: prepare(settings.encoding, &no_resource, &settings.options),
-            encoding: settings.encoding,
+            facts: Facts::of(&no_resource, &settings.options),
             options: settings.options,
             encoders: Encoders { idle: Mutex::default(), payload_bytes },
             delivery,
@@ -152,20 +158,28 @@ impl DatadogExporter {
     /// Tells delivery whose the spans are: the Agent's rates go by it.
     fn announce(&self) {
         if let Some(delivery) = &self.delivery {
-            let (service, env) = self.facts.identity();
+            let (service, env) = self.facts.json.identity();
             delivery.belongs_to(service, &env);
         }
     }
 
     /// Turns a batch into payloads. Says too what is wrong with the hook.
-    fn encode(&self, batch: &[SpanData], delivery: &Delivery) -> (Vec<Payload>, Option<HookFault>) {
+    fn encode(
+        &self,
+        batch: &[SpanData],
+        wire: WireKind,
+        delivery: &Delivery,
+    ) -> (Vec<Payload>, Option<HookFault>) {
         let mut encoder = self.encoders.take();
         encoder.payloads.start(delivery.spare());
         let scope = self.options.names.as_ref().map(|_| HookScope::begin());
         let hook = self.options.names.as_ref().filter(|_| matches!(scope, Some(Some(_))));
-        match self.encoding {
-            Encoding::Json => self.encode_as::<Json>(batch, hook, &mut encoder),
-            Encoding::MessagePack => self.encode_as::<MessagePack>(batch, hook, &mut encoder),
+        let Facts { json, message_pack } = &self.facts;
+        match wire {
+            WireKind::Json => self.encode_as::<Json>(batch, json, hook, &mut encoder),
+            WireKind::MessagePack => {
+                self.encode_as::<MessagePack>(batch, message_pack, hook, &mut encoder);
+            }
         }
         let fault = match scope {
             Some(None) => Some(HookFault::Nested),
@@ -178,41 +192,32 @@ impl DatadogExporter {
 
     /// Returns the bodies of a batch's requests without sending them, each with its content type and its
     /// number of traces.
-    #[cfg(all(fuzzing, feature = "testing"))]
+    #[cfg(fuzzing)]
     pub(crate) fn bodies(&self, batch: &[SpanData]) -> Vec<(&'static str, u32, Vec<u8>)> {
         let delivery = self.delivery.as_ref().expect("it is on");
-        let (payloads, _) = self.encode(batch, delivery);
-        let body = |mut payload: Payload| {
-            (payload.format.content_type, payload.chunk_count(), payload.take_bytes())
-        };
-        payloads.into_iter().map(body).collect()
+        let (payloads, _) = self.encode(batch, delivery.form().wire, delivery);
+        payloads.into_iter().map(|payload| delivery.form().body(payload)).collect()
     }
 
     fn encode_as<W: Wire>(
         &self,
         batch: &[SpanData],
+        facts: &ResourceFacts<Prepared>,
         hook: Option<&NamesHook>,
         encoder: &mut Encoder,
     ) {
-        let Encoder { grouping, scratch, payloads } = encoder;
+        let Encoder { wire, grouping, scratch, payloads } = encoder;
+        if *wire != W::KIND {
+            // It holds tags in the other wire.
+            (*wire, *scratch) = (W::KIND, Scratch::default());
+        }
         for trace in grouping.traces(batch) {
             let root = trace.spans[trace.agents_root];
-            payloads.trace::<W, _>(trace.spans, |span, is_first, writer, chunk| {
-                let place = if is_first { Place::First } else { Place::Later };
-                let mapped = mapping::map(
-                    &batch[*span as usize],
-                    place,
-                    &self.facts,
-                    &self.options,
-                    hook,
-                    scratch,
-                    writer,
-                );
-                if let Some(head) = mapped.head {
-                    chunk.begin(head);
-                }
-                chunk.complete(&scratch.env, &scratch.version, *span == root);
-                mapped.has_priority
+            payloads.trace::<W, _>(trace.spans, |number, is_head, writer, chunk| {
+                let place = if is_head { Place::Head } else { Place::Later };
+                let span = &batch[*number as usize];
+                mapping::map(span, place, facts, &self.options, hook, scratch, writer);
+                chunk.say(&scratch.env, &scratch.version, *number == root);
             });
         }
     }
@@ -221,6 +226,7 @@ impl DatadogExporter {
 impl Encoders {
     fn take(&self) -> Encoder {
         self.lock().pop().unwrap_or_else(|| Encoder {
+            wire: WireKind::default(),
             grouping: Grouping::default(),
             scratch: Scratch::default(),
             payloads: Payloads::new(self.payload_bytes),
@@ -241,12 +247,11 @@ impl Encoders {
     }
 }
 
-/// Prepares what the resource decides for the wire in use.
-fn prepare(encoding: Encoding, resource: &Resource, options: &Options) -> ResourceFacts<Prepared> {
-    match encoding {
-        Encoding::Json => ResourceFacts::new::<SpanWriter<'_, Json>>(resource, options),
-        Encoding::MessagePack => {
-            ResourceFacts::new::<SpanWriter<'_, MessagePack>>(resource, options)
+impl Facts {
+    fn of(resource: &Resource, options: &Options) -> Self {
+        Self {
+            json: ResourceFacts::new::<SpanWriter<'_, Json>>(resource, options),
+            message_pack: ResourceFacts::new::<SpanWriter<'_, MessagePack>>(resource, options),
         }
     }
 }
@@ -260,13 +265,15 @@ impl SpanExporter for DatadogExporter {
         SettingsLines::say_once(&self.settings);
         let Some(delivery) = &self.delivery else { return Ok(()) };
         delivery.check_process()?;
-        let (payloads, fault) = self.encode(&batch, delivery);
+        let begin = Instant::now();
+        let wire = delivery.wire().await;
+        let (payloads, fault) = self.encode(&batch, wire, delivery);
         let sent: u64 = payloads.iter().map(|payload| u64::from(payload.span_count())).sum();
         let skipped = batch.len() as u64 - sent;
         delivery.skip(skipped);
         self.notices.of_batch(&batch, skipped, fault);
         drop(batch);
-        delivery.export(payloads).await
+        delivery.export(payloads, begin).await
     }
 
     fn force_flush(&self) -> OTelSdkResult {
@@ -293,7 +300,7 @@ impl SpanExporter for DatadogExporter {
     }
 
     fn set_resource(&mut self, resource: &Resource) {
-        self.facts = prepare(self.encoding, resource, &self.options);
+        self.facts = Facts::of(resource, &self.options);
         self.announce();
     }
 }
@@ -302,7 +309,6 @@ impl SpanExporter for DatadogExporter {
 impl fmt::Debug for DatadogExporter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("DatadogExporter")
-            .field("encoding", &self.encoding)
             .field("options", &self.options)
             .field("delivery", &self.delivery.as_ref().map(Delivery::handle))
             .finish_non_exhaustive()
@@ -322,8 +328,8 @@ impl SettingsLines {
         Self {
             warnings: settings.warnings.clone(),
             not_followed: settings.not_followed.join(", "),
-            agent: delivery.address.to_string(),
-            api_version: format!("{:?}", delivery.api_version),
+            agent: delivery.addresses.to_string(),
+            protocol: format!("{:?}", delivery.protocol).to_lowercase(),
             timeout: format!("{:?}", delivery.timeout),
             buffer_bytes: delivery.buffer_bytes,
             payload_bytes: delivery.payload_bytes,
@@ -359,7 +365,7 @@ impl SettingsLines {
         otel_debug!(
             name: "DatadogExporter.Built",
             agent = self.agent.as_str(),
-            api_version = self.api_version.as_str(),
+            protocol = self.protocol.as_str(),
             timeout = self.timeout.as_str(),
             buffer_bytes = self.buffer_bytes,
             payload_bytes = self.payload_bytes,

@@ -1,8 +1,6 @@
 //! Doors for the fuzz targets: what they test by itself has no public name. `cargo fuzz` alone sets
 //! `cfg(fuzzing)`; in any other build this file is not there, and nothing in it is part of the API.
 
-use std::path::Path;
-
 use opentelemetry_sdk::trace::SpanData;
 
 use crate::config::{PropagationSettings, SamplingSettings, Settings};
@@ -12,7 +10,6 @@ use crate::{
 };
 
 pub use crate::mapping::keys;
-pub use crate::testing::{record, stored_of};
 
 /// Returns the bodies of a batch's requests without sending them, each with its content type and its number
 /// of traces. Delivery works on other threads: with it, nothing that the fuzzer sees would repeat itself.
@@ -47,9 +44,9 @@ pub fn resolve(
     let mut shown = format!("{exporter:?} {propagator:?}");
     let (settings, mut warnings) = PropagationSettings::resolve(propagator, variable);
     shown += &format!("{settings:?}");
-    match Settings::resolve(exporter, variable, |_: &Path| false) {
+    match Settings::resolve(exporter, variable) {
         Ok(settings) => {
-            let address = &settings.delivery.address;
+            let address = settings.delivery.addresses.first();
             // Joined for every request: it must not panic.
             let _ = address.url("v0.3/traces");
             shown += &format!("{address} {:?} {:?}", settings.delivery, settings.options);

@@ -2,8 +2,8 @@
 //!
 //! [`DatadogExporter`] is a `SpanExporter`: it goes into the provider that you have, beside the other
 //! exporters that you have. It maps each span as the Agent's own OTLP intake would (operation name,
-//! resource, type, errors, tags and metrics) and sends batches to the local Agent as
-//! `PUT /v0.3/traces`. It needs no runtime of yours, touches no globals, and works under the batch and
+//! resource, type, errors, tags and metrics) and sends batches to the local Agent, in the form that
+//! costs it least ([`Protocol`]). It needs no runtime of yours, touches no globals, and works under the batch and
 //! the simple processor, in a plain `main` and inside tokio.
 //!
 //! # For your own provider
@@ -49,7 +49,6 @@
 //! | feature | what |
 //! |---|---|
 //! | `internal-logs` (default) | warnings and debug lines through `tracing` |
-//! | `testing` | [`testing::TestAgent`](https://docs.rs/opentelemetry-datadog-agent/latest/opentelemetry_datadog_agent/testing/struct.TestAgent.html), an embedded Agent |
 //! | `metrics` | the counters as `otel.sdk.exporter.span.exported` and `.inflight` on the global meter; set its provider before `build` |
 //! | `rustls` | an `https` Agent URL, for an Agent behind a proxy |
 //!
@@ -60,15 +59,16 @@
 //! | in | `exporter.rs` | the processor hands a batch over, on the processor's thread |
 //! | group | `traces.rs` | spans of one trace make a chunk, its local root first |
 //! | map | `mapping/` | one pass over the attributes; tables decide names, types and tags |
-//! | encode | `encoding/` | the mapping's calls become JSON or MessagePack, with no span object between |
-//! | send | `delivery/` | a thread of its own brings payloads to the Agent |
+//! | encode | `encoding/` | the mapping's calls become chunks in JSON or MessagePack, with no span object between |
+//! | document | `protocol/` | asks the receiver what it takes; makes one request of a payload's chunks |
+//! | send | `delivery/` | a thread of its own brings payloads to the receiver, and keeps what it does not take |
 //!
 //! Beside the path stand `propagation/`, headers in and out, and `sampling/`, which decides about a trace at its
 //! root. Both share `mapping/state.rs` with the exporter: what a trace state says to Datadog.
 //!
-//! On the way nothing is kept twice: a span is mapped once, straight into the body of a request, and from then
-//! on only bytes move. Three walls hold this up: mapping knows no bytes, encoding knows no OpenTelemetry,
-//! delivery knows no spans. The rules of the mapping are rows: `mapping/attributes.rs` says what each attribute does,
+//! On the way nothing is kept twice: a span is mapped once, straight into a chunk, and from then
+//! on only bytes move. Four walls hold this up: mapping knows no bytes, encoding no OpenTelemetry, protocol no sockets,
+//! delivery no spans. The rules of the mapping are rows: `mapping/attributes.rs` says what each attribute does,
 //! `mapping/naming.rs` how spans are named, `mapping/status.rs` where error tags come from,
 //! `mapping/systems.rs` what databases speak; `mapping/obfuscate/` takes the literals out of that.
 //!
@@ -84,8 +84,8 @@
 //!
 //! # Testing your own instrumentation
 //!
-//! With the feature `testing`, `testing::TestAgent` is an Agent inside your test: it takes what the
-//! exporter sends, decodes it as strictly as the real one, and hands you typed spans.
+//! The crate [`datadog-test-agent`](https://docs.rs/datadog-test-agent) is an Agent inside your test: it takes
+//! what the exporter sends, decodes it as strictly as the real one, and hands you typed spans.
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
@@ -98,24 +98,18 @@ mod kept;
 mod traces;
 mod mapping;
 mod encoding;
+mod protocol;
 mod delivery;
 mod propagation;
 mod sampling;
-#[cfg(feature = "testing")]
-#[cfg_attr(docsrs, doc(cfg(feature = "testing")))]
-pub mod testing;
 #[cfg(any(doc, doctest))]
 pub mod docs;
-#[cfg(all(fuzzing, feature = "testing"))]
+#[cfg(fuzzing)]
 #[doc(hidden)]
 pub mod fuzzing;
 
 pub use builder::DatadogExporterBuilder;
-pub use delivery::{
-    ApiVersion, DroppedSpans, ExporterHandle, ExporterStats, Transport, TransportError,
-    TransportRequest, TransportResponse,
-};
-pub use encoding::Encoding;
+pub use delivery::{DroppedSpans, ExporterHandle, ExporterStats};
 pub use error::BuildError;
 pub use exporter::DatadogExporter;
 pub use mapping::{SpanNames, SpanTypes};
@@ -123,6 +117,7 @@ pub use propagation::{
     DatadogPropagator, DatadogPropagatorBuilder, ExtractBehavior, LogCorrelation, LogFields,
     PropagationSpanProcessor, PropagationStyle,
 };
+pub use protocol::Protocol;
 pub use sampling::{
     DatadogSampler, DatadogSamplerBuilder, DatadogSpanProcessor, RejectedTraces, SamplingRule,
 };

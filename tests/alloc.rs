@@ -16,9 +16,9 @@ use opentelemetry::trace::{
 };
 use opentelemetry::{Context, InstrumentationScope, KeyValue, SpanId, TraceId};
 use opentelemetry_datadog_agent::{
-    DatadogExporter, DatadogSampler, Encoding, SamplingRule, SpanTypes, Transport, TransportError,
-    TransportRequest, TransportResponse,
+    DatadogExporter, DatadogSampler, Protocol, SamplingRule, SpanTypes,
 };
+use opentelemetry_http::{Bytes, HttpClient, HttpError, Request, Response};
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::trace::{
     ShouldSample as _, SpanData, SpanEvents, SpanExporter as _, SpanLinks,
@@ -57,9 +57,9 @@ static ALLOCATOR: Counting = Counting;
 struct Nowhere;
 
 #[async_trait]
-impl Transport for Nowhere {
-    async fn send(&self, _: TransportRequest) -> Result<TransportResponse, TransportError> {
-        Ok(TransportResponse::new(200))
+impl HttpClient for Nowhere {
+    async fn send_bytes(&self, _: Request<Bytes>) -> Result<Response<Bytes>, HttpError> {
+        Ok(Response::new(Bytes::new()))
     }
 }
 
@@ -221,12 +221,12 @@ fn a_decision_allocates_nothing_but_the_answer_that_the_sdk_asks_for() {
 #[test]
 fn a_thousand_spans_allocate_no_more_often_than_a_hundred() {
     let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
-    for encoding in [Encoding::Json, Encoding::MessagePack] {
+    for protocol in [Protocol::V03Json, Protocol::V03MessagePack] {
         for types in [SpanTypes::Documented, SpanTypes::Agent] {
             let mut exporter = DatadogExporter::builder()
-                .with_encoding(encoding)
+                .with_protocol(protocol)
                 .with_span_types(types)
-                .with_transport(Nowhere)
+                .with_http_client(Nowhere)
                 .with_names(|span, names| names.resource = (&*span.name).into())
                 .build()
                 .unwrap();
@@ -237,7 +237,7 @@ fn a_thousand_spans_allocate_no_more_often_than_a_hundred() {
             // The worker shares the counter: on a busy machine it may be at something else meanwhile.
             let least = |spans| (0..5).map(|_| allocations(&exporter, spans)).min().unwrap_or(0);
             let (few, many) = (least(100), least(1_000));
-            assert!(many <= few, "{encoding:?}, {types:?}: 100 spans {few}, 1,000 spans {many}");
+            assert!(many <= few, "{protocol:?}, {types:?}: 100 spans {few}, 1,000 spans {many}");
             assert!(few > 0 && warm >= many, "the counter counts");
         }
     }

@@ -17,7 +17,7 @@ use opentelemetry::trace::{Event, Link, SpanContext, SpanKind, Status, TraceFlag
 use opentelemetry::{
     Array, InstrumentationScope, InstrumentationScopeBuilder, KeyValue, SpanId, TraceId, Value,
 };
-use opentelemetry_datadog_agent::{DatadogExporter, Encoding};
+use opentelemetry_datadog_agent::{DatadogExporter, Protocol};
 use opentelemetry_sdk::trace::{SpanData, SpanEvents, SpanExporter as _, SpanLinks};
 
 /// Spans of the outage.
@@ -236,8 +236,8 @@ const NUMEROUS: &[(&str, Make)] = &[
 #[test]
 fn spans_of_any_size_take_little_memory_and_give_it_back() {
     let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
-    for encoding in [Encoding::Json, Encoding::MessagePack] {
-        let builder = DatadogExporter::builder().with_encoding(encoding);
+    for protocol in [Protocol::V03Json, Protocol::V03MessagePack] {
+        let builder = DatadogExporter::builder().with_protocol(protocol);
         let exporter = builder.with_agent_url(format!("http://{}", sink())).build().unwrap();
         let export = |batch: Vec<SpanData>| {
             futures_executor::block_on(exporter.export(batch)).unwrap();

@@ -6,10 +6,10 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use datadog_test_agent::{Fault, TestAgent};
 use opentelemetry::global;
 use opentelemetry::trace::{Tracer as _, TracerProvider as _};
 use opentelemetry_datadog_agent::DatadogExporter;
-use opentelemetry_datadog_agent::testing::{Reply, TestAgent};
 use opentelemetry_sdk::metrics::data::{AggregatedMetrics, MetricData, ScopeMetrics};
 use opentelemetry_sdk::metrics::{InMemoryMetricExporter, PeriodicReader, SdkMeterProvider};
 use opentelemetry_sdk::trace::SdkTracerProvider;
@@ -62,7 +62,7 @@ fn delivered_refused_and_waiting_spans_are_on_the_global_meter() {
     let handle = exporter.handle();
     let provider = SdkTracerProvider::builder().with_simple_exporter(exporter).build();
     let tracer = provider.tracer("metrics");
-    agent.reply_with([Reply::Status(400)]);
+    agent.reply_with([Fault::Status(400)]);
     for name in ["refused", "taken", "taken too"] {
         tracer.in_span(name, |_| ());
     }
@@ -71,10 +71,10 @@ fn delivered_refused_and_waiting_spans_are_on_the_global_meter() {
     let found = sums(&metrics, &memory);
     assert_eq!((found[&ended("")], found[&ended("rejected")], found[&in_flight]), (2, 1, 0));
 
-    agent.set_default_reply(Reply::Status(503));
+    agent.set_default_reply(Fault::Status(503));
     tracer.in_span("waits", |_| ());
     assert_eq!(sums(&metrics, &memory)[&in_flight], 1);
-    agent.set_default_reply(Reply::Accept);
+    agent.set_default_reply(Fault::Accept);
     handle.flush(Duration::from_secs(10)).unwrap();
     let found = sums(&metrics, &memory);
     assert_eq!((found[&ended("")], found[&in_flight]), (3, 0));

@@ -1,4 +1,4 @@
-//! gRPC with the semantic conventions: `cargo run --example tonic`, with `local_agent` in another terminal.
+//! gRPC with the semantic conventions: `cargo run --example tonic`, with `cargo run -p datadog-test-agent` in another terminal.
 //!
 //! ```text
 //! shop: serving

@@ -3,8 +3,8 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use opentelemetry_datadog_agent::fuzzing::{record, stored_of};
-use opentelemetry_datadog_agent::testing::{Request, Span, Waterfall};
+use datadog_test_agent::{record, stored_of};
+use datadog_test_agent::{TraceRequest, ReceivedSpan, Waterfall};
 use serde_core::Deserialize as _;
 use serde_core::de::IgnoredAny;
 
@@ -36,19 +36,19 @@ fuzz_target!(|input: (u8, &[u8])| {
     }
 });
 
-fn recorded(content_type: &str, body: &[u8]) -> Request {
+fn recorded(content_type: &str, body: &[u8]) -> TraceRequest {
     record(vec![("content-type".to_owned(), content_type.to_owned())], body.to_vec())
 }
 
 /// Whether JSON can say all that a span has.
-fn is_plain(span: &Span) -> bool {
+fn is_plain(span: &ReceivedSpan) -> bool {
     span.meta_struct.is_empty()
         && span.span_events.is_empty()
         && span.metrics.values().all(|number| number.is_finite())
 }
 
 /// Checks that a span that is written as JSON is read as the same span.
-fn survives(span: &Span) {
+fn survives(span: &ReceivedSpan) {
     let body = format!("[[{}]]", span.to_json());
     let request = recorded("application/json", body.as_bytes());
     assert_eq!(request.decode_error, None, "{body}");

@@ -8,19 +8,19 @@ use std::sync::{LazyLock, Mutex, PoisonError};
 
 use libfuzzer_sys::arbitrary::{Arbitrary as _, Unstructured};
 use libfuzzer_sys::fuzz_target;
-use opentelemetry_datadog_agent::testing::{Request, Span};
-use opentelemetry_datadog_agent::{DatadogExporter, Encoding, SpanTypes};
+use datadog_test_agent::{TraceRequest, ReceivedSpan};
+use opentelemetry_datadog_agent::{DatadogExporter, Protocol, SpanTypes};
 use opentelemetry_datadog_agent_fuzz::local::Local;
 use opentelemetry_datadog_agent_fuzz::spans;
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::trace::SpanData;
 
-/// Exporters with each set of types, in each encoding.
+/// Exporters with each set of types, in each protocol.
 static EXPORTERS: LazyLock<Mutex<[[Local; 2]; 2]>> = LazyLock::new(|| {
     let exporters = [SpanTypes::Documented, SpanTypes::Agent].map(|types| {
-        [Encoding::Json, Encoding::MessagePack].map(|encoding| {
+        [Protocol::V03Json, Protocol::V03MessagePack].map(|protocol| {
             let builder = DatadogExporter::builder().with_span_types(types);
-            Local::new(builder.with_encoding(encoding))
+            Local::new(builder.with_protocol(protocol))
         })
     });
     Mutex::new(exporters)
@@ -40,7 +40,7 @@ fuzz_target!(|data: &[u8]| {
 });
 
 /// Exports a batch and returns what arrived.
-fn document(exporter: &mut Local, resource: &Resource, batch: &[SpanData]) -> Vec<Vec<Span>> {
+fn document(exporter: &mut Local, resource: &Resource, batch: &[SpanData]) -> Vec<Vec<ReceivedSpan>> {
     exporter.set_resource(resource);
     let requests = exporter.requests(batch);
     requests.iter().for_each(check);
@@ -64,7 +64,7 @@ fn can_be_sent((trace, span): &(u128, u64)) -> bool {
     trace & u128::from(u64::MAX) != 0 && *span != 0
 }
 
-fn check(request: &Request) {
+fn check(request: &TraceRequest) {
     assert_eq!((request.status, &request.decode_error), (Some(200), &None));
     assert_eq!(request.violations(), Vec::<String>::new());
 }

@@ -10,7 +10,7 @@ use std::sync::LazyLock;
 use libfuzzer_sys::arbitrary::{Arbitrary as _, Result, Unstructured};
 use libfuzzer_sys::fuzz_target;
 use opentelemetry::KeyValue;
-use opentelemetry_datadog_agent::{DatadogExporter, Encoding};
+use opentelemetry_datadog_agent::{DatadogExporter, Protocol};
 use opentelemetry_datadog_agent_fuzz::local::Local;
 use opentelemetry_datadog_agent_fuzz::spans::{kind, plain_span};
 use opentelemetry_sdk::trace::SpanData;
@@ -28,8 +28,8 @@ const NAMES: [&str; 3] = ["", "resource.name", "datadog.resource"];
 const MIN_CUT: usize = 12;
 
 static EXPORTERS: LazyLock<[Local; 2]> = LazyLock::new(|| {
-    [Encoding::Json, Encoding::MessagePack]
-        .map(|encoding| Local::new(DatadogExporter::builder().with_encoding(encoding)))
+    [Protocol::V03Json, Protocol::V03MessagePack]
+        .map(|protocol| Local::new(DatadogExporter::builder().with_protocol(protocol)))
 });
 
 fuzz_target!(|data: &[u8]| {

@@ -1,6 +1,6 @@
 //! An exporter that sends nothing, and what an Agent would make of the bodies of its requests.
 
-use opentelemetry_datadog_agent::testing::Request;
+use datadog_test_agent::TraceRequest;
 use opentelemetry_datadog_agent::{DatadogExporter, DatadogExporterBuilder, fuzzing};
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::trace::{SpanData, SpanExporter as _};
@@ -25,12 +25,12 @@ impl Local {
     }
 
     /// Returns the requests of a batch as the embedded Agent records them.
-    pub fn requests(&self, batch: &[SpanData]) -> Vec<Request> {
+    pub fn requests(&self, batch: &[SpanData]) -> Vec<TraceRequest> {
         fuzzing::bodies(&self.0, batch).into_iter().map(recorded).collect()
     }
 }
 
-fn recorded((content_type, traces, body): (&'static str, u32, Vec<u8>)) -> Request {
+fn recorded((content_type, traces, body): (&'static str, u32, Vec<u8>)) -> TraceRequest {
     let [traces, length] = [traces.to_string(), body.len().to_string()];
     let described = [
         ("content-type", content_type),
@@ -39,5 +39,5 @@ fn recorded((content_type, traces, body): (&'static str, u32, Vec<u8>)) -> Reque
     ];
     let headers = HEADERS.into_iter().chain(described);
     let headers = headers.map(|(name, value)| (name.to_owned(), value.to_owned()));
-    fuzzing::record(headers.collect(), body)
+    datadog_test_agent::record(headers.collect(), body)
 }

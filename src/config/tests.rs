@@ -1,6 +1,5 @@
 //! Where each setting comes from, and what a bad value does.
 
-use std::path::Path;
 use std::time::Duration;
 
 use super::variables::{
@@ -10,7 +9,7 @@ use super::{
     DEFAULT_BUFFER_BYTES, DEFAULT_PAYLOAD_BYTES, DatadogExporterBuilder, MIB, MIN_BUFFER_BYTES,
     PAYLOAD_BYTES, Settings,
 };
-use crate::{ApiVersion, BuildError, DatadogExporter};
+use crate::{BuildError, DatadogExporter, Protocol};
 
 type Variables<'a> = &'a [(&'a str, &'a str)];
 
@@ -23,7 +22,7 @@ fn resolve(
     builder: DatadogExporterBuilder,
     variables: Variables<'_>,
 ) -> Result<Settings, BuildError> {
-    Settings::resolve(builder, environment(variables), |_| false)
+    Settings::resolve(builder, environment(variables))
 }
 
 fn settings(variables: Variables<'_>) -> Settings {
@@ -31,18 +30,19 @@ fn settings(variables: Variables<'_>) -> Settings {
 }
 
 #[test]
-fn the_endpoint_is_chosen_in_code_or_by_the_variable() {
+fn the_protocol_is_chosen_in_code_or_by_the_variable() {
     let chosen = |builder: DatadogExporterBuilder, value| {
         let settings = resolve(builder, &[("DD_TRACE_API_VERSION", value)]).unwrap();
-        (settings.delivery.api_version, settings.warnings.len())
+        (settings.delivery.protocol, settings.warnings.len())
     };
     let builder = DatadogExporter::builder;
-    assert_eq!(chosen(builder(), ""), (ApiVersion::V03, 0));
-    assert_eq!(chosen(builder(), "v0.4"), (ApiVersion::V04, 0));
-    assert_eq!(chosen(builder(), "V0.3"), (ApiVersion::V03, 0));
-    assert_eq!(chosen(builder(), "v0.5"), (ApiVersion::V03, 1));
-    let in_code = builder().with_api_version(ApiVersion::V03);
-    assert_eq!(chosen(in_code, "v0.4"), (ApiVersion::V03, 0));
+    assert_eq!(chosen(builder(), ""), (Protocol::Auto, 0));
+    assert_eq!(chosen(builder(), "auto"), (Protocol::Auto, 0));
+    assert_eq!(chosen(builder(), "v0.4"), (Protocol::V04, 0));
+    assert_eq!(chosen(builder(), "V0.3"), (Protocol::V03Json, 0));
+    assert_eq!(chosen(builder(), "v0.5"), (Protocol::Auto, 1));
+    let in_code = builder().with_protocol(Protocol::V03Json);
+    assert_eq!(chosen(in_code, "v0.4"), (Protocol::V03Json, 0));
 }
 
 #[test]
@@ -117,10 +117,17 @@ fn tags_are_pairs_by_comma_or_space_and_the_last_of_a_key_comes_first() {
     assert_eq!(tags.last().unwrap().1, "0");
 }
 
+/// Where the Agent is looked for without a setting.
+const LOOKED_FOR: &str = if cfg!(unix) {
+    "unix:///var/run/datadog/apm.socket or http://localhost:8126"
+} else {
+    "http://localhost:8126"
+};
+
 #[test]
 fn the_agent_is_found_in_the_order_of_the_official_tracers() {
     let rows: [(Variables<'_>, &str); 9] = [
-        (&[], "http://localhost:8126"),
+        (&[], LOOKED_FOR),
         (&[("DD_AGENT_HOST", "agent")], "http://agent:8126"),
         (&[("DD_AGENT_HOST", "::1")], "http://[::1]:8126"),
         (&[("DD_TRACE_AGENT_PORT", "9")], "http://localhost:9"),
@@ -128,26 +135,13 @@ fn the_agent_is_found_in_the_order_of_the_official_tracers() {
         (&[("DD_TRACE_AGENT_URL", "http://u:1/p/"), ("DD_AGENT_HOST", "h")], "http://u:1/p"),
         (&[("DD_TRACE_AGENT_URL", "unix:///tmp/s")], "unix:///tmp/s"),
         (&[("DD_TRACE_AGENT_URL", "ftp://u"), ("DD_AGENT_HOST", "h")], "http://h:8126"),
-        (&[("DD_AGENT_HOST", "a b"), ("DD_TRACE_AGENT_PORT", "70000")], "http://localhost:8126"),
+        (&[("DD_AGENT_HOST", "a b"), ("DD_TRACE_AGENT_PORT", "70000")], LOOKED_FOR),
     ];
     for (variables, address) in rows {
-        assert_eq!(settings(variables).delivery.address.to_string(), address, "{variables:?}");
+        let addresses = settings(variables).delivery.addresses;
+        assert_eq!(addresses.to_string(), address, "{variables:?}");
+        assert_eq!(addresses.is_default, address == LOOKED_FOR, "{variables:?}");
     }
-}
-
-#[test]
-fn the_socket_is_used_if_it_is_one_and_nothing_else_is_asked_for() {
-    let with_socket = |variables: Variables<'_>| {
-        let is_socket = |path: &Path| path == Path::new(DEFAULT_SOCKET);
-        Settings::resolve(DatadogExporter::builder(), environment(variables), is_socket)
-            .unwrap()
-            .delivery
-            .address
-            .to_string()
-    };
-    assert_eq!(with_socket(&[]), format!("unix://{DEFAULT_SOCKET}"));
-    assert_eq!(with_socket(&[("DD_AGENT_HOST", "h")]), "http://h:8126");
-    assert_eq!(with_socket(&[("DD_TRACE_AGENT_PORT", "8126")]), "http://localhost:8126");
 }
 
 #[test]
@@ -265,7 +259,7 @@ fn the_docs_of_the_builder_have_the_numbers_of_the_code() {
             DEFAULT_BUFFER_BYTES / MIB
         ),
         format!("{smallest} KiB to {largest} MiB, otherwise {} MiB", DEFAULT_PAYLOAD_BYTES / MIB),
-        format!("`{DEFAULT_SOCKET}` if there is one, or `http://{DEFAULT_HOST}:{DEFAULT_PORT}`"),
+        format!("the socket `{DEFAULT_SOCKET}` and at `http://{DEFAULT_HOST}:{DEFAULT_PORT}`"),
     ] {
         assert!(docs.contains(&text), "not in the docs: {text}");
     }

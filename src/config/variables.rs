@@ -1,10 +1,11 @@
 //! The environment: every variable that is read, in what form, and what was wrong in it.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::delivery::{AgentAddress, ApiVersion};
+use crate::delivery::{Addresses, AgentAddress};
 use crate::mapping::{ErrorStatuses, Query, STATUSES_FORM};
+use crate::protocol::Protocol;
 
 /// Every variable that is read. The README's table has the same.
 pub(crate) const VARIABLES: &[&str] = &[
@@ -47,7 +48,7 @@ pub(super) const NOT_FOLLOWED: &[&str] = &[
     "DD_TRACE_SAMPLING_RULES_FORMAT", "DD_TRACE_SPAN_ATTRIBUTE_SCHEMA",
 ];
 
-/// Where the Agent's socket is unless configured otherwise.
+/// The Agent's socket unless configured otherwise: looked for first.
 pub(super) const DEFAULT_SOCKET: &str = "/var/run/datadog/apm.socket";
 /// Where the Agent listens if it has no socket.
 pub(super) const DEFAULT_HOST: &str = "localhost";
@@ -150,13 +151,9 @@ impl<F: Fn(&str) -> Option<String>> Variables<F> {
         statuses
     }
 
-    pub(super) fn api_version(&mut self) -> ApiVersion {
-        let read = |value: &str| match value.to_ascii_lowercase().as_str() {
-            "v0.3" => Some(ApiVersion::V03),
-            "v0.4" => Some(ApiVersion::V04),
-            _ => None,
-        };
-        self.read("DD_TRACE_API_VERSION", "v0.3 or v0.4", read).unwrap_or_default()
+    pub(super) fn protocol(&mut self) -> Protocol {
+        let read = Protocol::of_variable;
+        self.read("DD_TRACE_API_VERSION", "auto, v0.3 or v0.4", read).unwrap_or_default()
     }
 
     pub(super) fn timeout(&mut self) -> Duration {
@@ -169,10 +166,10 @@ impl<F: Fn(&str) -> Option<String>> Variables<F> {
         self.read("DD_TRACE_AGENT_TIMEOUT_SECONDS", TIMEOUT_FORM, read).unwrap_or(DEFAULT_TIMEOUT)
     }
 
-    /// Finds the Agent in the order of the official tracers.
-    pub(super) fn address(&mut self, is_socket: impl Fn(&Path) -> bool) -> AgentAddress {
+    /// Finds the Agent in the order of the official tracers. Without any variable it is looked for.
+    pub(super) fn addresses(&mut self) -> Addresses {
         if let Some(address) = self.read("DD_TRACE_AGENT_URL", ADDRESS_FORM, AgentAddress::parse) {
-            return address;
+            return Addresses::configured(address);
         }
         let host = self.read("DD_AGENT_HOST", "a host name or an IP address", |host| {
             AgentAddress::of_host(host, DEFAULT_PORT).map(|_| host.to_owned())
@@ -180,12 +177,13 @@ impl<F: Fn(&str) -> Option<String>> Variables<F> {
         let port = self.read("DD_TRACE_AGENT_PORT", "a port from 1 to 65535", |port| {
             port.parse().ok().filter(|port: &u16| *port != 0)
         });
-        let socket = Path::new(DEFAULT_SOCKET);
-        if host.is_none() && port.is_none() && is_socket(socket) {
-            return AgentAddress::Unix(PathBuf::from(socket));
-        }
+        let is_default = host.is_none() && port.is_none();
+        let socket = is_default.then(|| AgentAddress::Unix(PathBuf::from(DEFAULT_SOCKET)));
         let host = host.as_deref().unwrap_or(DEFAULT_HOST);
-        AgentAddress::of_host(host, port.unwrap_or(DEFAULT_PORT)).expect("the host was checked")
+        let host = AgentAddress::of_host(host, port.unwrap_or(DEFAULT_PORT));
+        let host = host.expect("the host was checked");
+        let candidates = socket.filter(|_| cfg!(unix)).into_iter().chain([host]).collect();
+        Addresses { candidates, is_default }
     }
 
     pub(super) fn hostname(&mut self) -> Option<String> {
@@ -271,16 +269,4 @@ pub(super) fn without_credentials(url: &str) -> String {
     let end = url.find(|c| !is_in_scheme(c)).unwrap_or(at);
     let scheme = if url[end..].starts_with("://") { &url[..end + "://".len()] } else { "" };
     format!("{scheme}...{}", &url[at..])
-}
-
-#[cfg(unix)]
-pub(super) fn is_socket(path: &Path) -> bool {
-    use std::os::unix::fs::FileTypeExt;
-
-    std::fs::metadata(path).is_ok_and(|file| file.file_type().is_socket())
-}
-
-#[cfg(not(unix))]
-pub(super) fn is_socket(_path: &Path) -> bool {
-    false
 }

@@ -1,4 +1,4 @@
-//! [`AgentAddress`]: parsed once, so that nobody tests strings later.
+//! [`AgentAddress`]: parsed once, so that nobody tests strings later. [`Addresses`]: where to look for the Agent.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -14,6 +14,38 @@ pub(crate) enum AgentAddress {
     Unix(PathBuf),
     /// A Windows named pipe, by its full path.
     Pipe(String),
+}
+
+/// The addresses at which the Agent may be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Addresses {
+    /// Tried in this order whenever none answers. There is at least one.
+    pub(crate) candidates: Vec<AgentAddress>,
+    /// Nobody configured them.
+    pub(crate) is_default: bool,
+}
+
+impl Addresses {
+    /// The one address that somebody configured.
+    pub(crate) fn configured(address: AgentAddress) -> Self {
+        Self { candidates: vec![address], is_default: false }
+    }
+
+    /// The first address.
+    pub(crate) fn first(&self) -> &AgentAddress {
+        &self.candidates[0]
+    }
+}
+
+/// Shows the candidates in order.
+impl fmt::Display for Addresses {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (number, address) in self.candidates.iter().enumerate() {
+            let separator = if number == 0 { "" } else { " or " };
+            write!(f, "{separator}{address}")?;
+        }
+        Ok(())
+    }
 }
 
 impl AgentAddress {

@@ -11,7 +11,7 @@ mod waiting;
 use std::collections::VecDeque;
 
 use super::stats::{ExporterStats, Reason};
-use crate::encoding::Payload;
+use crate::encoding::{Payload, WireKind};
 use waiting::HeldFacts;
 pub(super) use waiting::Waiting;
 
@@ -43,6 +43,16 @@ impl Flight {
 
     pub(super) fn spans(&self) -> u64 {
         self.waiting.spans()
+    }
+
+    /// Translates the payload into a wire, and says whether that was needed; nothing if it cannot be read.
+    pub(super) fn translate(&mut self, wire: WireKind) -> Option<bool> {
+        let payload = &mut self.waiting.payload;
+        let is_needed = payload.wire() != wire;
+        if is_needed {
+            *payload = payload.translate(wire)?;
+        }
+        Some(is_needed)
     }
 
     /// Counts a try whose answer was lost, and says how many there were.
@@ -224,9 +234,8 @@ impl Buffer {
         self.spare.take()
     }
 
-    /// The Agent has it. Its memory serves the next batch.
-    pub(super) fn delivered(&mut self, flight: Flight) {
-        let bytes = flight.waiting.payload.len();
+    /// The Agent has it, in a document of this many bytes. Its memory serves the next batch.
+    pub(super) fn delivered(&mut self, flight: Flight, bytes: usize) {
         self.land(&flight);
         self.is_failing = false;
         self.since_refusal += 1;
@@ -242,6 +251,12 @@ impl Buffer {
         payload.shrink(self.usual);
         // What the next batch is written into counts as soon as it waits.
         self.spare = Some(payload).filter(|payload| payload.memory() <= self.limit / SPARE_SHARE);
+    }
+
+    /// The receiver cannot be reached: nothing was sent, and nothing needs to be put back.
+    pub(super) fn fail(&mut self) {
+        self.is_failing = true;
+        self.stats.retries += 1;
     }
 
     /// It goes back to where it was: the front.
@@ -341,7 +356,7 @@ impl Buffer {
         let mut next = at;
         while waiting.raw_len() < PACK_BYTES && next < at + MAX_SKIPPED {
             match self.queue.get(next) {
-                Some(other) if !waiting.payload.same_origin(&other.payload) => next += 1,
+                Some(other) if !waiting.payload.can_join(&other.payload) => next += 1,
                 Some(other) if self.can_pack_together(&waiting, other) => {
                     let other = self.remove(next).expect("it was just seen");
                     waiting.join(other);

@@ -3,19 +3,19 @@
 //! `export` hands payloads to the [`buffer`] and pokes the [`worker`], one thread of ours that sends
 //! the oldest first and keeps what the Agent does not take ([`retry`] says which). Callers wait on a
 //! `futures` channel or a `Condvar`, never on a tokio primitive: under `block_on` inside a tokio task
-//! those use up tokio's budget and never wake again. Not here: spans. This folder moves bytes.
+//! those use up tokio's budget and never wake again. Not here: spans, and what a receiver takes
+//! ([`crate::protocol`]). This folder moves bytes.
 
 mod address;
 mod buffer;
+mod client;
 mod http;
 mod identity;
 #[cfg(feature = "metrics")]
 mod metrics;
-mod rates;
 mod retry;
 mod shared;
 mod stats;
-mod transport;
 mod voice;
 mod worker;
 
@@ -24,15 +24,16 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+use opentelemetry_http::HttpClient;
 use opentelemetry_sdk::error::{OTelSdkError, OTelSdkResult};
 
 use crate::BuildError;
-use crate::encoding::Payload;
+use crate::encoding::{Payload, WireKind};
+use crate::protocol::Protocol;
 use shared::Shared;
 
-pub(crate) use address::AgentAddress;
+pub(crate) use address::{Addresses, AgentAddress};
 pub use stats::{DroppedSpans, ExporterStats};
-pub use transport::{Transport, TransportError, TransportRequest, TransportResponse};
 
 /// How long [`Delivery::export`] waits for the Agent's answer, and only if nothing else is outstanding.
 const EXPORT_WAIT: Duration = Duration::from_millis(100);
@@ -40,37 +41,15 @@ const EXPORT_WAIT: Duration = Duration::from_millis(100);
 /// What is left of a shutdown's time for the caller: the worker ends this much earlier.
 const SHUTDOWN_MARGIN: Duration = Duration::from_millis(100);
 
-/// Which endpoint of the Agent is used. The spans are the same at both.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum ApiVersion {
-    /// `/v0.3/traces`, which Datadog documents: the Agent says `OK`.
-    #[default]
-    V03,
-    /// `/v0.4/traces`, which Datadog's tracers use: the Agent answers with the sampling rates that it wants.
-    /// They count if a [`DatadogSampler`](crate::DatadogSampler) asks for them, as [`ExporterHandle::sampler`] makes one.
-    V04,
-}
-
-impl ApiVersion {
-    /// Returns the documented path; a slash more or less is a 404 or a redirect.
-    fn path(self) -> &'static str {
-        match self {
-            Self::V03 => "/v0.3/traces",
-            Self::V04 => "/v0.4/traces",
-        }
-    }
-}
-
 /// What delivery is told.
 #[derive(Debug)]
 pub(crate) struct DeliverySettings {
-    /// Where the Agent is.
-    pub(crate) address: AgentAddress,
-    /// A transport of the user's own, in place of ours.
-    pub(crate) transport: Option<Arc<dyn Transport>>,
-    /// Which endpoint is used.
-    pub(crate) api_version: ApiVersion,
+    /// Where the Agent may be.
+    pub(crate) addresses: Addresses,
+    /// An HTTP client of the user's own, in place of ours.
+    pub(crate) http_client: Option<Arc<dyn HttpClient>>,
+    /// The endpoint and the encoding.
+    pub(crate) protocol: Protocol,
     /// How long a request may take.
     pub(crate) timeout: Duration,
     /// Most memory of waiting payloads, in bytes.
@@ -91,7 +70,8 @@ pub(crate) struct Delivery {
 impl Delivery {
     /// Starts the worker.
     pub(crate) fn start(settings: DeliverySettings) -> Result<Self, BuildError> {
-        let (shared, events) = Shared::new(settings.buffer_bytes, settings.payload_bytes);
+        let (shared, events) =
+            Shared::new(settings.buffer_bytes, settings.payload_bytes, settings.protocol);
         let shared = Arc::new(shared);
         let (started, start) = std::sync::mpsc::sync_channel(1);
         let work = {
@@ -130,15 +110,31 @@ impl Delivery {
         self.shared.lock().buffer.skip(spans);
     }
 
+    /// Returns the wire to write in. The first call waits until the receiver has said what it takes, but not for
+    /// long.
+    pub(crate) async fn wire(&self) -> WireKind {
+        if let Some(choice) = self.shared.first_choice(EXPORT_WAIT) {
+            // The worker lets go in any case; if it is gone, its last word counts.
+            let _ = choice.await;
+        }
+        self.shared.lock().form.wire
+    }
+
+    /// Returns the form in use.
+    #[cfg(fuzzing)]
+    pub(crate) fn form(&self) -> &'static crate::protocol::Form {
+        self.shared.lock().form
+    }
+
     /// Returns the memory of a payload that is delivered, if there is any.
     pub(crate) fn spare(&self) -> Option<Payload> {
         self.shared.lock().buffer.spare()
     }
 
     /// Takes payloads in. If nothing else is outstanding it waits for the Agent's answer, but not for
-    /// long; what is kept for a later try is no error.
-    pub(crate) async fn export(&self, payloads: Vec<Payload>) -> OTelSdkResult {
-        match self.shared.push(payloads, EXPORT_WAIT)? {
+    /// long: `begin` is when the export began. Payloads that are kept for a later try are no error.
+    pub(crate) async fn export(&self, payloads: Vec<Payload>, begin: Instant) -> OTelSdkResult {
+        match self.shared.push(payloads, begin + EXPORT_WAIT)? {
             // The worker always answers; the spans are counted anyway.
             Some(answer) => answer.await.unwrap_or(Err(OTelSdkError::AlreadyShutdown)),
             None => Ok(()),
@@ -197,7 +193,7 @@ pub struct ExporterHandle {
 impl ExporterHandle {
     /// A handle of an exporter that is switched off: nothing to flush, nothing to count.
     pub(crate) fn of_nothing() -> Self {
-        let (shared, _) = Shared::new(0, 0);
+        let (shared, _) = Shared::new(0, 0, Protocol::Auto);
         Self { shared: Arc::new(shared), first: None }
     }
 
@@ -219,6 +215,11 @@ impl ExporterHandle {
             first();
         }
         self.shared.flush(timeout)
+    }
+
+    /// Asks for the Agent's rates; false if the protocol has none.
+    pub(crate) fn want_rates(&self) -> bool {
+        self.shared.want_rates()
     }
 
     /// Returns the fraction of traces that the Agent wants of a service, or of the application's own, if it
@@ -243,3 +244,6 @@ impl fmt::Debug for ExporterHandle {
         f.debug_struct("ExporterHandle").field("stats", &self.stats()).finish()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,7 +3,7 @@
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use super::transport::{Answer, Sent};
+use super::client::{Answer, Sent};
 
 /// What becomes of a payload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,8 +52,8 @@ const MAX_DELAY: Duration = Duration::from_secs(5);
 /// Judges what came of a request.
 pub(super) fn judge(answer: &Answer) -> Verdict {
     match answer {
-        Ok(response) => of_status(response.status),
-        Err(error) => match error.sent() {
+        Ok(response) => of_status(response.status().as_u16()),
+        Err(error) => match error.sent {
             Sent::Nothing => Keep,
             Sent::Part => Broken,
             Sent::Perhaps => Doubtful,
@@ -97,7 +97,10 @@ impl Backoff {
 
 #[cfg(test)]
 mod tests {
-    use super::super::transport::{TransportError, TransportResponse};
+    use bytes::Bytes;
+    use opentelemetry_http::Response;
+
+    use super::super::client::SendError;
     use super::*;
 
     #[test]
@@ -110,13 +113,15 @@ mod tests {
             (&[100, 301, 307, 400, 403, 404, 415, 417, 431, 600], Refused),
         ] {
             for status in statuses {
-                let answer = Ok(TransportResponse::new(*status).with_body("OK\n"));
+                let mut answer = Response::new(Bytes::from_static(b"OK\n"));
+                *answer.status_mut() = (*status).try_into().unwrap();
+                let answer = Ok(answer);
                 assert_eq!(judge(&answer), verdict, "{status}");
             }
         }
-        assert_eq!(judge(&Err(TransportError::not_sent("refused"))), Keep);
-        assert_eq!(judge(&Err(TransportError::broken("broken pipe"))), Broken);
-        assert_eq!(judge(&Err(TransportError::unanswered("reset"))), Doubtful);
+        assert_eq!(judge(&Err(SendError::not_sent("refused"))), Keep);
+        assert_eq!(judge(&Err(SendError::broken("broken pipe"))), Broken);
+        assert_eq!(judge(&Err(SendError::unanswered("reset"))), Doubtful);
     }
 
     #[test]

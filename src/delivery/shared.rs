@@ -9,9 +9,9 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use super::buffer::Buffer;
 use super::deadline_in;
-use super::rates::AgentRates;
 use super::worker::Event;
 use crate::encoding::Payload;
+use crate::protocol::{AgentRates, Form, Negotiation, Protocol};
 
 /// The shared part of delivery.
 #[derive(Debug)]
@@ -22,6 +22,8 @@ pub(super) struct Shared {
     events: UnboundedSender<Event>,
     /// What the Agent wants to be kept.
     pub(super) rates: AgentRates,
+    /// The setting, which says whether the form may change.
+    protocol: Protocol,
     /// The process in which the worker lives. A fork takes no thread along.
     process: u32,
 }
@@ -32,11 +34,26 @@ pub(super) struct State {
     pub(super) buffer: Buffer,
     /// The export that waits for its answer: there can be only one.
     pub(super) waiter: Option<Waiter>,
+    /// The form that the receiver is spoken to in.
+    pub(super) form: &'static Form,
+    /// Whether somebody follows the Agent's rates.
+    pub(super) wants_rates: bool,
+    /// The first export, which waits until the form is chosen.
+    pub(super) choice: Choice,
     /// Whether the worker has an unread [`Event::Poked`]: the channel stays short.
     is_poked: bool,
     /// Whether the next try should not wait for its time.
     pub(super) is_urgent: bool,
     pub(super) phase: Phase,
+}
+
+/// The first choice of a form.
+#[derive(Debug)]
+pub(super) enum Choice {
+    /// The receiver was not asked yet. An export may wait for it until then.
+    Open(Option<(Instant, oneshot::Sender<()>)>),
+    /// It is made, or nobody waits for it any more.
+    Made,
 }
 
 /// The life of delivery.
@@ -64,11 +81,16 @@ impl Shared {
     pub(super) fn new(
         buffer_bytes: usize,
         payload_bytes: usize,
+        protocol: Protocol,
     ) -> (Self, UnboundedReceiver<Event>) {
         let (events, receiver) = unbounded_channel();
+        let negotiation = Negotiation::new(protocol, Instant::now());
         let state = State {
             buffer: Buffer::new(buffer_bytes, payload_bytes),
             waiter: None,
+            form: negotiation.form(),
+            wants_rates: false,
+            choice: if negotiation.is_auto() { Choice::Open(None) } else { Choice::Made },
             is_poked: false,
             is_urgent: false,
             phase: Phase::Open,
@@ -78,6 +100,7 @@ impl Shared {
             settled: Condvar::new(),
             events,
             rates: AgentRates::default(),
+            protocol,
             process: std::process::id(),
         };
         (shared, receiver)
@@ -99,11 +122,32 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Returns a channel that ends when the first form is chosen, or after this time; nothing if it is.
+    pub(super) fn first_choice(&self, wait: Duration) -> Option<oneshot::Receiver<()>> {
+        let mut state = self.lock();
+        if state.phase != Phase::Open || !matches!(state.choice, Choice::Open(_)) {
+            return None;
+        }
+        let (sender, receiver) = oneshot::channel();
+        // A second export at the same time takes the first one's place, and lets it go.
+        state.choice = Choice::Open(Some((Instant::now() + wait, sender)));
+        self.poke(&mut state);
+        Some(receiver)
+    }
+
+    /// Asks for the Agent's rates; false if the protocol has none.
+    pub(super) fn want_rates(&self) -> bool {
+        let mut state = self.lock();
+        state.wants_rates = true;
+        self.poke(&mut state);
+        self.protocol == Protocol::Auto || state.form.has_rates
+    }
+
     /// Takes payloads in. The result tells of the answer, if it is worth waiting for.
     pub(super) fn push(
         &self,
         payloads: Vec<Payload>,
-        wait: Duration,
+        deadline: Instant,
     ) -> Result<Option<oneshot::Receiver<OTelSdkResult>>, OTelSdkError> {
         let mut state = self.lock();
         if state.phase != Phase::Open {
@@ -125,7 +169,7 @@ impl Shared {
         self.announce(&mut state);
         let receiver = was_idle.then(|| {
             let (answer, receiver) = oneshot::channel();
-            state.waiter = Some(Waiter { ticket, deadline: Instant::now() + wait, answer, result });
+            state.waiter = Some(Waiter { ticket, deadline, answer, result });
             receiver
         });
         self.poke(&mut state);
@@ -215,6 +259,7 @@ impl Shared {
             waiter.result = Err(OTelSdkError::AlreadyShutdown);
         }
         state.phase = Phase::Ended(lost);
+        state.choice = Choice::Made;
         self.announce(&mut state);
     }
 
@@ -257,6 +302,12 @@ impl State {
         }
     }
 
+    /// Uses a form from now on.
+    pub(super) fn speak(&mut self, form: &'static Form) {
+        self.form = form;
+        self.buffer.stats_mut().protocol = form.protocol;
+    }
+
     /// Lets the waiting export go, with what is known by now.
     pub(super) fn release_waiter(&mut self) {
         if let Some(waiter) = self.waiter.take() {
@@ -272,7 +323,7 @@ mod tests {
 
     #[test]
     fn after_a_fork_nothing_waits_for_the_worker_that_was_left_behind() {
-        let (mut shared, _events) = Shared::new(1 << 20, 1 << 20);
+        let (mut shared, _events) = Shared::new(1 << 20, 1 << 20, Protocol::V03Json);
         assert!(shared.check_process().is_ok());
         shared.process += 1;
         // The worker held the lock at the fork.

@@ -1,5 +1,7 @@
 //! [`ExporterStats`]: what became of every span.
 
+use crate::protocol::Protocol;
+
 /// Counters of one exporter, from its start. Nothing but them is needed to know what became of every span.
 ///
 /// At any moment `spans_received` is `spans_exported` + the sum of `spans_dropped` + `spans_buffered`.
@@ -22,6 +24,10 @@ pub struct ExporterStats {
     pub payloads_dropped: u64,
     /// Payloads that were put back to be sent again, whole or in halves.
     pub retries: u64,
+    /// The protocol in use; never [`Protocol::Auto`].
+    pub protocol: Protocol,
+    /// Payloads that waited in the other encoding when the protocol changed, and were translated.
+    pub payloads_translated: u64,
     /// Memory that waiting payloads take, in bytes; what has waited for a moment is compressed. At most
     /// [`with_buffer_bytes`](crate::DatadogExporterBuilder::with_buffer_bytes), and up to a quarter more while
     /// a request that was compressed is on its way.

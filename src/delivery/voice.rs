@@ -5,10 +5,11 @@
 
 use std::time::{Duration, Instant};
 
-use opentelemetry::{otel_info, otel_warn};
+use opentelemetry::{otel_debug, otel_info, otel_warn};
 
+use super::client::{Answer, SendError, Sent};
 use super::stats::ExporterStats;
-use super::transport::{Answer, Sent, TransportError};
+use crate::protocol::Protocol;
 
 /// The same complaint is repeated after this time at the earliest; then it doubles.
 const FIRST_PAUSE: Duration = Duration::from_secs(60);
@@ -32,9 +33,12 @@ pub(super) enum News {
 }
 
 /// Speaks for one exporter.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Voice {
-    agent: String,
+    /// The protocol that was announced last.
+    protocol: Option<Protocol>,
+    lacks_rates: bool,
+    is_unstable: bool,
     lost: Damped,
     refused: Damped,
     full: Damped,
@@ -70,34 +74,54 @@ impl Damped {
 }
 
 impl Voice {
-    pub(super) fn new(agent: String) -> Self {
-        Self {
-            agent,
-            lost: Damped::default(),
-            refused: Damped::default(),
-            full: Damped::default(),
-            overflowed: 0,
-            at_loss: None,
+    /// Says what is worth saying about a request that ended.
+    pub(super) fn speak(&mut self, now: Instant, news: &News, agent: &str, stats: &ExporterStats) {
+        match news {
+            News::Nothing => {}
+            News::Delivered => self.delivered(now, agent, stats),
+            News::Lost(cause) => self.lost(now, cause, agent, stats),
+            News::Refused(cause) => self.refused(now, cause, agent, stats),
+        }
+        self.overflow(now, agent, stats);
+    }
+
+    /// The form was chosen by the receiver's offer: said once for each change.
+    pub(super) fn protocol(&mut self, protocol: Protocol, agent: &str, lacks_rates: bool) {
+        if self.protocol.replace(protocol) != Some(protocol) && !self.is_unstable {
+            otel_debug!(
+                name: "DatadogExporter.Protocol",
+                agent = agent,
+                protocol = format!("{protocol:?}"),
+                message = "the protocol follows what the receiver takes"
+            );
+        }
+        if lacks_rates && !std::mem::replace(&mut self.lacks_rates, true) {
+            otel_warn!(
+                name: "DatadogExporter.NoRates",
+                agent = agent,
+                protocol = format!("{protocol:?}"),
+                message = "the receiver answers with no sampling rates: a sampler that follows them keeps every trace"
+            );
         }
     }
 
-    /// Says what is worth saying about a request that ended.
-    pub(super) fn speak(&mut self, now: Instant, news: &News, stats: &ExporterStats) {
-        match news {
-            News::Nothing => {}
-            News::Delivered => self.delivered(now, stats),
-            News::Lost(cause) => self.lost(now, cause, stats),
-            News::Refused(cause) => self.refused(now, cause, stats),
+    /// The receiver changes its offer all the time: said once.
+    pub(super) fn unstable(&mut self, agent: &str) {
+        if !std::mem::replace(&mut self.is_unstable, true) {
+            otel_warn!(
+                name: "DatadogExporter.ProtocolUnstable",
+                agent = agent,
+                message = "the receiver keeps changing what it takes: it is asked once a minute from now on"
+            );
         }
-        self.overflow(now, stats);
     }
 
     /// The Agent does not take what it may take later.
-    fn lost(&mut self, now: Instant, cause: &str, stats: &ExporterStats) {
+    fn lost(&mut self, now: Instant, cause: &str, agent: &str, stats: &ExporterStats) {
         if self.lost.may_speak(now) {
             otel_warn!(
                 name: "DatadogExporter.AgentLost",
-                agent = self.agent.as_str(),
+                agent = agent,
                 cause = cause,
                 spans_buffered = stats.spans_buffered,
                 bytes_buffered = stats.bytes_buffered,
@@ -109,12 +133,12 @@ impl Voice {
     }
 
     /// The Agent took something.
-    fn delivered(&mut self, now: Instant, stats: &ExporterStats) {
+    fn delivered(&mut self, now: Instant, agent: &str, stats: &ExporterStats) {
         self.lost.calm_down(now);
         let Some(then) = self.at_loss.take() else { return };
         otel_info!(
             name: "DatadogExporter.AgentBack",
-            agent = self.agent.as_str(),
+            agent = agent,
             spans_waiting = stats.spans_buffered,
             spans_lost = stats.spans_dropped.total() - then.spans_dropped.total(),
             message = "the Agent takes spans again"
@@ -122,11 +146,11 @@ impl Voice {
     }
 
     /// The Agent refuses something for good.
-    fn refused(&mut self, now: Instant, cause: &str, stats: &ExporterStats) {
+    fn refused(&mut self, now: Instant, cause: &str, agent: &str, stats: &ExporterStats) {
         if self.refused.may_speak(now) {
             otel_warn!(
                 name: "DatadogExporter.SpansRefused",
-                agent = self.agent.as_str(),
+                agent = agent,
                 cause = cause,
                 spans_dropped = stats.spans_dropped.total(),
                 message = "spans are given up; the counters of the exporter say how many"
@@ -135,13 +159,13 @@ impl Voice {
     }
 
     /// The buffer is too small for what comes, whether the Agent is away or only slow.
-    fn overflow(&mut self, now: Instant, stats: &ExporterStats) {
+    fn overflow(&mut self, now: Instant, agent: &str, stats: &ExporterStats) {
         let dropped = stats.spans_dropped.buffer_full;
         if dropped > self.overflowed && self.full.may_speak(now) {
             self.overflowed = dropped;
             otel_warn!(
                 name: "DatadogExporter.BufferFull",
-                agent = self.agent.as_str(),
+                agent = agent,
                 spans_dropped = dropped,
                 bytes_buffered = stats.bytes_buffered,
                 message = "the oldest spans are given up: more waits than the buffer holds"
@@ -154,17 +178,21 @@ impl Voice {
 pub(super) fn describe(answer: &Answer) -> String {
     match answer {
         Ok(response) => {
-            format!("the Agent answered {}: {}", response.status, excerpt(&response.body))
+            format!(
+                "the Agent answered {}: {}",
+                response.status().as_u16(),
+                excerpt(response.body())
+            )
         }
-        Err(error) if error.sent() == Sent::Nothing => {
+        Err(error) if error.sent == Sent::Nothing => {
             format!("the Agent cannot be reached: {}", line_of(error))
         }
         Err(error) => format!("the Agent did not answer: {}", line_of(error)),
     }
 }
 
-/// Returns the start of an error's text as one printable line: a transport may say anything.
-fn line_of(error: &TransportError) -> String {
+/// Returns the start of an error's text as one printable line: a client may say anything.
+fn line_of(error: &SendError) -> String {
     excerpt(error.to_string().as_bytes())
 }
 

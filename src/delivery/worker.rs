@@ -4,28 +4,31 @@
 //! meanwhile waits in the buffer and is joined to the next. The loop decides under the lock and acts
 //! outside of it.
 
+mod exchange;
+
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
 use opentelemetry::Context;
 use opentelemetry_sdk::error::OTelSdkError;
 use tokio::runtime::Runtime;
 use tokio::sync::mpsc::UnboundedReceiver;
-use tokio::time::{timeout, timeout_at};
+use tokio::time::timeout_at;
 
 use super::buffer::{Flight, Waiting};
-use super::http::HttpTransport;
-use super::rates::VERSION_HEADER;
+use super::client::{Answer, Client};
+use super::http::OwnClient;
 use super::retry::{Backoff, MAX_BROKEN_RETRIES, MAX_DOUBTFUL_RETRIES, Verdict, judge};
 use super::shared::{Phase, Shared, State};
 use super::stats::Reason;
-use super::transport::{Answer, Transport, TransportError, TransportRequest};
 use super::voice::{News, Voice, describe};
-use super::{ApiVersion, DeliverySettings, identity};
+use super::{DeliverySettings, identity};
+use exchange::{Asked, Turn};
+
 use crate::BuildError;
+use crate::protocol::Negotiation;
 
 /// The longest wait between two tries once the exporter is closing.
 const CLOSING_DELAY: Duration = Duration::from_millis(250);
@@ -73,9 +76,12 @@ impl Drop for EndOnDrop<'_> {
 struct Worker<'a> {
     shared: &'a Shared,
     events: UnboundedReceiver<Event>,
-    transport: Arc<dyn Transport>,
+    client: Arc<Client>,
+    /// Headers that say who sends.
     headers: Vec<(&'static str, String)>,
-    api_version: ApiVersion,
+    negotiation: Negotiation,
+    /// Whether the receiver was asked since there was something to send.
+    was_asked: bool,
     timeout: Duration,
     backoff: Backoff,
     random: RandomState,
@@ -90,6 +96,7 @@ struct Worker<'a> {
 
 /// What to do next.
 enum Step {
+    Ask,
     Send(Flight),
     Wait(Option<Instant>),
     End,
@@ -105,27 +112,27 @@ impl<'a> Worker<'a> {
             .enable_all()
             .build()
             .map_err(|error| BuildError::start("the exporter's runtime", error))?;
-        let agent = settings.address.to_string();
         let headers = identity::headers(settings.external_env.as_deref());
-        let transport = match settings.transport {
-            Some(transport) => transport,
-            None => HttpTransport::new(settings.address, settings.timeout)
-                .map(|transport| Arc::new(transport) as Arc<dyn Transport>)
+        let client = match settings.http_client {
+            Some(client) => Client::Users(client, settings.addresses.first().clone()),
+            None => OwnClient::new(settings.addresses, settings.timeout)
+                .map(Client::Own)
                 .map_err(|error| BuildError::start("the HTTP client", error))?,
         };
         let worker = Self {
             shared,
             events,
-            transport,
+            client: Arc::new(client),
             headers,
-            api_version: settings.api_version,
+            negotiation: Negotiation::new(settings.protocol, Instant::now()),
+            was_asked: false,
             timeout: settings.timeout,
             backoff: Backoff::default(),
             random: RandomState::new(),
             next_try: Instant::now(),
             was_reached: false,
             tried_to_close: false,
-            voice: Voice::new(agent),
+            voice: Voice::default(),
         };
         Ok((runtime, worker))
     }
@@ -135,6 +142,7 @@ impl<'a> Worker<'a> {
         loop {
             let step = self.next_step(&mut shared.lock());
             match step {
+                Step::Ask => self.ask_first().await,
                 Step::Send(flight) => self.send(flight).await,
                 Step::Wait(until) => self.wait(until).await,
                 Step::End => return,
@@ -158,7 +166,14 @@ impl<'a> Worker<'a> {
         if std::mem::take(&mut state.is_urgent) {
             self.next_try = now;
         }
+        self.negotiation.want_rates(state.wants_rates);
+        state.speak(self.negotiation.form());
         if now >= self.next_try {
+            let has_reason = !self.was_asked || !state.buffer.is_idle();
+            if has_reason && self.negotiation.should_ask(now) {
+                self.was_asked = true;
+                return Step::Ask;
+            }
             if let Some(flight) = state.buffer.take() {
                 return Step::Send(flight);
             }
@@ -170,80 +185,56 @@ impl<'a> Worker<'a> {
         Step::Wait(state.or_end(until))
     }
 
-    /// Sends one request and deals with its outcome.
+    /// Sends one payload and deals with its outcome. A form that the receiver does not know is changed, and the
+    /// payload sent again, until one is taken or none is left.
     async fn send(&mut self, mut flight: Flight) {
-        let body = Bytes::from(flight.payload().take_bytes());
-        let request = self.request(
-            flight.payload().format.content_type,
-            flight.payload().chunk_count(),
-            &body,
-        );
-        let sending = tokio::spawn(send(Arc::clone(&self.transport), request, self.timeout));
-        let events = self.shared.events();
-        tokio::spawn(async move {
-            let answer = sending.await;
-            let answer = answer
-                .unwrap_or_else(|_| Err(TransportError::unanswered("the transport panicked")));
-            // Nobody listens once the worker gave up.
-            let _ = events.send(Event::Answered(answer));
-        });
-        while !self.is_over(Instant::now()) {
-            let until = self.release_in_time(Instant::now());
-            if let Some(Event::Answered(answer)) = self.next_event(until).await {
-                // Mostly the last copy of the body is ours again, and this moves no bytes.
-                flight.payload().put_bytes(body.into());
-                return self.land(flight, &answer);
+        let mut refused = 0;
+        loop {
+            let Some(is_translated) = flight.translate(self.negotiation.form().wire) else {
+                return self.give_up(&flight);
+            };
+            if is_translated {
+                self.shared.lock().buffer.stats_mut().payloads_translated += 1;
+            }
+            let Some((answer, bytes)) = self.try_once(&mut flight).await else { return };
+            match self.next_form(answer, &mut refused).await {
+                Turn::Again => {}
+                Turn::Land(answer) => return self.land(flight, &answer, bytes),
+                Turn::Over => return,
             }
         }
     }
 
-    fn request(&self, content_type: &'static str, chunks: u32, body: &Bytes) -> TransportRequest {
-        let mut headers = self.headers.clone();
-        headers.push(("content-type", content_type.to_owned()));
-        headers.push(("x-datadog-trace-count", chunks.to_string()));
-        if self.api_version == ApiVersion::V04 {
-            headers.push((VERSION_HEADER, self.shared.rates.version()));
-        }
-        TransportRequest {
-            method: "PUT",
-            path: self.api_version.path(),
-            headers,
-            body: body.clone(),
-        }
-    }
-
-    /// Whether the exporter has to end now.
-    fn is_over(&self, now: Instant) -> bool {
-        match self.shared.lock().phase {
-            Phase::Open => false,
-            Phase::Closing(deadline) => deadline <= now,
-            Phase::Ended(_) => true,
-        }
-    }
-
-    /// Lets the waiting export go if its time is over, and returns when to look again.
-    fn release_in_time(&self, now: Instant) -> Option<Instant> {
+    /// Drops a payload that cannot be translated. It was written by this crate, so that would be a fault of ours.
+    fn give_up(&mut self, flight: &Flight) {
+        let cause = "the chunks of a payload cannot be read back".to_owned();
         let mut state = self.shared.lock();
-        if state.waiter.as_ref().is_some_and(|waiter| waiter.deadline <= now) {
-            state.release_waiter();
-        }
-        state.or_end(state.waiter.as_ref().map(|waiter| waiter.deadline))
+        state.buffer.drop_flight(flight, Reason::Invalid);
+        let news = gave_up(&mut state, cause);
+        self.shared.announce(&mut state);
+        let counters = state.buffer.stats();
+        drop(state);
+        self.voice.speak(Instant::now(), &news, &self.client.address(), &counters);
     }
 
-    /// Deals with what came of a request.
-    fn land(&mut self, flight: Flight, answer: &Answer) {
+    /// Deals with the outcome of a payload whose document had this many bytes.
+    fn land(&mut self, flight: Flight, answer: &Answer, bytes: usize) {
         let now = Instant::now();
         self.was_reached |= answer.is_ok();
-        if let (ApiVersion::V04, Ok(response)) = (self.api_version, answer) {
-            // An overloaded Agent says them too.
-            self.shared.rates.learn(&response.body, response.rates_version.as_deref());
+        match answer {
+            Ok(response) => {
+                self.negotiation.form().learn(response, &self.shared.rates);
+                self.negotiation.answered(response);
+            }
+            Err(error) if error.is_timeout => self.negotiation.timed_out(now),
+            Err(_) => self.negotiation.lost(now),
         }
         let mut state = self.shared.lock();
         if state.has_ended() {
             // Whoever shut down has counted it.
             return;
         }
-        let mut news = self.settle(&mut state, flight, answer, now);
+        let mut news = self.settle(&mut state, flight, answer, bytes, now);
         if matches!((&news, state.phase), (News::Lost(_), Phase::Closing(_))) {
             // Nothing waits for the Agent any more: the end of the shutdown says what is lost.
             news = News::Nothing;
@@ -252,7 +243,7 @@ impl<'a> Worker<'a> {
         let counters = state.buffer.stats();
         drop(state);
         // Outside the lock: whoever listens may ask for the counters.
-        self.voice.speak(now, &news, &counters);
+        self.voice.speak(now, &news, &self.client.address(), &counters);
     }
 
     /// Does what the table says, and returns what there is to say.
@@ -261,18 +252,22 @@ impl<'a> Worker<'a> {
         state: &mut State,
         mut flight: Flight,
         answer: &Answer,
+        bytes: usize,
         now: Instant,
     ) -> News {
         self.tried_to_close |= matches!(state.phase, Phase::Closing(_));
         state.buffer.stats_mut().is_reachable = Some(answer.is_ok());
         let verdict = verdict(&mut flight, answer);
         if verdict == Verdict::Delivered {
-            state.buffer.delivered(flight);
+            state.buffer.delivered(flight, bytes);
             self.backoff.reset();
             self.next_try = now;
             return News::Delivered;
         }
-        let cause = describe(answer);
+        let mut cause = describe(answer);
+        if answer.as_ref().is_ok_and(|response| self.negotiation.lacks_choice(response)) {
+            cause.push_str("; `Protocol::Auto` would look for another form");
+        }
         state.buffer.stats_mut().last_error = Some(cause.clone());
         let reason = match verdict {
             Verdict::Halve if state.buffer.halve(&flight) => return News::Nothing,
@@ -282,6 +277,31 @@ impl<'a> Worker<'a> {
         };
         state.buffer.drop_flight(&flight, reason);
         gave_up(state, cause)
+    }
+
+    /// Asks before anything is sent. If nobody is reached, that was the try.
+    async fn ask_first(&mut self) {
+        let Asked::Unreachable(answer) = self.ask().await else { return };
+        let now = Instant::now();
+        let mut state = self.shared.lock();
+        state.buffer.stats_mut().is_reachable = Some(false);
+        if state.buffer.is_idle() || state.has_ended() {
+            // Nothing waits for it, so there is nothing to say.
+            return;
+        }
+        self.tried_to_close |= matches!(state.phase, Phase::Closing(_));
+        let cause = describe(&answer);
+        state.buffer.stats_mut().last_error = Some(cause.clone());
+        let delay = self.backoff.after_failure(Verdict::Keep, self.random.hash_one(now));
+        self.next_try = now + delay;
+        state.release_waiter();
+        state.buffer.fail();
+        let counters = state.buffer.stats();
+        let is_closing = matches!(state.phase, Phase::Closing(_));
+        drop(state);
+        if !is_closing {
+            self.voice.speak(now, &News::Lost(cause), &self.client.address(), &counters);
+        }
     }
 
     /// Puts a payload back for another try, after the wait that its failure asks for.
@@ -353,12 +373,4 @@ fn gave_up(state: &mut State, cause: String) -> News {
         waiter.result = Err(OTelSdkError::InternalFailure(format!("spans given up: {cause}")));
     }
     News::Refused(cause)
-}
-
-/// Sends a request within the time-out. Whether it was sent is unknown once the time is over.
-async fn send(transport: Arc<dyn Transport>, request: TransportRequest, limit: Duration) -> Answer {
-    match timeout(limit, transport.send(request)).await {
-        Ok(answer) => answer,
-        Err(_) => Err(TransportError::unanswered(format!("no answer within {limit:?}"))),
-    }
 }

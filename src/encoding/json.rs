@@ -3,8 +3,7 @@
 
 use std::sync::LazyLock;
 
-use super::wire::{Format, add_head, rebuild_chunk};
-use super::{Text, Wire};
+use super::{Text, Wire, WireKind};
 
 /// Writes one scalar as JSON, through `serde_json`.
 macro_rules! write_json {
@@ -18,17 +17,8 @@ macro_rules! write_json {
 pub(crate) enum Json {}
 
 impl Wire for Json {
-    const FORMAT: &'static Format = &Format {
-        content_type: "application/json",
-        header: 1,
-        footer: 1,
-        separator: b",",
-        close: |out, _| out.push(b']'),
-        rebuild_chunk: rebuild_chunk::<Self>,
-        add_head: add_head::<Self>,
-    };
-
-    const META_AT: usize = r#"{"meta":{"#.len();
+    const KIND: WireKind = WireKind::Json;
+    const BEFORE_CHUNK: &'static [u8] = b",";
 
     fn open_list(out: &mut Vec<u8>) -> usize {
         out.push(b'[');
@@ -46,12 +36,6 @@ impl Wire for Json {
 
     fn close_map(out: &mut Vec<u8>, _at: usize, _len: u32) {
         out.push(b'}');
-    }
-
-    fn grow_map(_out: &mut [u8]) {}
-
-    fn is_map_end(rest: &[u8]) -> bool {
-        rest.starts_with(b"}")
     }
 
     #[inline]

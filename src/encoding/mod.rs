@@ -2,34 +2,23 @@
 //!
 //! The mapping calls a [`Sink`] in whatever order is natural to it; [`span::SpanWriter`] turns the
 //! calls into one span object in a [`wire::Wire`]. Writing into a `Vec<u8>` cannot fail, so nothing
-//! here returns a `Result`. Not here: what a span means. This folder does not know OpenTelemetry.
+//! here returns a `Result`. A [`Payload`] is a list of chunks in one wire; [`crate::protocol`] makes a document of
+//! it. Not here: what a span means. This folder does not know OpenTelemetry.
 
 mod json;
 mod msgpack;
 mod payload;
+mod reader;
 mod span;
 mod wire;
 
 use std::fmt;
 
 pub(crate) use json::{Json, escape};
-pub(crate) use msgpack::MessagePack;
-pub(crate) use payload::{Head, Payload, Payloads};
+pub(crate) use msgpack::{MessagePack, list_header};
+pub(crate) use payload::{Payload, Payloads};
 pub(crate) use span::{Buffers, Prepared, SpanWriter};
-pub(crate) use wire::{Format, Wire};
-
-/// The form of the body. The Agent takes both at the same endpoint, and stores the same.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Encoding {
-    /// The form of Datadog's documentation of the v0.3 API, readable in a proxy or a test:
-    /// `Content-Type: application/json`.
-    #[default]
-    Json,
-    /// The same document in fewer bytes and for less CPU, here and in the Agent:
-    /// `Content-Type: application/msgpack`.
-    MessagePack,
-}
+pub(crate) use wire::{Wire, WireKind};
 
 /// Doubles up to here hold every integer exactly: 2^53.
 pub(crate) const EXACT_INTEGER: u64 = 1 << f64::MANTISSA_DIGITS;

@@ -6,8 +6,9 @@
 
 use std::io::Write as _;
 
-use super::wire::{Format, add_head, rebuild_chunk};
-use super::{Text, Wire};
+use serde_json::{Map, Value};
+
+use super::{Text, Wire, WireKind};
 
 /// The MessagePack wire.
 #[derive(Debug)]
@@ -32,17 +33,8 @@ const INT_64: u8 = 0xd3;
 const HEADER: usize = 5;
 
 impl Wire for MessagePack {
-    const FORMAT: &'static Format = &Format {
-        content_type: "application/msgpack",
-        header: HEADER,
-        footer: 0,
-        separator: b"",
-        close: |out, chunks| patch(out, HEADER, chunks),
-        rebuild_chunk: rebuild_chunk::<Self>,
-        add_head: add_head::<Self>,
-    };
-
-    const META_AT: usize = HEADER + "_meta".len() + HEADER;
+    const KIND: WireKind = WireKind::MessagePack;
+    const BEFORE_CHUNK: &'static [u8] = b"";
 
     fn open_list(out: &mut Vec<u8>) -> usize {
         open(out, ARRAY_32)
@@ -58,17 +50,6 @@ impl Wire for MessagePack {
 
     fn close_map(out: &mut Vec<u8>, at: usize, len: u32) {
         patch(out, at, len);
-    }
-
-    fn grow_map(out: &mut [u8]) {
-        let at = out.len();
-        let count = out[at - 4..].try_into().expect("the count is the end of a header");
-        patch(out, at, u32::from_be_bytes(count) + 1);
-    }
-
-    fn is_map_end(_rest: &[u8]) -> bool {
-        // Nothing stands between entries, so it makes no difference.
-        false
     }
 
     #[inline]
@@ -196,6 +177,68 @@ fn length_32(length: usize) -> u32 {
 fn sized<const N: usize>(out: &mut Vec<u8>, kind: u8, bytes: [u8; N]) {
     out.push(kind);
     out.extend_from_slice(&bytes);
+}
+
+/// Returns the header of a list whose length is known.
+pub(crate) fn list_header(length: u32) -> [u8; HEADER] {
+    let mut header = [ARRAY_32, 0, 0, 0, 0];
+    patch(&mut header, HEADER, length);
+    header
+}
+
+/// Reads one value that this file wrote; nothing if anything else stands there, or more.
+pub(super) fn read(bytes: &[u8]) -> Option<Value> {
+    let mut rest = bytes;
+    let value = read_value(&mut rest)?;
+    rest.is_empty().then_some(value)
+}
+
+fn read_value(rest: &mut &[u8]) -> Option<Value> {
+    let kind = take::<1>(rest)?[0];
+    Some(match kind {
+        0..=0x7f => kind.into(),
+        UINT_8 => take::<1>(rest)?[0].into(),
+        UINT_16 => u16::from_be_bytes(take(rest)?).into(),
+        UINT_32 => u32::from_be_bytes(take(rest)?).into(),
+        UINT_64 => u64::from_be_bytes(take(rest)?).into(),
+        INT_64 => i64::from_be_bytes(take(rest)?).into(),
+        FLOAT_64 => f64::from_be_bytes(take(rest)?).into(),
+        ARRAY_32 => {
+            (0..read_length(rest)?).map(|_| read_value(rest)).collect::<Option<Vec<_>>>()?.into()
+        }
+        MAP_32 => {
+            let mut map = Map::new();
+            for _ in 0..read_length(rest)? {
+                let kind = take::<1>(rest)?[0];
+                map.insert(read_str(kind, rest)?.to_owned(), read_value(rest)?);
+            }
+            map.into()
+        }
+        _ => read_str(kind, rest)?.into(),
+    })
+}
+
+fn read_str<'b>(kind: u8, rest: &mut &'b [u8]) -> Option<&'b str> {
+    let length = match kind {
+        FIX_STR..=0xbf => u32::from(kind - FIX_STR),
+        STR_8 => take::<1>(rest)?[0].into(),
+        STR_16 => u16::from_be_bytes(take(rest)?).into(),
+        STR_32 => read_length(rest)?,
+        _ => return None,
+    };
+    let (text, after) = rest.split_at_checked(length as usize)?;
+    *rest = after;
+    std::str::from_utf8(text).ok()
+}
+
+fn read_length(rest: &mut &[u8]) -> Option<u32> {
+    take(rest).map(u32::from_be_bytes)
+}
+
+fn take<const N: usize>(rest: &mut &[u8]) -> Option<[u8; N]> {
+    let (bytes, after) = rest.split_first_chunk()?;
+    *rest = after;
+    Some(*bytes)
 }
 
 #[cfg(test)]

@@ -1,29 +1,32 @@
-//! Payloads: what one request carries, cut only where it may be cut.
+//! Payloads: lists of chunks that can be joined, cut and translated by moving bytes.
 //!
-//! A payload is a complete document plus marks that say where its chunks and spans are, so that
-//! delivery can join waiting payloads and halve refused ones by moving bytes, without encoding again. How the
-//! spans of a batch come into them: [`payloads`].
+//! Chunks stand one behind the other, each with the bytes that its wire puts before it, so joining is
+//! appending and halving is splitting. Brackets and headers are made when a request is sent
+//! ([`crate::protocol`]). The spans of a batch come into payloads in [`batch`].
 
-mod payloads;
+mod batch;
 
-use super::{Format, Wire};
-pub(crate) use payloads::Payloads;
+use super::reader::{self, ReadSpan};
+use super::{Buffers, Json, MessagePack, Wire, WireKind};
+pub(crate) use batch::Payloads;
 
-/// A buffer that is this many times as large as what it usually holds is a left-over of a burst.
+/// A buffer that is this many times as large as its usual content is a left-over of a burst.
 const IDLE_FACTOR: usize = 4;
 
-/// A complete document, and where its parts are.
-#[derive(Debug)]
+/// Most bytes that a protocol puts around the chunks of a document.
+const BRACKETS: usize = 8;
+
+/// The chunks of one request, in one wire.
+#[derive(Debug, Default)]
 pub(crate) struct Payload {
-    /// What the wire does, for whoever moves the bytes.
-    pub(crate) format: &'static Format,
+    wire: WireKind,
     origin: Origin,
     bytes: Vec<u8>,
     chunks: Vec<Chunk>,
-    spans: Vec<SpanMark>,
+    spans: u32,
 }
 
-/// What all chunks of a request share.
+/// Facts that all chunks of a request share.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Origin {
     /// The environment; empty without one.
@@ -32,59 +35,27 @@ pub(crate) struct Origin {
     pub(crate) version: String,
 }
 
-/// What the first span of a chunk says for the whole chunk; repeated if a chunk has to be cut.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub(crate) struct Head {
-    /// High half of the trace id; zero without one.
-    pub(crate) trace_id_high: u64,
-    /// The sampling priority.
-    pub(crate) priority: f64,
-}
-
-/// The spans of one trace in one payload.
+/// The end of a chunk in its payload, and its size.
 #[derive(Clone, Copy, Debug)]
 struct Chunk {
-    /// First byte, behind the separator.
-    start: u32,
     /// First byte behind it.
     end: u32,
-    /// How many spans it has.
     spans: u32,
-    head: Head,
-}
-
-/// Where a span is in its chunk.
-#[derive(Clone, Copy, Debug)]
-struct SpanMark {
-    /// First byte, from the start of the chunk.
-    start: u32,
-    /// First byte behind it, likewise.
-    end: u32,
-    /// The first entry of `metrics`, from the start of the span.
-    metrics: u32,
-    /// Whether it says the priority itself.
-    has_priority: bool,
 }
 
 impl Payload {
     /// An empty one, in the memory of one that is done, if there is one.
-    fn new<W: Wire>(origin: &Origin, spare: Option<Self>) -> Self {
-        let mut payload = spare.unwrap_or_else(|| Self {
-            format: W::FORMAT,
-            origin: Origin::default(),
-            bytes: Vec::new(),
-            chunks: Vec::new(),
-            spans: Vec::new(),
-        });
+    fn new(wire: WireKind, origin: &Origin, spare: Option<Self>) -> Self {
+        let mut payload = spare.unwrap_or_default();
+        payload.wire = wire;
         payload.origin.clone_from(origin);
         payload.bytes.clear();
         payload.chunks.clear();
-        payload.spans.clear();
-        W::open_list(&mut payload.bytes);
+        payload.spans = 0;
         payload
     }
 
-    /// Gives memory back that the last documents had no use for: `usual` is the length of one.
+    /// Gives memory back that recent payloads had no use for: `usual` is the length of one.
     pub(crate) fn shrink(&mut self, usual: usize) {
         if self.bytes.capacity() > IDLE_FACTOR * usual {
             self.bytes.shrink_to(usual);
@@ -94,181 +65,173 @@ impl Payload {
 
     /// Gives memory back that the marks do not need.
     pub(crate) fn shrink_marks(&mut self) {
-        self.spans.shrink_to_fit();
         self.chunks.shrink_to_fit();
     }
 
-    /// An empty one of the same form and origin.
-    fn empty(&self) -> Self {
-        Self {
-            format: self.format,
-            origin: self.origin.clone(),
-            bytes: self.bytes[..self.format.header].to_vec(),
-            chunks: Vec::new(),
-            spans: Vec::new(),
-        }
+    /// The wire of its chunks.
+    pub(crate) fn wire(&self) -> WireKind {
+        self.wire
     }
 
-    /// How many chunks it has.
+    /// The number of its chunks.
     pub(crate) fn chunk_count(&self) -> u32 {
         count(self.chunks.len())
     }
 
-    /// How many spans it has.
+    /// The number of its spans.
     pub(crate) fn span_count(&self) -> u32 {
-        count(self.spans.len())
+        self.spans
     }
 
-    /// Bytes of the document.
+    /// Bytes of the chunks.
     pub(crate) fn len(&self) -> usize {
         self.bytes.len()
     }
 
     /// Bytes of memory that it takes.
     pub(crate) fn memory(&self) -> usize {
-        self.bytes.capacity() + self.marks_memory()
-    }
-
-    /// Bytes of memory that all but the document takes.
-    fn marks_memory(&self) -> usize {
-        size_of::<Self>()
+        self.bytes.capacity()
+            + size_of::<Self>()
             + self.chunks.capacity() * size_of::<Chunk>()
-            + self.spans.capacity() * size_of::<SpanMark>()
             + self.origin.env.capacity()
             + self.origin.version.capacity()
     }
 
-    /// Takes the document out; the marks stay.
+    /// Takes the bytes out; the marks stay.
     pub(crate) fn take_bytes(&mut self) -> Vec<u8> {
         std::mem::take(&mut self.bytes)
     }
 
-    /// Puts the document back.
+    /// Puts the bytes back.
     pub(crate) fn put_bytes(&mut self, bytes: Vec<u8>) {
         self.bytes = bytes;
     }
 
     /// Whether both may travel in one request.
-    pub(crate) fn same_origin(&self, other: &Self) -> bool {
-        self.origin == other.origin && std::ptr::eq(self.format, other.format)
+    pub(crate) fn can_join(&self, other: &Self) -> bool {
+        self.wire == other.wire && self.origin == other.origin
     }
 
-    /// Appends the chunks of another payload of the same origin.
+    /// Appends the chunks of another payload of the same wire and origin.
     pub(crate) fn append(&mut self, other: &Self) {
-        self.open();
-        self.bytes.reserve(other.bytes.len());
-        for (chunk, spans) in other.parts() {
-            self.push(chunk, other.chunk_bytes(chunk), spans);
-        }
-        self.close();
+        let before = count(self.bytes.len());
+        self.bytes.extend_from_slice(&other.bytes);
+        let moved = |chunk: &Chunk| Chunk { end: before + chunk.end, ..*chunk };
+        self.chunks.extend(other.chunks.iter().map(moved));
+        self.spans += other.spans;
     }
 
     /// Cuts into two of about the same size: between chunks, or between the spans of the only chunk.
     /// A single span cannot be cut.
     pub(crate) fn halve(&self) -> Option<(Self, Self)> {
-        match (self.chunks.len(), self.spans.len()) {
+        match (self.chunks.len(), self.spans) {
             (2.., _) => Some(self.halve_chunks()),
-            (_, 2..) => Some(self.halve_spans()),
+            (_, 2..) => self.halve_spans(),
             _ => None,
         }
     }
 
     fn halve_chunks(&self) -> (Self, Self) {
-        let (mut first, mut second) = (self.empty(), self.empty());
-        let length = self.bytes.len();
-        let last = self.chunks.len() - 1;
-        for (number, (chunk, spans)) in self.parts().enumerate() {
-            // Each half gets at least one chunk.
-            let is_before_middle = chunk.start as usize + (chunk.end as usize) < length;
-            let in_first = number == 0 || (number < last && is_before_middle);
-            let half = if in_first { &mut first } else { &mut second };
-            half.push(chunk, self.chunk_bytes(chunk), spans);
-        }
-        first.close();
-        second.close();
-        (first, second)
-    }
-
-    fn halve_spans(&self) -> (Self, Self) {
-        let chunk = self.chunks[0];
-        let bytes = self.chunk_bytes(&chunk);
-        let halves = self.spans.split_at(self.spans.len() / 2);
-        let half = |spans: &[SpanMark]| {
-            let mut half = self.empty();
-            let mut body = Vec::new();
-            let mut marks = Vec::with_capacity(spans.len());
-            (self.format.rebuild_chunk)(&mut body, count(spans.len()), &mut |number, body| {
-                let mark = spans[number as usize];
-                let start = body.len();
-                let span = &bytes[mark.start as usize..mark.end as usize];
-                let mut metrics = mark.metrics;
-                // The first span of the old chunk has its head already.
-                let has_head = mark.start == self.spans[0].start;
-                if number == 0 && !has_head {
-                    let add = self.format.add_head;
-                    metrics =
-                        count(add(body, span, metrics as usize, &chunk.head, mark.has_priority));
-                } else {
-                    body.extend_from_slice(span);
-                }
-                let (start, end) = (count(start), count(body.len()));
-                marks.push(SpanMark {
-                    start,
-                    end,
-                    metrics,
-                    has_priority: mark.has_priority || number == 0,
-                });
-            });
-            let chunk = Chunk { spans: count(marks.len()), ..chunk };
-            half.push(&chunk, &body, &marks);
-            half.close();
+        let middle = count(self.bytes.len() / 2);
+        let at = self.chunks.partition_point(|chunk| chunk.end <= middle);
+        // Each half gets at least one chunk.
+        let at = at.clamp(1, self.chunks.len() - 1);
+        let part = |chunks: std::ops::Range<usize>| {
+            let mut half = self.empty(self.wire);
+            for chunk in chunks {
+                half.push(self.chunk_bytes(chunk), self.chunks[chunk].spans);
+            }
             half
         };
-        (half(halves.0), half(halves.1))
+        (part(0..at), part(at..self.chunks.len()))
     }
 
-    /// Every chunk with the marks of its spans.
-    fn parts(&self) -> impl Iterator<Item = (&Chunk, &[SpanMark])> {
-        let mut rest = self.spans.as_slice();
-        self.chunks.iter().map(move |chunk| {
-            let (spans, after) = rest.split_at(chunk.spans as usize);
-            rest = after;
-            (chunk, spans)
-        })
+    fn halve_spans(&self) -> Option<(Self, Self)> {
+        let mut spans = reader::read_chunk(self.wire, self.list(0))?;
+        let (first, second) = spans.split_at_mut(self.spans as usize / 2);
+        second.first_mut()?.make_head(first.first()?);
+        let half = |spans: &[ReadSpan]| {
+            let mut half = self.empty(self.wire);
+            half.push_spans(spans);
+            half
+        };
+        Some((half(first), half(second)))
     }
 
-    fn chunk_bytes(&self, chunk: &Chunk) -> &[u8] {
-        &self.bytes[chunk.start as usize..chunk.end as usize]
-    }
-
-    /// Adds an encoded chunk to a document that is open.
-    fn push(&mut self, chunk: &Chunk, bytes: &[u8], spans: &[SpanMark]) {
-        if !self.chunks.is_empty() {
-            self.bytes.extend_from_slice(self.format.separator);
+    /// Returns the same spans in another wire.
+    pub(crate) fn translate(&self, wire: WireKind) -> Option<Self> {
+        let mut translated = self.empty(wire);
+        for chunk in 0..self.chunks.len() {
+            translated.push_spans(&reader::read_chunk(self.wire, self.list(chunk))?);
         }
-        let start = count(self.bytes.len());
+        Some(translated)
+    }
+
+    /// An empty one of the same origin.
+    fn empty(&self, wire: WireKind) -> Self {
+        Self::new(wire, &self.origin, None)
+    }
+
+    /// Adds a chunk of these spans.
+    fn push_spans(&mut self, spans: &[ReadSpan]) {
+        match self.wire {
+            WireKind::Json => self.push_spans_as::<Json>(spans),
+            WireKind::MessagePack => self.push_spans_as::<MessagePack>(spans),
+        }
+    }
+
+    fn push_spans_as<W: Wire>(&mut self, spans: &[ReadSpan]) {
+        let mut buffers = Buffers::default();
+        let at = self.open_chunk::<W>();
+        for (number, span) in (0..).zip(spans) {
+            W::item(&mut self.bytes, number);
+            span.write::<W>(&mut self.bytes, &mut buffers);
+        }
+        self.close_chunk::<W>(at, count(spans.len()));
+    }
+
+    /// Starts a chunk; the result goes to [`Self::close_chunk`].
+    fn open_chunk<W: Wire>(&mut self) -> usize {
+        debug_assert_eq!(W::KIND, self.wire, "a payload has one wire");
+        self.bytes.extend_from_slice(W::BEFORE_CHUNK);
+        W::open_list(&mut self.bytes)
+    }
+
+    /// Ends a chunk of this many spans.
+    fn close_chunk<W: Wire>(&mut self, at: usize, spans: u32) {
+        W::close_list(&mut self.bytes, at, spans);
+        self.chunks.push(Chunk { end: count(self.bytes.len()), spans });
+        self.spans += spans;
+    }
+
+    /// Adds the bytes of a complete chunk.
+    fn push(&mut self, bytes: &[u8], spans: u32) {
         self.bytes.extend_from_slice(bytes);
-        self.chunks.push(Chunk { start, end: count(self.bytes.len()), ..*chunk });
-        self.spans.extend_from_slice(spans);
+        self.chunks.push(Chunk { end: count(self.bytes.len()), spans });
+        self.spans += spans;
     }
 
-    /// Makes a complete document open again.
-    fn open(&mut self) {
-        self.bytes.truncate(self.bytes.len() - self.format.footer);
+    /// Takes the last chunk out again: its bytes, and the number of its spans.
+    fn pop(&mut self) -> Option<(Vec<u8>, u32)> {
+        let chunk = self.chunks.pop()?;
+        self.spans -= chunk.spans;
+        let start = self.chunks.last().map_or(0, |chunk| chunk.end as usize);
+        Some((self.bytes.split_off(start), chunk.spans))
     }
 
-    fn close(&mut self) {
-        (self.format.close)(&mut self.bytes, count(self.chunks.len()));
+    /// The bytes of a chunk, with those that its wire puts before it.
+    fn chunk_bytes(&self, number: usize) -> &[u8] {
+        let start = number.checked_sub(1).map_or(0, |before| self.chunks[before].end);
+        &self.bytes[start as usize..self.chunks[number].end as usize]
     }
 
-    /// Takes the last chunk out again.
-    fn split_last(&mut self) -> (Chunk, Vec<u8>, Vec<SpanMark>) {
-        let chunk = self.chunks.pop().expect("a chunk was just written");
-        let spans = self.spans.split_off(self.spans.len() - chunk.spans as usize);
-        let bytes = self.bytes.split_off(chunk.start as usize);
-        let separator = if self.chunks.is_empty() { 0 } else { self.format.separator.len() };
-        self.bytes.truncate(chunk.start as usize - separator);
-        (chunk, bytes, spans)
+    /// The list of spans of a chunk.
+    fn list(&self, number: usize) -> &[u8] {
+        let before = match self.wire {
+            WireKind::Json => Json::BEFORE_CHUNK,
+            WireKind::MessagePack => MessagePack::BEFORE_CHUNK,
+        };
+        &self.chunk_bytes(number)[before.len()..]
     }
 }
 
@@ -276,3 +239,6 @@ impl Payload {
 fn count(length: usize) -> u32 {
     u32::try_from(length).unwrap_or(u32::MAX)
 }
+
+#[cfg(test)]
+mod tests;

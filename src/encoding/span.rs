@@ -20,11 +20,15 @@ macro_rules! field {
     }};
 }
 
-/// What the spans of an exporter reuse.
+/// Field of the text tags.
+pub(super) const META: &str = "meta";
+/// Field of the numbers.
+pub(super) const METRICS: &str = "metrics";
+
+/// Buffers that the spans of an exporter reuse.
 #[derive(Debug, Default)]
 pub(crate) struct Buffers {
     metrics: Vec<u8>,
-    metrics_at: usize,
 }
 
 impl Buffers {
@@ -36,11 +40,6 @@ impl Buffers {
         if self.metrics.capacity() > KEPT {
             self.metrics = Vec::new();
         }
-    }
-
-    /// Where the first metric of the span written last is in the body.
-    pub(crate) fn metrics_at(&self) -> usize {
-        self.metrics_at
     }
 }
 
@@ -56,7 +55,6 @@ pub(crate) struct Prepared {
 pub(crate) struct SpanWriter<'b, W> {
     body: &'b mut Vec<u8>,
     metrics: &'b mut Vec<u8>,
-    first_metric: &'b mut usize,
     span_at: usize,
     meta_at: usize,
     meta_len: u32,
@@ -67,24 +65,13 @@ pub(crate) struct SpanWriter<'b, W> {
 impl<'b, W: Wire> SpanWriter<'b, W> {
     /// Starts a span object at the end of `body`.
     pub(crate) fn new(body: &'b mut Vec<u8>, buffers: &'b mut Buffers) -> Self {
-        let Buffers { metrics, metrics_at: first_metric } = buffers;
+        let Buffers { metrics } = buffers;
         metrics.clear();
-        let start = body.len();
         let span_at = W::open_map(body);
         W::item(body, 0);
-        W::key(body, Text::Plain("meta"));
+        W::key(body, Text::Plain(META));
         let meta_at = W::open_map(body);
-        debug_assert_eq!(body.len() - start, W::META_AT, "delivery adds entries here");
-        Self {
-            body,
-            metrics,
-            first_metric,
-            span_at,
-            meta_at,
-            meta_len: 0,
-            metrics_len: 0,
-            wire: PhantomData,
-        }
+        Self { body, metrics, span_at, meta_at, meta_len: 0, metrics_len: 0, wire: PhantomData }
     }
 }
 
@@ -139,7 +126,6 @@ impl<W: Wire> Sink for SpanWriter<'_, W> {
         let Self { body, metrics, .. } = self;
         W::close_map(body, self.meta_at, self.meta_len);
         let metrics_at = W::open_map(field!(W, body, "metrics"));
-        *self.first_metric = body.len();
         body.extend_from_slice(metrics);
         W::close_map(body, metrics_at, self.metrics_len);
 

@@ -282,7 +282,7 @@ const RENAME_COUNT: usize = {
 };
 
 /// Returns every key with a row.
-#[cfg(all(fuzzing, feature = "testing"))]
+#[cfg(fuzzing)]
 pub fn keys() -> impl Iterator<Item = &'static str> {
     ROWS.iter().map(|(key, ..)| *key)
 }

@@ -35,9 +35,9 @@ use std::sync::Arc;
 
 use opentelemetry_sdk::trace::SpanData;
 
-use crate::encoding::{Fields, Head, Sink};
+use crate::encoding::{Fields, Sink};
 use crate::guard;
-#[cfg(all(fuzzing, feature = "testing"))]
+#[cfg(fuzzing)]
 pub use attributes::keys;
 use naming::NameBuffers;
 use normalize::{MAX_NAME, MAX_RESOURCE};
@@ -144,8 +144,8 @@ impl fmt::Debug for Options {
 /// Where a span stands in its chunk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Place {
-    /// It carries the facts of the chunk: half of the trace id, priority, process.
-    First,
+    /// The head span: it carries the facts of the chunk, half of the trace id, priority, process.
+    Head,
     /// It follows.
     Later,
 }
@@ -173,15 +173,6 @@ impl<P: Default> Scratch<P> {
     }
 }
 
-/// What a span that was mapped says for its chunk.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Mapped {
-    /// What it says as the first of a chunk, if it is that.
-    pub(crate) head: Option<Head>,
-    /// Whether it says its priority itself.
-    pub(crate) has_priority: bool,
-}
-
 /// Maps one span into `sink`; `hook` may replace its names.
 pub(crate) fn map<S: Sink>(
     span: &SpanData,
@@ -191,7 +182,7 @@ pub(crate) fn map<S: Sink>(
     hook: Option<&NamesHook>,
     scratch: &mut Scratch<S::Prepared>,
     sink: S,
-) -> Mapped {
+) {
     let Scratch { pass, names, statements, env, version, hook_panicked } = scratch;
     let mut pass = Pass::new(span, facts, options, pass, sink);
     pass.scope_attributes();
@@ -215,7 +206,6 @@ pub(crate) fn map<S: Sink>(
     pass.remaining_tags();
 
     let (start, duration) = ids::start_and_duration(span.start_time, span.end_time);
-    let priority = pass.priority;
     pass.sink.finish(&Fields {
         service: &chosen.service,
         name: &chosen.name,
@@ -228,13 +218,6 @@ pub(crate) fn map<S: Sink>(
         duration,
         error: is_error.into(),
     });
-    Mapped {
-        head: (place == Place::First).then(|| Head {
-            trace_id_high: ids::high_half(span.span_context.trace_id()),
-            priority: priority.unwrap_or_else(|| priority_of(state::State::of(&span.span_context))),
-        }),
-        has_priority: priority.is_some(),
-    }
 }
 
 /// Lets the user's hook replace names. What it leaves empty stays, what is too long is cut; if it

@@ -50,8 +50,6 @@ pub(super) struct Pass<'p, 'a, S: Sink> {
     clashes: bool,
     /// Whether the span has an attribute of the AI conventions.
     pub(super) gen_ai: bool,
-    /// The priority that is written, if one is.
-    pub(super) priority: Option<f64>,
     pub(super) sink: S,
 }
 
@@ -124,7 +122,6 @@ impl<'p, 'a, S: Sink> Pass<'p, 'a, S> {
             error: Found::default(),
             clashes: false,
             gen_ai: false,
-            priority: None,
             sink,
         }
     }

@@ -11,6 +11,10 @@ use crate::config::SamplingSettings;
 use crate::kept::Kept;
 use crate::{BuildError, ExporterHandle};
 
+/// The warning for a sampler that would follow rates which never come.
+const NO_RATES: &str = "the exporter's protocol has no sampling rates, so every trace is kept: expected \
+    `Protocol::Auto` or `Protocol::V04`";
+
 /// Builds a [`DatadogSampler`].
 #[derive(Clone, Debug, Default)]
 #[must_use = "a builder does nothing until `build` is called"]
@@ -56,8 +60,8 @@ impl DatadogSamplerBuilder {
         self
     }
 
-    /// Follows the rates that the Agent answers to an exporter's requests, which must go to
-    /// [`ApiVersion::V04`](crate::ApiVersion).
+    /// Follows the rates that the Agent answers to an exporter's requests. With [`Protocol::Auto`](crate::Protocol)
+    /// the exporter then speaks v0.4, which has them; with an explicit v0.3 there are none, which is one warning.
     ///
     /// Until the first answer every trace is kept.
     pub fn with_agent_rates(mut self, exporter: &ExporterHandle) -> Self {
@@ -80,7 +84,10 @@ impl DatadogSamplerBuilder {
     pub fn build(self) -> Result<DatadogSampler, BuildError> {
         let (agent, rejected) = (self.agent.clone(), self.rejected);
         let has_service = self.service.is_some();
-        let (settings, warnings) = SamplingSettings::of_process(self)?;
+        let (settings, mut warnings) = SamplingSettings::of_process(self)?;
+        if agent.as_ref().is_some_and(|agent| !agent.want_rates()) {
+            warnings.push(NO_RATES.to_owned());
+        }
         let SamplingSettings { service, rules, rate, limit } = settings;
         let weights = || Weights::new(rules.len() + OTHER_SOURCES, limit);
         let weights = (rejected == RejectedTraces::Dropped).then(weights);

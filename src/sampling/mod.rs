@@ -116,10 +116,10 @@ pub enum RejectedTraces {
 ///
 /// ```
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// use opentelemetry_datadog_agent::{ApiVersion, DatadogExporter, DatadogSampler, SamplingRule};
+/// use opentelemetry_datadog_agent::{DatadogExporter, DatadogSampler, SamplingRule};
 /// use opentelemetry_sdk::trace::SdkTracerProvider;
 ///
-/// let exporter = DatadogExporter::builder().with_api_version(ApiVersion::V04).build()?;
+/// let exporter = DatadogExporter::builder().build()?;
 /// let sampler = DatadogSampler::builder()
 ///     .with_rule(SamplingRule::new(0.0).with_resource("GET /health*"))
 ///     .with_agent_rates(&exporter.handle())

@@ -7,9 +7,9 @@
 use std::thread;
 use std::time::Duration;
 
+use datadog_test_agent::{Fault, TestAgent};
 use opentelemetry::trace::{Tracer as _, TracerProvider as _};
 use opentelemetry_datadog_agent::DatadogExporter;
-use opentelemetry_datadog_agent::testing::{Reply, TestAgent};
 use opentelemetry_sdk::runtime::{RuntimeChannel, Tokio, TokioCurrentThread};
 use opentelemetry_sdk::trace::span_processor_with_async_runtime::BatchSpanProcessor;
 use opentelemetry_sdk::trace::{BatchConfigBuilder, SdkTracerProvider};
@@ -126,7 +126,7 @@ fn an_agent_that_is_slow_or_fails_loses_no_span_of_a_handle_that_is_flushed() {
     for place in PLACES {
         within(HANG, move || {
             let agent = agent();
-            agent.reply_with([Reply::Slow(Duration::from_millis(300)), Reply::Status(503)]);
+            agent.reply_with([Fault::Slow(Duration::from_millis(300)), Fault::Status(503)]);
             let exporter = exporter(&agent);
             let handle = exporter.handle();
             place.run(exporter, 1, move |provider| {

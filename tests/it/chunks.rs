@@ -1,9 +1,11 @@
 //! What only some spans of a chunk carry: top level, priority, rate, and the facts of the process.
 
+use std::collections::BTreeMap;
+
+use datadog_test_agent::{ReceivedSpan, TestAgent};
 use opentelemetry::trace::{SpanContext, SpanKind, TraceFlags};
 use opentelemetry::{KeyValue, SpanId};
-use opentelemetry_datadog_agent::testing::Span;
-use opentelemetry_datadog_agent::{DatadogExporter, DatadogExporterBuilder};
+use opentelemetry_datadog_agent::{DatadogExporter, DatadogExporterBuilder, Protocol};
 use opentelemetry_sdk::trace::{SpanData, SpanExporter as _};
 
 use crate::delivery::in_child;
@@ -21,7 +23,7 @@ fn part(id: u64, parent: u64) -> SpanData {
 }
 
 /// Exports a batch and returns what arrived, in order.
-fn export(builder: DatadogExporterBuilder, batch: Vec<SpanData>) -> Vec<Span> {
+fn export(builder: DatadogExporterBuilder, batch: Vec<SpanData>) -> Vec<ReceivedSpan> {
     let agent = agent();
     let exporter = builder.with_agent_url(agent.url()).with_service("shop").build().unwrap();
     block_on(exporter.export(batch)).unwrap();
@@ -33,7 +35,7 @@ fn export(builder: DatadogExporterBuilder, batch: Vec<SpanData>) -> Vec<Span> {
 }
 
 /// The ids of the spans that have a metric.
-fn with(metric: &str, spans: &[Span]) -> Vec<u64> {
+fn with(metric: &str, spans: &[ReceivedSpan]) -> Vec<u64> {
     spans.iter().filter(|span| span.metrics.contains_key(metric)).map(|span| span.span_id).collect()
 }
 
@@ -107,6 +109,64 @@ fn the_host_name_is_on_the_first_span_if_it_is_asked_for() {
         let arrived = export(DatadogExporter::builder(), vec![part(1, 0), part(2, 1)]);
         assert_eq!(arrived[0].meta["_dd.hostname"], "box-1");
         assert_eq!(arrived[1].meta.get("_dd.hostname"), None);
+    });
+}
+
+/// Tags and numbers that a head span says for its chunk.
+fn head_facts(span: &ReceivedSpan) -> (BTreeMap<String, String>, BTreeMap<String, f64>) {
+    let is_fact = |key: &str| {
+        key.starts_with("_dd.p.") || ["_dd.hostname", "language", "runtime-id"].contains(&key)
+    };
+    let tags = span.meta.iter().filter(|(key, _)| is_fact(key));
+    let numbers = ["_sampling_priority_v1", "process_id"];
+    let numbers = span.metrics.iter().filter(|(key, _)| numbers.contains(&key.as_str()));
+    (
+        tags.map(|(key, value)| (key.clone(), value.clone())).collect(),
+        numbers.map(|(key, value)| (key.clone(), *value)).collect(),
+    )
+}
+
+#[test]
+fn each_part_of_a_trace_that_was_cut_says_what_its_head_says() {
+    let test = "chunks::each_part_of_a_trace_that_was_cut_says_what_its_head_says";
+    let variables = [("DD_TRACE_REPORT_HOSTNAME", "true"), ("DD_HOSTNAME", "box-1")];
+    in_child(test, &variables, || {
+        let state = "dd=s:2;o:rum;t.dm:-4;t.usr.id:baz";
+        let caller = |id, parent| {
+            let state = state.parse().unwrap();
+            let (trace, own) = (TRACE.into(), SpanId::from(id));
+            let span_context = SpanContext::new(trace, own, TraceFlags::SAMPLED, false, state);
+            let attributes = vec![KeyValue::new("text", "x".repeat(500))];
+            SpanData { span_context, attributes, parent_span_id: SpanId::from(parent), ..span() }
+        };
+        // Cut while it is mapped by the limit of a payload, and later by the Agent's, which halves.
+        for (payload_bytes, agents_limit) in [(16 * 1024, 1 << 20), (1 << 20, 8 * 1024)] {
+            for protocol in [Protocol::V03Json, Protocol::V03MessagePack, Protocol::V04] {
+                let case = format!("{protocol:?}, {payload_bytes}, {agents_limit}");
+                let agent = TestAgent::builder().with_max_request_bytes(agents_limit);
+                let agent = agent.start().unwrap();
+                let exporter = DatadogExporter::builder()
+                    .with_agent_url(agent.url())
+                    .with_protocol(protocol)
+                    .with_payload_bytes(payload_bytes)
+                    .build()
+                    .unwrap();
+                let batch = (1..=60).map(|id| caller(id, id - 1)).collect();
+                block_on(exporter.export(batch)).unwrap();
+                exporter.handle().flush(SOON).unwrap();
+                let chunks: Vec<_> =
+                    agent.requests().into_iter().flat_map(|request| request.traces).collect();
+                assert!(chunks.len() > 3, "{case}: {} chunks", chunks.len());
+                let facts = head_facts(&chunks[0][0]);
+                assert_eq!((facts.0.len(), facts.1.len()), (6, 2), "{case}: {facts:?}");
+                let mut ids = Vec::new();
+                for chunk in &chunks {
+                    assert_eq!(head_facts(&chunk[0]), facts, "{case}");
+                    ids.extend(chunk.iter().map(|span| span.span_id));
+                }
+                assert_eq!(ids, (1..=60).collect::<Vec<_>>(), "{case}");
+            }
+        }
     });
 }
 

@@ -8,10 +8,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use datadog_test_agent::ReceivedSpan;
 use opentelemetry::KeyValue;
 use opentelemetry::trace::SpanKind;
 use opentelemetry_datadog_agent::DatadogExporter;
-use opentelemetry_datadog_agent::testing::Span;
 use opentelemetry_sdk::trace::{SpanData, SpanExporter as _};
 use opentelemetry_semantic_conventions::SCHEMA_URL;
 use serde_json::Value as Json;
@@ -210,7 +210,7 @@ fn an_attribute_and_the_one_that_replaces_it_decide_the_same() {
     assert!(pairs.len() > 15, "{pairs:?}");
     for (old, new) in pairs {
         for (old_span, new_span) in exported(old, new).iter().zip(&exported(new, old)) {
-            let facts = |span: &Span| {
+            let facts = |span: &ReceivedSpan| {
                 let text = |key: &str| span.meta.get(key).cloned();
                 let names = [&span.service, &span.name, &span.resource, &span.span_type];
                 (names.map(String::clone), text("env"), text("version"), span.error)
@@ -222,7 +222,7 @@ fn an_attribute_and_the_one_that_replaces_it_decide_the_same() {
 
 /// Exports spans that have this attribute, one of each kind with all companions but those that are
 /// one of the pair.
-fn exported(key: &str, other: &str) -> Vec<Span> {
+fn exported(key: &str, other: &str) -> Vec<ReceivedSpan> {
     const KINDS: [SpanKind; 5] = [
         SpanKind::Client,
         SpanKind::Server,

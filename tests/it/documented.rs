@@ -1,9 +1,9 @@
 //! The span types, and what the documented ones keep back: the Agent obfuscates only under its own.
 
+use datadog_test_agent::{ReceivedSpan, TestAgent};
 use opentelemetry::trace::{Event, Link, SpanKind};
 use opentelemetry::{InstrumentationScope, KeyValue, StringValue, Value};
-use opentelemetry_datadog_agent::testing::{Span, TestAgent};
-use opentelemetry_datadog_agent::{DatadogExporter, SpanTypes};
+use opentelemetry_datadog_agent::{DatadogExporter, Protocol, SpanTypes};
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::trace::{SpanData, SpanExporter as _};
 
@@ -156,9 +156,10 @@ fn export(
     types: SpanTypes,
     resource: &Resource,
     span: SpanData,
-) -> (Span, String) {
+) -> (ReceivedSpan, String) {
     agent.clear();
     let builder = DatadogExporter::builder().with_agent_url(agent.url()).with_span_types(types);
+    let builder = builder.with_protocol(Protocol::V03Json);
     let mut exporter = builder.build().unwrap();
     exporter.set_resource(resource);
     block_on(exporter.export(vec![span])).unwrap();
@@ -167,7 +168,7 @@ fn export(
     (agent.spans().remove(0), body)
 }
 
-fn exported(agent: &TestAgent, types: SpanTypes, span: SpanData) -> Span {
+fn exported(agent: &TestAgent, types: SpanTypes, span: SpanData) -> ReceivedSpan {
     export(agent, types, &Resource::builder_empty().build(), span).0
 }
 

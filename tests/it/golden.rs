@@ -6,10 +6,10 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use datadog_test_agent::TraceRequest;
 use opentelemetry::trace::{Event, Link, SpanContext, SpanKind, Status, TraceFlags, TraceState};
 use opentelemetry::{Array, InstrumentationScope, KeyValue, SpanId, TraceId, Value};
-use opentelemetry_datadog_agent::DatadogExporter;
-use opentelemetry_datadog_agent::testing::Request;
+use opentelemetry_datadog_agent::{DatadogExporter, Protocol};
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::trace::{SpanData, SpanExporter as _};
 use serde_json::Value as Json;
@@ -66,9 +66,10 @@ fn the_request_has_these_headers_and_no_others() {
 }
 
 /// Exports the fixed trace and returns the one request it takes.
-fn request() -> Request {
+fn request() -> TraceRequest {
     let agent = agent();
-    let mut exporter = DatadogExporter::builder().with_agent_url(agent.url()).build().unwrap();
+    let builder = DatadogExporter::builder().with_agent_url(agent.url());
+    let mut exporter = builder.with_protocol(Protocol::V03Json).build().unwrap();
     exporter.set_resource(&resource());
     block_on(exporter.export(trace())).unwrap();
     exporter.shutdown().unwrap();

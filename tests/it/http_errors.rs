@@ -1,13 +1,13 @@
 //! HTTP statuses that make a server span an error, where somebody asked for it.
 
+use datadog_test_agent::ReceivedSpan;
 use opentelemetry::trace::{SpanKind, Status};
 use opentelemetry::{KeyValue, Value};
-use opentelemetry_datadog_agent::testing::Span;
 use opentelemetry_datadog_agent::{DatadogExporter, DatadogExporterBuilder};
 use opentelemetry_sdk::trace::{SpanData, SpanExporter as _};
 
 use crate::delivery::in_child;
-use crate::support::{ENCODINGS, agent, block_on, span};
+use crate::support::{PROTOCOLS, agent, block_on, span};
 
 /// The variable that Datadog's tracers read.
 const VARIABLE: &str = "DD_TRACE_HTTP_SERVER_ERROR_STATUSES";
@@ -20,7 +20,7 @@ fn server(status: impl Into<Value>) -> SpanData {
     SpanData { span_kind: SpanKind::Server, attributes, ..span() }
 }
 
-fn export(builder: DatadogExporterBuilder, span: SpanData) -> Span {
+fn export(builder: DatadogExporterBuilder, span: SpanData) -> ReceivedSpan {
     let agent = agent();
     let exporter = builder.with_agent_url(agent.url()).build().unwrap();
     block_on(exporter.export(vec![span])).unwrap();
@@ -33,15 +33,15 @@ fn on(statuses: &str) -> DatadogExporterBuilder {
 }
 
 /// Returns the error flag and the message.
-fn error(span: &Span) -> (i32, Option<&str>) {
+fn error(span: &ReceivedSpan) -> (i32, Option<&str>) {
     (span.error, span.meta.get("error.message").map(String::as_str))
 }
 
 #[test]
 fn a_listed_status_makes_a_server_span_an_error() {
     let unavailable = Some("503 Service Unavailable");
-    for encoding in ENCODINGS {
-        let on = |statuses| on(statuses).with_encoding(encoding);
+    for protocol in PROTOCOLS {
+        let on = |statuses| on(statuses).with_protocol(protocol);
         assert_eq!(error(&export(on("500-599,404"), server(503))), (1, unavailable));
         assert_eq!(error(&export(on("500-599,404"), server("503"))), (1, unavailable));
         assert_eq!(error(&export(on("500-599,404"), server(404))), (1, Some("404 Not Found")));

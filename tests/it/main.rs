@@ -20,7 +20,6 @@ mod runtimes;
 mod sampling;
 mod secrets;
 mod support;
-mod test_agent;
 mod tidy;
 mod tracing;
 mod vectors;

@@ -1,7 +1,7 @@
 //! Where service, env, version and tags come from: span, code, variable, resource, default, in this order.
 
+use datadog_test_agent::ReceivedSpan;
 use opentelemetry::KeyValue;
-use opentelemetry_datadog_agent::testing::Span;
 use opentelemetry_datadog_agent::{DatadogExporter, DatadogExporterBuilder};
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::trace::{SpanData, SpanExporter as _};
@@ -38,7 +38,7 @@ fn tags(list: Tags) -> Vec<KeyValue> {
     list.iter().map(|(key, value)| KeyValue::new(*key, *value)).collect()
 }
 
-fn export(builder: DatadogExporterBuilder, resource: Tags, attributes: Tags) -> Span {
+fn export(builder: DatadogExporterBuilder, resource: Tags, attributes: Tags) -> ReceivedSpan {
     let agent = agent();
     let mut exporter = builder.with_agent_url(agent.url()).build().unwrap();
     exporter.set_resource(&Resource::builder_empty().with_attributes(tags(resource)).build());
@@ -53,7 +53,7 @@ fn in_code() -> DatadogExporterBuilder {
 }
 
 /// Service, env, version and the tag `team`; what is absent is empty.
-fn facts(span: &Span) -> [&str; 4] {
+fn facts(span: &ReceivedSpan) -> [&str; 4] {
     let meta = |key: &str| span.meta.get(key).map_or("", String::as_str);
     [&span.service, meta("env"), meta("version"), meta("team")]
 }

@@ -5,12 +5,12 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use datadog_test_agent::{ReceivedSpan, TestAgent, TraceRequest};
 use opentelemetry::trace::{Event, Link, SpanContext, SpanKind, Status, TraceFlags, TraceState};
 use opentelemetry::{
     Array, InstrumentationScope, InstrumentationScopeBuilder, KeyValue, SpanId, StringValue,
     TraceId, Value,
 };
-use opentelemetry_datadog_agent::testing::{Request, Span, TestAgent};
 use opentelemetry_datadog_agent::{DatadogExporter, SpanTypes};
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::trace::{SpanData, SpanEvents, SpanExporter as _, SpanLinks};
@@ -18,7 +18,8 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 
-use crate::support::{ENCODINGS, SOON, agent, block_on};
+use crate::support::{SOON, agent, block_on};
+use opentelemetry_datadog_agent::Protocol::{V03Json, V03MessagePack, V04};
 
 /// Keys that decide something, or that the exporter writes itself. Not `_sampling_priority_v1`: it is
 /// taken literally, so most of its values are wrong in themselves.
@@ -240,9 +241,9 @@ fn low_half(trace: u128) -> u64 {
 fn any_batch_arrives_whole_and_without_a_complaint() {
     let agent = agent();
     let exporters = [SpanTypes::Documented, SpanTypes::Agent].map(|types| {
-        ENCODINGS.map(|encoding| {
+        [V03Json, V03MessagePack, V04].map(|protocol| {
             let builder =
-                DatadogExporter::builder().with_agent_url(agent.url()).with_encoding(encoding);
+                DatadogExporter::builder().with_agent_url(agent.url()).with_protocol(protocol);
             RefCell::new(builder.with_span_types(types).build().unwrap())
         })
     });
@@ -265,8 +266,9 @@ fn any_batch_arrives_whole_and_without_a_complaint() {
                 agent.requests().into_iter().map(|request| request.traces).collect::<Vec<_>>(),
             );
         }
-        // One mapping, two wires: the same document.
+        // One mapping, three forms: the same spans.
         prop_assert_eq!(&documents[0], &documents[1]);
+        prop_assert_eq!(&documents[0], &documents[2]);
         Ok(())
     });
     if let Err(failure) = outcome {
@@ -297,7 +299,7 @@ fn check(agent: &TestAgent, batch: &[SpanData]) -> Result<(), TestCaseError> {
     Ok(())
 }
 
-fn check_request(request: &Request) -> Result<(), TestCaseError> {
+fn check_request(request: &TraceRequest) -> Result<(), TestCaseError> {
     prop_assert_eq!(request.status, Some(200));
     prop_assert_eq!(&request.decode_error, &None);
     prop_assert_eq!(request.violations(), Vec::<String>::new());
@@ -305,7 +307,7 @@ fn check_request(request: &Request) -> Result<(), TestCaseError> {
 }
 
 /// Checks the facts of a chunk on its first span and returns the upper half of its trace id.
-fn check_first(span: &Span) -> Result<u128, TestCaseError> {
+fn check_first(span: &ReceivedSpan) -> Result<u128, TestCaseError> {
     prop_assert!(span.metrics.contains_key("_sampling_priority_v1"));
     for key in ["runtime-id", "language", "process_id"] {
         let there = span.meta.contains_key(key) || span.metrics.contains_key(key);
@@ -316,7 +318,7 @@ fn check_first(span: &Span) -> Result<u128, TestCaseError> {
     Ok(high.unwrap_or(0) << 64)
 }
 
-fn check_span(span: &Span, source: &SpanData) -> Result<(), TestCaseError> {
+fn check_span(span: &ReceivedSpan, source: &SpanData) -> Result<(), TestCaseError> {
     for key in ["span.kind", "otel.trace_id"] {
         prop_assert!(span.meta.contains_key(key), "no {key}");
     }

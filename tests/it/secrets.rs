@@ -3,17 +3,17 @@
 
 use std::cell::RefCell;
 
+use datadog_test_agent::TestAgent;
 use opentelemetry::KeyValue;
 use opentelemetry::trace::SpanKind;
-use opentelemetry_datadog_agent::testing::TestAgent;
-use opentelemetry_datadog_agent::{DatadogExporter, Encoding};
+use opentelemetry_datadog_agent::{DatadogExporter, Protocol};
 use opentelemetry_sdk::trace::{SpanData, SpanExporter as _};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
 use proptest::test_runner::{Config, TestRunner};
 
-use crate::support::{ENCODINGS, SOON, agent, block_on, span};
+use crate::support::{PROTOCOLS, SOON, agent, block_on, span};
 
 /// Statements, commands, documents and texts per test.
 const CASES: u32 = 1_000;
@@ -186,21 +186,21 @@ fn body(
 }
 
 fn exporters(agent: &TestAgent) -> Vec<DatadogExporter> {
-    let build = |encoding: Encoding| {
+    let build = |protocol: Protocol| {
         DatadogExporter::builder()
             .with_agent_url(agent.url())
-            .with_encoding(encoding)
+            .with_protocol(protocol)
             .build()
             .unwrap()
     };
-    ENCODINGS.into_iter().map(build).collect()
+    PROTOCOLS.into_iter().map(build).collect()
 }
 
 fn config() -> Config {
     Config { cases: CASES, failure_persistence: None, ..Config::default() }
 }
 
-/// Runs a property over cases, each exported in one of the encodings, kinds and places.
+/// Runs a property over cases, each exported in one of the protocols, kinds and places.
 fn for_all<S>(cases: S, places: &[&'static str], check: impl Fn(&str, &str, &str, &str))
 where
     S: Strategy<Value = (&'static str, String)>,

@@ -5,17 +5,17 @@ use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use datadog_test_agent::TestAgent;
 use opentelemetry::trace::{SpanContext, SpanKind, Status, TraceFlags, TraceState};
 use opentelemetry::{InstrumentationScope, SpanId, TraceId};
-use opentelemetry_datadog_agent::testing::TestAgent;
-use opentelemetry_datadog_agent::{DatadogExporter, Encoding};
+use opentelemetry_datadog_agent::{DatadogExporter, Protocol};
 use opentelemetry_sdk::trace::{SdkTracerProvider, SpanData, SpanEvents, SpanLinks};
 
 /// Longest wait for something that should come at once.
 pub(crate) const SOON: Duration = Duration::from_secs(10);
 
 /// Both forms of the body.
-pub(crate) const ENCODINGS: [Encoding; 2] = [Encoding::Json, Encoding::MessagePack];
+pub(crate) const PROTOCOLS: [Protocol; 2] = [Protocol::V03Json, Protocol::V03MessagePack];
 
 /// Starts an Agent of its own for a test.
 pub(crate) fn agent() -> TestAgent {

@@ -3,9 +3,9 @@
 use std::sync::{Arc, Mutex};
 use std::thread;
 
+use datadog_test_agent::{ReceivedSpan, TestAgent};
 use opentelemetry::trace::TracerProvider as _;
 use opentelemetry_datadog_agent::DatadogExporter;
-use opentelemetry_datadog_agent::testing::{Span, TestAgent};
 use opentelemetry_sdk::trace::SdkTracerProvider;
 use tracing::span::{Attributes, Id};
 use tracing::{Subscriber, info_span, instrument, trace_span};
@@ -48,7 +48,7 @@ fn provider(agent: &TestAgent) -> SdkTracerProvider {
 }
 
 /// Runs `work` under a subscriber of its own and returns the spans that arrived.
-pub(crate) fn traced(work: impl FnOnce()) -> Vec<Span> {
+pub(crate) fn traced(work: impl FnOnce()) -> Vec<ReceivedSpan> {
     let agent = agent();
     let provider = provider(&agent);
     let layer = tracing_opentelemetry::layer().with_tracer(provider.tracer("app"));
@@ -61,7 +61,7 @@ pub(crate) fn traced(work: impl FnOnce()) -> Vec<Span> {
 }
 
 /// Returns the names of a span: operation, resource, type.
-fn names(span: &Span) -> [&str; 3] {
+fn names(span: &ReceivedSpan) -> [&str; 3] {
     [&span.name, &span.resource, &span.span_type]
 }
 
@@ -109,7 +109,7 @@ fn a_failed_request_arrives_as_an_error_with_its_message() {
 ///
 /// That is an event `exception` with `exception.message`, and a status with the same text. There is no
 /// `exception.type` in it: the module that reported the error stands in for it.
-fn assert_error(span: &Span) {
+fn assert_error(span: &ReceivedSpan) {
     assert_eq!(span.error, 1);
     assert_eq!(span.meta["error.message"], "card declined");
     assert_eq!(span.meta["error.msg"], "card declined");

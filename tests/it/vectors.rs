@@ -3,13 +3,13 @@
 
 mod read;
 
+use datadog_test_agent::{ReceivedSpan, TestAgent};
 use opentelemetry::trace::{Tracer as _, TracerProvider as _};
-use opentelemetry_datadog_agent::testing::{Span, TestAgent};
-use opentelemetry_datadog_agent::{DatadogExporter, Encoding, SpanTypes};
+use opentelemetry_datadog_agent::{DatadogExporter, Protocol, SpanTypes};
 use opentelemetry_sdk::trace::{SdkTracerProvider, SpanExporter as _};
 use serde_json::Value as Json;
 
-use crate::support::{ENCODINGS, agent, block_on};
+use crate::support::{PROTOCOLS, agent, block_on};
 use crate::tidy::read as text_of;
 use read::{resource, span_data, text, vectors};
 
@@ -24,18 +24,18 @@ fn every_vector_arrives_as_expected() {
     let agent = agent();
     let mut checked = 0;
     let mut failures = Vec::new();
-    for (vector, encoding) in
-        vectors(ROOT, None).flat_map(|vector| ENCODINGS.map(|encoding| (vector.clone(), encoding)))
+    for (vector, protocol) in
+        vectors(ROOT, None).flat_map(|vector| PROTOCOLS.map(|protocol| (vector.clone(), protocol)))
     {
         agent.clear();
-        let span = through(&agent, exporter(&agent, encoding), &vector["input"]);
+        let span = through(&agent, exporter(&agent, protocol), &vector["input"]);
         let found = differences(&span, &vector["expect"]).into_iter();
         failures
-            .extend(found.map(|difference| format!("{} {encoding:?}: {difference}", vector["id"])));
+            .extend(found.map(|difference| format!("{} {protocol:?}: {difference}", vector["id"])));
         checked += 1;
     }
     assert!(failures.is_empty(), "{} differences:\n{}", failures.len(), failures.join("\n"));
-    assert!(checked >= AT_LEAST * ENCODINGS.len(), "only {checked} vectors");
+    assert!(checked >= AT_LEAST * PROTOCOLS.len(), "only {checked} vectors");
 }
 
 /// The service that the legacy vectors configure.
@@ -91,18 +91,18 @@ fn a_tracer_with_the_name_of_the_old_crate_brings_its_operation_name_back() {
     }
 }
 
-fn exporter(agent: &TestAgent, encoding: Encoding) -> DatadogExporter {
+fn exporter(agent: &TestAgent, protocol: Protocol) -> DatadogExporter {
     // The vectors' types are the Agent's.
     DatadogExporter::builder()
         .with_agent_url(agent.url())
         .with_span_types(SpanTypes::Agent)
-        .with_encoding(encoding)
+        .with_protocol(protocol)
         .build()
         .unwrap()
 }
 
 /// Exports one span alone and returns what arrived.
-fn through(agent: &TestAgent, mut exporter: DatadogExporter, input: &Json) -> Span {
+fn through(agent: &TestAgent, mut exporter: DatadogExporter, input: &Json) -> ReceivedSpan {
     exporter.set_resource(&resource(&input["resource_attributes"]));
     block_on(exporter.export(vec![span_data(input)])).unwrap();
     exporter.shutdown().unwrap();
@@ -116,7 +116,7 @@ fn through(agent: &TestAgent, mut exporter: DatadogExporter, input: &Json) -> Sp
 }
 
 /// Compares what a vector lists, and nothing else.
-fn differences(span: &Span, expect: &Json) -> Vec<String> {
+fn differences(span: &ReceivedSpan, expect: &Json) -> Vec<String> {
     let mut found = Vec::new();
     for (field, expected) in expect.as_object().unwrap() {
         let mut check = |what: &str, got: Json, expected: &Json| {

@@ -26,7 +26,6 @@ fn payload(spans: usize, bytes: usize) -> Vec<Payload> {
             duration: 0,
             error: 0,
         });
-        true
     });
     let mut payloads = payloads.finish();
     for payload in &mut payloads {
@@ -46,7 +45,7 @@ fn spans_in_order(mut buffer: Buffer) -> Vec<u64> {
     let mut spans = Vec::new();
     while let Some(flight) = buffer.take() {
         spans.push(flight.spans());
-        buffer.delivered(flight);
+        buffer.delivered(flight, 0);
         buffer.is_failing = true;
     }
     spans

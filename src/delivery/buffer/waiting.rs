@@ -49,7 +49,7 @@ impl Waiting {
     }
 
     pub(super) fn can_join(&self, other: &Self) -> bool {
-        self.payload.same_origin(&other.payload) && self.doubts == 0 && other.doubts == 0
+        self.payload.can_join(&other.payload) && self.doubts == 0 && other.doubts == 0
     }
 
     pub(super) fn join(&mut self, mut other: Self) {

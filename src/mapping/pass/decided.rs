@@ -52,7 +52,7 @@ impl<'a, S: Sink> Pass<'_, 'a, S> {
         self.status();
         let foreign_service = self.base_service(names);
         self.sampling(place, foreign_service);
-        if place == Place::First {
+        if place == Place::Head {
             self.chunk_facts(options);
         }
         self.database_name();

@@ -23,7 +23,7 @@ impl<S: Sink> Pass<'_, '_, S> {
         if asked.is_some() {
             self.late.remove(Known::SamplingPriorityAttribute);
         }
-        let speaks = place == Place::First || local_root;
+        let speaks = place == Place::Head || local_root;
         // The wire name is taken literally.
         let explicit = self.lookup().span_number(Known::SamplingPriority).or(asked);
         // About the trace, so on its local root alone: two chunks of one trace must not differ.
@@ -37,8 +37,7 @@ impl<S: Sink> Pass<'_, '_, S> {
             (None, None) => state,
         };
         let default = speaks.then(|| sampling::priority_of(state));
-        self.priority = explicit.or(manual).or(default);
-        self.number_or(Known::SamplingPriority, self.priority);
+        self.number_or(Known::SamplingPriority, explicit.or(manual).or(default));
         let analysed = self.lookup().span(Known::AnalyticsEvent).and_then(lookup::is_set);
         self.number_or(Known::Analysed, analysed.map(|analysed| if analysed { 1.0 } else { 0.0 }));
         let measured = matches!(kind, SpanKind::Client | SpanKind::Producer)

@@ -118,7 +118,7 @@ macro_rules! named {
 }
 
 /// Returns the fields of a span as it left the exporter.
-pub(crate) fn sent(span: &opentelemetry_datadog_agent::testing::Span) -> Fields {
+pub(crate) fn sent(span: &datadog_test_agent::ReceivedSpan) -> Fields {
     fields(named!(span), &span.meta, &span.metrics)
 }
 

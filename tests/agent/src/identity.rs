@@ -4,11 +4,11 @@ use std::process::Command;
 
 use async_trait::async_trait;
 use opentelemetry::KeyValue;
-use opentelemetry_datadog_agent::{Transport, TransportError, TransportRequest, TransportResponse};
+use opentelemetry_http::{Bytes, HttpClient, HttpError, Request, Response};
 use opentelemetry_sdk::trace::SpanData;
 
 use crate::real_agent::{MODELS, RealAgent};
-use crate::send::{ENCODINGS, builder, through_us};
+use crate::send::{PROTOCOLS, builder, through_us};
 use crate::traces::{service, span};
 
 /// A container that the Agent of these tests knows, and what it says of it.
@@ -20,9 +20,9 @@ const CHILD: &str = "REAL_AGENT_CHILD";
 
 #[test]
 fn env_and_version_of_each_span_stand_in_its_payload() {
-    for (model, encoding) in MODELS.into_iter().zip(ENCODINGS) {
+    for (model, protocol) in MODELS.into_iter().zip(PROTOCOLS) {
         let agent = RealAgent::start(model);
-        let exporter = builder(agent.url(), encoding).with_env("prod").with_version("1.2");
+        let exporter = builder(agent.url(), protocol).with_env("prod").with_version("1.2");
         let mut other = span(2, 2, 0);
         other.attributes.push(KeyValue::new("deployment.environment.name", "staging"));
         // A plain name is no setting.
@@ -58,9 +58,9 @@ fn a_reported_host_name_stands_in_the_payload() {
         assert!(child.status.success() && said.contains("1 passed"), "{said}");
         return;
     }
-    for (model, encoding) in MODELS.into_iter().zip(ENCODINGS) {
+    for (model, protocol) in MODELS.into_iter().zip(PROTOCOLS) {
         let agent = RealAgent::start(model);
-        let exporter = builder(agent.url(), encoding).build().unwrap();
+        let exporter = builder(agent.url(), protocol).build().unwrap();
         through_us(exporter, &service("shop"), [vec![span(1, 1, 0)]]);
         agent.stop();
         assert_eq!(agent.payloads()[0].hostname, "host-7", "{model:?}");
@@ -69,10 +69,10 @@ fn a_reported_host_name_stands_in_the_payload() {
 
 #[test]
 fn the_tags_of_the_container_stand_in_the_payload() {
-    for (model, encoding) in MODELS.into_iter().zip(ENCODINGS) {
+    for (model, protocol) in MODELS.into_iter().zip(PROTOCOLS) {
         let agent = RealAgent::start(model);
-        let transport = InContainer { agent: agent.url().to_owned() };
-        let exporter = builder(agent.url(), encoding).with_transport(transport).build().unwrap();
+        let exporter =
+            builder(agent.url(), protocol).with_http_client(InContainer).build().unwrap();
         let spans: Vec<SpanData> = vec![span(1, 1, 0)];
         through_us(exporter, &service("shop"), [spans]);
         agent.stop();
@@ -85,21 +85,26 @@ fn the_tags_of_the_container_stand_in_the_payload() {
 
 /// A client of the user's own, which says that the process runs in a container.
 #[derive(Debug)]
-struct InContainer {
-    agent: String,
-}
+struct InContainer;
 
 #[async_trait]
-impl Transport for InContainer {
-    async fn send(&self, request: TransportRequest) -> Result<TransportResponse, TransportError> {
-        let mut message = ureq::put(format!("{}{}", self.agent, request.path));
-        let own = ["datadog-container-id", "datadog-entity-id"];
-        for (name, value) in request.headers.iter().filter(|(name, _)| !own.contains(name)) {
-            message = message.header(*name, value);
+impl HttpClient for InContainer {
+    async fn send_bytes(&self, request: Request<Bytes>) -> Result<Response<Bytes>, HttpError> {
+        if request.method() == "GET" {
+            let mut answer = ureq::get(request.uri().to_string()).call()?;
+            return Ok(Response::new(answer.body_mut().read_to_vec()?.into()));
         }
-        let message = message.header(own[0], CONTAINER);
-        let answer = message.send(&request.body[..]).map_err(TransportError::unanswered)?;
-        Ok(TransportResponse::new(answer.status().as_u16()))
+        let mut message = ureq::put(request.uri().to_string());
+        let own = ["datadog-container-id", "datadog-entity-id"];
+        for (name, value) in
+            request.headers().iter().filter(|(name, _)| !own.contains(&name.as_str()))
+        {
+            message = message.header(name, value);
+        }
+        let answer = message.header(own[0], CONTAINER).send(&request.body()[..])?;
+        let mut response = Response::new(Bytes::new());
+        *response.status_mut() = answer.status();
+        Ok(response)
     }
 }
 

@@ -5,7 +5,7 @@
 
 mod compare;
 mod load;
-#[path = "../../it/test_agent/probes.rs"]
+#[path = "../../../test-agent/tests/it/probes.rs"]
 mod probe_list;
 #[path = "../../it/vectors/read.rs"]
 mod read;

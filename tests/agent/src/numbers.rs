@@ -7,11 +7,11 @@ use std::time::{Duration, Instant};
 
 use opentelemetry::Context;
 use opentelemetry::trace::{Tracer as _, TracerProvider as _};
-use opentelemetry_datadog_agent::{ApiVersion, DatadogSampler, Encoding, RejectedTraces};
+use opentelemetry_datadog_agent::{DatadogSampler, Protocol, RejectedTraces};
 
 use crate::load::{COUNTED_SPANS, TOLERANCE, provider, request};
 use crate::real_agent::{MODELS, Model, RealAgent};
-use crate::send::{ENCODINGS, builder};
+use crate::send::{PROTOCOLS, builder};
 
 /// Traces in a run: a server span with a client span below it.
 const TRACES: u64 = 20_000;
@@ -24,7 +24,7 @@ const LOAD: u64 = 200;
 const LEARNT_WITHIN: Duration = Duration::from_secs(30);
 
 /// Returns the traces that the Agent kept, and the hits that it counted.
-fn run(model: Model, encoding: Encoding, rejected: RejectedTraces) -> (u64, u64) {
+fn run(model: Model, protocol: Protocol, rejected: RejectedTraces) -> (u64, u64) {
     let agent = RealAgent::start(model);
     let sampler = DatadogSampler::builder()
         .with_rate(RATE)
@@ -32,7 +32,7 @@ fn run(model: Model, encoding: Encoding, rejected: RejectedTraces) -> (u64, u64)
         .with_rejected_traces(rejected)
         .build()
         .unwrap();
-    let exporter = builder(agent.url(), encoding).build().unwrap();
+    let exporter = builder(agent.url(), protocol).build().unwrap();
     let handle = exporter.handle();
     let provider = provider(exporter, sampler, rejected);
     for _ in 0..TRACES {
@@ -49,10 +49,10 @@ fn run(model: Model, encoding: Encoding, rejected: RejectedTraces) -> (u64, u64)
 #[test]
 fn hits_are_exact_if_rejected_traces_are_recorded_and_close_if_they_are_dropped() {
     let truth = TRACES * COUNTED_SPANS;
-    for (model, encoding) in MODELS.into_iter().zip(ENCODINGS) {
-        let (kept, hits) = run(model, encoding, RejectedTraces::Recorded);
+    for (model, protocol) in MODELS.into_iter().zip(PROTOCOLS) {
+        let (kept, hits) = run(model, protocol, RejectedTraces::Recorded);
         assert_eq!(hits, truth, "{model:?}");
-        let (kept_of_dropped, hits) = run(model, encoding, RejectedTraces::Dropped);
+        let (kept_of_dropped, hits) = run(model, protocol, RejectedTraces::Dropped);
         let off = (hits as f64 / truth as f64 - 1.0).abs();
         assert!(off <= TOLERANCE, "{model:?}: {hits} of {truth}");
         println!("{model:?}: {kept} and {kept_of_dropped} kept, {hits} hits of {truth}");
@@ -65,11 +65,7 @@ fn hits_are_exact_if_rejected_traces_are_recorded_and_close_if_they_are_dropped(
 #[test]
 fn under_load_the_agent_asks_for_less_and_gets_it() {
     let agent = RealAgent::start(Model::Indexed);
-    let exporter = builder(agent.url(), Encoding::MessagePack)
-        .with_env("prod")
-        .with_api_version(ApiVersion::V04)
-        .build()
-        .unwrap();
+    let exporter = builder(agent.url(), Protocol::V04).with_env("prod").build().unwrap();
     let handle = exporter.handle();
     let sampler = DatadogSampler::builder()
         .with_agent_rates(&handle)

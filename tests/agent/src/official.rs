@@ -1,4 +1,4 @@
-//! Datadog's official test agent: its checks pass, in both encodings, at the endpoint that it knows.
+//! Datadog's official test agent: its checks pass, in both protocols, at the endpoint that it knows.
 
 use std::env;
 use std::net::TcpListener;
@@ -6,11 +6,11 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use opentelemetry_datadog_agent::ApiVersion;
+use opentelemetry_datadog_agent::Protocol;
 use serde_json::Value as Json;
 
 use crate::read::{resource, span_data, vectors};
-use crate::send::{ENCODINGS, builder, through_us};
+use crate::send::{builder, through_us};
 use crate::vectors::ROOT;
 
 /// Python takes its time to start.
@@ -69,11 +69,11 @@ impl Drop for TestAgent {
 
 #[test]
 fn the_checks_of_the_official_test_agent_pass() {
-    for encoding in ENCODINGS {
+    for protocol in [Protocol::Auto, Protocol::V04] {
         let agent = TestAgent::start();
         let mut count = 0;
         for vector in vectors(ROOT, None) {
-            let exporter = builder(&agent.url, encoding).with_api_version(ApiVersion::V04);
+            let exporter = builder(&agent.url, protocol);
             let resource = resource(&vector["input"]["resource_attributes"]);
             // A failed check is a 400, and fails here.
             let batch = vec![span_data(&vector["input"])];
@@ -83,11 +83,11 @@ fn the_checks_of_the_official_test_agent_pass() {
         let summary = agent.read("/test/trace_check/summary?return_all=true");
         for check in CHECKS {
             let results = &summary[check];
-            assert_eq!(results["Failed_Checks"], 0, "{encoding:?} {check}: {summary}");
-            assert!(results["Passed_Checks"].as_u64() >= Some(count), "{encoding:?} {summary}");
+            assert_eq!(results["Failed_Checks"], 0, "{protocol:?} {check}: {summary}");
+            assert!(results["Passed_Checks"].as_u64() >= Some(count), "{protocol:?} {summary}");
         }
         let traces = agent.read("/test/session/traces");
         let spans = traces.as_array().unwrap().iter().map(|trace| trace.as_array().unwrap().len());
-        assert_eq!(spans.sum::<usize>() as u64, count, "{encoding:?}");
+        assert_eq!(spans.sum::<usize>() as u64, count, "{protocol:?}");
     }
 }

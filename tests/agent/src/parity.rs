@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use opentelemetry::KeyValue;
 use opentelemetry::trace::{SpanContext, TraceFlags};
-use opentelemetry_datadog_agent::{Encoding, SpanTypes};
+use opentelemetry_datadog_agent::{Protocol, SpanTypes};
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::trace::SpanData;
 use serde_json::Value as Json;
@@ -116,7 +116,7 @@ fn compare(
     let [otlp, ours] = [(); 2].map(|()| RealAgent::start(Model::Classic));
     for (resource, batch) in batches {
         through_otlp(otlp.otlp(), resource, [batch.clone()]);
-        let exporter = builder(ours.url(), Encoding::MessagePack);
+        let exporter = builder(ours.url(), Protocol::V03MessagePack);
         let exporter = exporter.with_span_types(SpanTypes::Agent).build().unwrap();
         through_us(exporter, resource, [batch.clone()]);
     }

@@ -4,7 +4,7 @@ use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::time::Duration;
 
-use opentelemetry_datadog_agent::testing::TestAgent;
+use datadog_test_agent::TestAgent;
 
 use crate::probe_list::{Probe, probes};
 use crate::real_agent::{MODELS, RealAgent};

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use opentelemetry_sdk::trace::SpanExporter as _;
 
 use crate::real_agent::{Model, RealAgent};
-use crate::send::{ENCODINGS, builder};
+use crate::send::{PROTOCOLS, builder};
 use crate::traces::{service, span};
 
 /// Spans for each second, in batches of this size, for so long.
@@ -21,9 +21,9 @@ const STARTS: Duration = Duration::from_millis(2_500);
 
 #[test]
 fn every_span_reaches_the_intake_once_though_the_agent_restarts() {
-    for encoding in ENCODINGS {
+    for protocol in PROTOCOLS {
         let agent = RealAgent::start(Model::Indexed);
-        let mut exporter = builder(agent.url(), encoding).build().unwrap();
+        let mut exporter = builder(agent.url(), protocol).build().unwrap();
         exporter.set_resource(&service("shop"));
         let handle = exporter.handle();
         let begin = Instant::now();
@@ -53,8 +53,8 @@ fn every_span_reaches_the_intake_once_though_the_agent_restarts() {
         for span in agent.spans() {
             *arrived.entry(span.span_id).or_insert(0) += 1;
         }
-        assert_eq!(arrived.len() as u64, SECONDS * PER_SECOND, "{encoding:?}: {stats:?}");
+        assert_eq!(arrived.len() as u64, SECONDS * PER_SECOND, "{protocol:?}: {stats:?}");
         let twice: Vec<_> = arrived.iter().filter(|(_, times)| **times > 1).collect();
-        assert!(twice.is_empty(), "{encoding:?}: {} twice, {stats:?}", twice.len());
+        assert!(twice.is_empty(), "{protocol:?}: {} twice, {stats:?}", twice.len());
     }
 }

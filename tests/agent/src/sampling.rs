@@ -7,7 +7,7 @@ use opentelemetry::trace::{SpanKind, Status};
 use opentelemetry_sdk::trace::SpanData;
 
 use crate::real_agent::{MODELS, RealAgent};
-use crate::send::{ENCODINGS, builder, through_us};
+use crate::send::{PROTOCOLS, builder, through_us};
 use crate::traces::{service, span};
 
 /// A priority, whether the span failed, and whether the Agent keeps it.
@@ -25,7 +25,7 @@ const DECISIONS: [(i64, bool, bool); 8] = [
 
 #[test]
 fn the_priority_decides_what_is_kept_and_nothing_about_what_is_counted() {
-    for (model, encoding) in MODELS.into_iter().zip(ENCODINGS) {
+    for (model, protocol) in MODELS.into_iter().zip(PROTOCOLS) {
         let agent = RealAgent::start(model);
         let spans = (1..).zip(DECISIONS).map(|(id, (priority, failed, _))| SpanData {
             span_kind: SpanKind::Server,
@@ -34,7 +34,7 @@ fn the_priority_decides_what_is_kept_and_nothing_about_what_is_counted() {
             ..span(id, id, 0)
         });
         let spans = spans.collect();
-        through_us(builder(agent.url(), encoding).build().unwrap(), &service("shop"), [spans]);
+        through_us(builder(agent.url(), protocol).build().unwrap(), &service("shop"), [spans]);
         agent.stop();
         let kept: BTreeSet<_> = agent.spans().iter().map(|span| span.span_id).collect();
         let expected = (1..).zip(DECISIONS).filter(|(_, (.., kept))| *kept).map(|(id, _)| id);
@@ -46,9 +46,9 @@ fn the_priority_decides_what_is_kept_and_nothing_about_what_is_counted() {
 
 #[test]
 fn the_whole_trace_id_survives() {
-    for (model, encoding) in MODELS.into_iter().zip(ENCODINGS) {
+    for (model, protocol) in MODELS.into_iter().zip(PROTOCOLS) {
         let agent = RealAgent::start(model);
-        let exporter = builder(agent.url(), encoding).build().unwrap();
+        let exporter = builder(agent.url(), protocol).build().unwrap();
         through_us(exporter, &service("shop"), [vec![span(7, 70, 0), span(7, 71, 70)]]);
         agent.stop();
         let payloads = agent.payloads();

@@ -1,16 +1,17 @@
 //! Sending spans: through this crate, through `opentelemetry-otlp`.
 
-use opentelemetry_datadog_agent::{DatadogExporter, DatadogExporterBuilder, Encoding};
+use opentelemetry_datadog_agent::{DatadogExporter, DatadogExporterBuilder, Protocol};
 use opentelemetry_otlp::WithExportConfig as _;
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::trace::{SpanData, SpanExporter};
 
-/// Both forms of the body.
-pub(crate) const ENCODINGS: [Encoding; 2] = [Encoding::Json, Encoding::MessagePack];
+/// Every protocol. Tests that run once for each model take the first two.
+pub(crate) const PROTOCOLS: [Protocol; 4] =
+    [Protocol::Auto, Protocol::V03Json, Protocol::V03MessagePack, Protocol::V04];
 
 /// Starts to build an exporter for an Agent.
-pub(crate) fn builder(url: &str, encoding: Encoding) -> DatadogExporterBuilder {
-    DatadogExporter::builder().with_agent_url(url).with_encoding(encoding)
+pub(crate) fn builder(url: &str, protocol: Protocol) -> DatadogExporterBuilder {
+    DatadogExporter::builder().with_agent_url(url).with_protocol(protocol)
 }
 
 /// Exports the batches of one resource, and fails unless the Agent has taken them all.

@@ -3,7 +3,7 @@
 
 use opentelemetry::KeyValue;
 use opentelemetry::trace::SpanKind;
-use opentelemetry_datadog_agent::{Encoding, SpanTypes};
+use opentelemetry_datadog_agent::{Protocol, SpanTypes};
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::trace::SpanData;
 
@@ -55,7 +55,7 @@ fn stored(statements: &[(&'static str, String)], types: SpanTypes) -> Vec<String
         ],
         ..traces::span(1, id, 1)
     });
-    let exporter = builder(real.url(), Encoding::Json).with_span_types(types).build().unwrap();
+    let exporter = builder(real.url(), Protocol::V03Json).with_span_types(types).build().unwrap();
     through_us(exporter, &Resource::builder_empty().build(), [spans.collect()]);
     real.stop();
     let mut spans = real.spans();

@@ -3,15 +3,15 @@
 
 use std::collections::BTreeMap;
 
+use datadog_test_agent::TestAgent;
 use opentelemetry::KeyValue;
-use opentelemetry_datadog_agent::testing::TestAgent;
-use opentelemetry_datadog_agent::{Encoding, SpanTypes};
+use opentelemetry_datadog_agent::{Protocol, SpanTypes};
 use serde_json::Value as Json;
 
 use crate::compare::{self, Comparison, Fields, Pair, Row};
 use crate::read::{resource, span_data, text, vectors};
 use crate::real_agent::{MODELS, RealAgent};
-use crate::send::{ENCODINGS, builder, through_us};
+use crate::send::{PROTOCOLS, builder, through_us};
 
 /// The folder of the crate.
 pub(crate) const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
@@ -69,7 +69,7 @@ fn every_vector_comes_out_as_it_was_meant() {
         for case in cases(&real) {
             for url in [&case.url, embedded.url()] {
                 let exporter =
-                    builder(url, case.encoding).with_span_types(case.types).build().unwrap();
+                    builder(url, case.protocol).with_span_types(case.types).build().unwrap();
                 let mut span = span_data(&case.vector["input"]);
                 span.attributes.push(KeyValue::new(CASE, case.title.clone()));
                 let resource = resource(&case.vector["input"]["resource_attributes"]);
@@ -89,7 +89,7 @@ fn every_vector_comes_out_as_it_was_meant() {
         }
         assert!(arrived.is_empty(), "nobody sent {arrived:?}");
     }
-    comparison.finish(AT_LEAST * MODELS.len() * ENCODINGS.len() * 2);
+    comparison.finish(AT_LEAST * MODELS.len() * PROTOCOLS.len() * 2);
 }
 
 /// One way to send one vector.
@@ -97,19 +97,19 @@ struct Case {
     title: String,
     vector: Json,
     url: String,
-    encoding: Encoding,
+    protocol: Protocol,
     types: SpanTypes,
 }
 
 fn cases(agent: &RealAgent) -> Vec<Case> {
     let mut cases = Vec::new();
     for vector in vectors(ROOT, None) {
-        for encoding in ENCODINGS {
+        for protocol in PROTOCOLS {
             for types in [SpanTypes::Documented, SpanTypes::Agent] {
                 for url in [agent.url().to_owned(), agent.socket()] {
                     let way = url.split(':').next().unwrap();
-                    let title = format!("{} {encoding:?} {types:?} {way}", text(&vector["id"]));
-                    cases.push(Case { title, vector: vector.clone(), url, encoding, types });
+                    let title = format!("{} {protocol:?} {types:?} {way}", text(&vector["id"]));
+                    cases.push(Case { title, vector: vector.clone(), url, protocol, types });
                 }
             }
         }

@@ -9,10 +9,7 @@ use std::time::{Duration, Instant};
 
 use opentelemetry::Context;
 use opentelemetry::propagation::TextMapPropagator as _;
-use opentelemetry_datadog_agent::{
-    ApiVersion, DatadogExporterBuilder, DatadogPropagator, DatadogSampler, DatadogSamplerBuilder,
-    Encoding, RejectedTraces, SamplingRule,
-};
+use opentelemetry_datadog_agent::{Protocol, DatadogExporterBuilder, DatadogPropagator, DatadogSampler, DatadogSamplerBuilder, RejectedTraces, SamplingRule};
 use opentelemetry_sdk::trace::{Sampler, SdkTracerProvider};
 
 use crate::load::{COUNTED_SPANS, TOLERANCE, provider, request, spread};
@@ -45,7 +42,7 @@ struct Load {
 enum Decides {
     Sdk(Sampler),
     Datadog(DatadogSamplerBuilder, RejectedTraces),
-    AgentsRates(ApiVersion, RejectedTraces),
+    AgentsRates(Protocol, RejectedTraces),
 }
 
 /// The requests that are counted.
@@ -170,16 +167,16 @@ fn loads() -> Vec<Load> {
             caller,
             Counted::All,
         ),
-        load("the Agent's rates", AgentsRates(ApiVersion::V04, dropped), steady, Counted::All),
+        load("the Agent's rates", AgentsRates(Protocol::V04, dropped), steady, Counted::All),
         load(
             "the Agent's rates, recorded",
-            AgentsRates(ApiVersion::V04, recorded),
+            AgentsRates(Protocol::V04, recorded),
             steady,
             Counted::All,
         ),
         load(
             "the Agent's rates, v0.3",
-            AgentsRates(ApiVersion::V03, dropped),
+            AgentsRates(Protocol::V03Json, dropped),
             steady,
             Counted::All,
         ),
@@ -197,7 +194,7 @@ impl Decides {
                 provider(exporter.build().unwrap(), sampler, rejected)
             }
             Self::AgentsRates(version, rejected) => {
-                let exporter = exporter.with_api_version(version).build().unwrap();
+                let exporter = exporter.with_protocol(version).build().unwrap();
                 let sampler = DatadogSampler::builder().with_agent_rates(&exporter.handle());
                 let sampler = sampler.with_rejected_traces(rejected).build().unwrap();
                 provider(exporter, sampler, rejected)
@@ -209,7 +206,7 @@ impl Decides {
 /// Runs a load, prints what is counted of it, and checks it.
 fn run(Load { name: load, decides, requests, counted }: Load) {
     let agent = RealAgent::start(Model::Indexed);
-    let provider = decides.provider(builder(agent.url(), Encoding::MessagePack));
+    let provider = decides.provider(builder(agent.url(), Protocol::V03MessagePack));
     let mut made = Made::default();
     requests(&provider, &mut made);
     provider.shutdown().unwrap();

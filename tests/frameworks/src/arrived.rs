@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use opentelemetry_datadog_agent::testing::{Request, Span};
+use datadog_test_agent::{ReceivedSpan, TraceRequest};
 use serde_json::Value;
 
 /// Tags of the process, the trace and the clock, which say nothing about a framework.
@@ -32,15 +32,15 @@ pub(crate) struct Node {
     pub(crate) is_top: bool,
     /// The lines of the tree before its name.
     branch: String,
-    pub(crate) span: Span,
+    pub(crate) span: ReceivedSpan,
 }
 
 /// The traces that arrived, each with its spans in the order of their starts, the parent first.
 pub(crate) struct Traces(pub(crate) Vec<Vec<Node>>);
 
 impl Traces {
-    pub(crate) fn of(requests: &[Request]) -> Self {
-        let mut by_id: BTreeMap<String, Vec<Span>> = BTreeMap::new();
+    pub(crate) fn of(requests: &[TraceRequest]) -> Self {
+        let mut by_id: BTreeMap<String, Vec<ReceivedSpan>> = BTreeMap::new();
         for span in requests.iter().flat_map(|request| &request.traces).flatten() {
             by_id.entry(trace_id(span)).or_default().push(span.clone());
         }
@@ -50,7 +50,7 @@ impl Traces {
     }
 
     /// Returns every span.
-    pub(crate) fn spans(&self) -> impl Iterator<Item = &Span> {
+    pub(crate) fn spans(&self) -> impl Iterator<Item = &ReceivedSpan> {
         self.0.iter().flatten().map(|node| &node.span)
     }
 
@@ -87,14 +87,15 @@ impl Traces {
 }
 
 /// Returns the 32 digits of the trace id, which each span carries.
-pub(crate) fn trace_id(span: &Span) -> String {
+pub(crate) fn trace_id(span: &ReceivedSpan) -> String {
     span.meta.get("otel.trace_id").cloned().unwrap_or_else(|| format!("{:x}", span.trace_id))
 }
 
 /// Puts the spans of a trace below their parents. A span whose parent did not arrive is at the top.
-fn tree(mut spans: Vec<Span>) -> Vec<Node> {
+fn tree(mut spans: Vec<ReceivedSpan>) -> Vec<Node> {
     spans.sort_by_key(|span| span.start);
-    let has_parent = |span: &Span| spans.iter().any(|other| other.span_id == span.parent_id);
+    let has_parent =
+        |span: &ReceivedSpan| spans.iter().any(|other| other.span_id == span.parent_id);
     let mut nodes = Vec::new();
     for top in spans.iter().filter(|span| !has_parent(span)) {
         nodes.push(Node { is_top: true, branch: String::new(), span: top.clone() });
@@ -104,7 +105,7 @@ fn tree(mut spans: Vec<Span>) -> Vec<Node> {
 }
 
 /// Adds the spans below one, whose own lines go on with `lines`.
-fn add_below(parent: u64, lines: &str, spans: &[Span], nodes: &mut Vec<Node>) {
+fn add_below(parent: u64, lines: &str, spans: &[ReceivedSpan], nodes: &mut Vec<Node>) {
     let below: Vec<_> = spans.iter().filter(|span| span.parent_id == parent).collect();
     for (at, span) in below.iter().enumerate() {
         let (own, next) =
@@ -129,7 +130,7 @@ fn fields(node: &Node) -> [String; 4] {
 }
 
 /// Returns the tags of a span and its events, without what differs from run to run.
-fn tags(span: &Span) -> Vec<(String, String)> {
+fn tags(span: &ReceivedSpan) -> Vec<(String, String)> {
     let texts = span.meta.iter().map(|(key, value)| (key, value.clone()));
     let numbers = span.metrics.iter().map(|(key, value)| (key, format!("{value} (number)")));
     let mut tags = Vec::new();

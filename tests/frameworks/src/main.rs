@@ -17,7 +17,7 @@ use std::error::Error;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use opentelemetry_datadog_agent::testing::{Request, TestAgent};
+use datadog_test_agent::{TestAgent, TraceRequest};
 use opentelemetry_datadog_agent::{DatadogExporter, ExporterHandle};
 use opentelemetry_sdk::trace::SdkTracerProvider;
 use tokio::runtime::Runtime;
@@ -101,7 +101,7 @@ impl Bench {
     }
 
     /// Waits for so many spans, and for those too many, and returns the requests that brought them.
-    fn arrived(&self, wanted: usize) -> Vec<Request> {
+    fn arrived(&self, wanted: usize) -> Vec<TraceRequest> {
         let deadline = Instant::now() + ARRIVAL;
         loop {
             let _ = self.provider.force_flush();

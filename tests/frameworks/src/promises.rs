@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use opentelemetry_datadog_agent::testing::Request;
+use datadog_test_agent::TraceRequest;
 
 use crate::arrived::{Traces, trace_id};
 
@@ -10,8 +10,8 @@ use crate::arrived::{Traces, trace_id};
 pub(crate) const SECRET: &str = "SECRET";
 
 /// Returns the promises that what arrived breaks.
-pub(crate) fn broken(requests: &[Request], traces: &Traces) -> Vec<String> {
-    let mut faults: Vec<String> = requests.iter().flat_map(Request::violations).collect();
+pub(crate) fn broken(requests: &[TraceRequest], traces: &Traces) -> Vec<String> {
+    let mut faults: Vec<String> = requests.iter().flat_map(TraceRequest::violations).collect();
     for span in traces.spans() {
         let at = |key: &str| format!("{} ({}): {key}", span.name, span.resource);
         let texts = [&span.service, &span.name, &span.resource, &span.span_type];

@@ -4,8 +4,8 @@ use std::net::TcpListener;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use opentelemetry_datadog_agent::testing::{Reply, TestAgent};
-use opentelemetry_datadog_agent::{DatadogExporter, ExporterHandle, ExporterStats};
+use datadog_test_agent::{Fault, TestAgent};
+use opentelemetry_datadog_agent::{DatadogExporter, ExporterHandle, ExporterStats, Protocol};
 use opentelemetry_sdk::error::OTelSdkError;
 use opentelemetry_sdk::trace::SpanExporter as _;
 
@@ -50,8 +50,11 @@ fn after_the_shutdown_everything_says_so_and_the_counters_stay() {
 #[test]
 fn an_agent_that_was_never_there_holds_no_shutdown_up() {
     let hanging = agent();
-    hanging.set_default_reply(Reply::Hang);
-    let exporters = [exporter_for_nobody(), builder(&hanging).with_timeout(SHORT).build().unwrap()];
+    hanging.set_default_reply(Fault::Hang);
+    // One that asked what the Agent takes would have reached it.
+    let hanging_exporter = builder(&hanging).with_protocol(Protocol::V03Json).with_timeout(SHORT);
+    let hanging_exporter = hanging_exporter.build().unwrap();
+    let exporters = [exporter_for_nobody(), hanging_exporter];
     for exporter in exporters {
         let handle = exporter.handle();
         export(&exporter, batch(1..8, 2)).unwrap();
@@ -118,7 +121,7 @@ fn any_time_for_a_shutdown_will_do() {
         let exporter = builder(&agent).build().unwrap();
         let handle = exporter.handle();
         export(&exporter, batch(1..3, 1)).unwrap();
-        agent.set_default_reply(Reply::Slow(SHORT));
+        agent.set_default_reply(Fault::Slow(SHORT));
         export(&exporter, batch(3..8, 2)).unwrap();
         let (outcome, exporter) =
             within(SOON, move || (exporter.shutdown_with_timeout(time), exporter));
@@ -148,7 +151,7 @@ fn a_flush_that_waits_learns_of_the_shutdown() {
 #[test]
 fn a_flush_does_not_outlast_its_time_and_the_spans_arrive_later() {
     let agent = agent();
-    agent.reply_with([Reply::Hang]);
+    agent.reply_with([Fault::Hang]);
     let exporter = builder(&agent).with_timeout(SHORT * 3).build().unwrap();
     let handle = exporter.handle();
     export(&exporter, batch(1..8, 2)).unwrap();
@@ -240,7 +243,7 @@ fn no_thread_is_left_behind() {
             for exporter in &exporters {
                 let _ = export(exporter, batch(1..3, 1));
             }
-            bad.set_default_reply(Reply::Status(503));
+            bad.set_default_reply(Fault::Status(503));
             for exporter in &exporters {
                 let _ = export(exporter, batch(3..5, 1));
             }

@@ -3,9 +3,9 @@
 
 use std::time::{Duration, Instant};
 
+use datadog_test_agent::{Fault, TestAgent};
 use opentelemetry::trace::{Tracer as _, TracerProvider as _};
 use opentelemetry_datadog_agent::ExporterHandle;
-use opentelemetry_datadog_agent::testing::{Reply, TestAgent};
 use opentelemetry_sdk::trace::SdkTracerProvider;
 
 use super::{EXPORT_BOUND, assert_adds_up, assert_no_violations, builder, in_child};
@@ -25,7 +25,7 @@ const TIMEOUT: Duration = Duration::from_millis(1_500);
 const SPANS: [usize; 3] = [2, 3, 3];
 
 #[derive(Clone, Copy, Debug, PartialEq)]
-enum Fault {
+enum Trouble {
     None,
     DownAtFirst,
     Restart,
@@ -47,23 +47,23 @@ enum End {
 }
 
 const ENDS: [End; 3] = [End::Flush, End::Shutdown, End::Drop];
-const FAULTS: [Fault; 11] = [
-    Fault::HangsOnce,
-    Fault::None,
-    Fault::DownAtFirst,
-    Fault::Restart,
-    Fault::Unavailable,
-    Fault::Overloaded,
-    Fault::Slow,
-    Fault::CutAnswer,
-    Fault::ResetConnection,
-    Fault::ClosedConnection,
-    Fault::SmallLimit,
+const FAULTS: [Trouble; 11] = [
+    Trouble::HangsOnce,
+    Trouble::None,
+    Trouble::DownAtFirst,
+    Trouble::Restart,
+    Trouble::Unavailable,
+    Trouble::Overloaded,
+    Trouble::Slow,
+    Trouble::CutAnswer,
+    Trouble::ResetConnection,
+    Trouble::ClosedConnection,
+    Trouble::SmallLimit,
 ];
 
-type Cell = (Fault, Caller, Processor, End);
+type Cell = (Trouble, Caller, Processor, End);
 
-fn cells(faults: &[Fault]) -> Vec<Cell> {
+fn cells(faults: &[Trouble]) -> Vec<Cell> {
     let mut cells = Vec::new();
     for fault in faults {
         for caller in CALLERS {
@@ -75,7 +75,7 @@ fn cells(faults: &[Fault]) -> Vec<Cell> {
     cells
 }
 
-impl Fault {
+impl Trouble {
     fn agent(self) -> TestAgent {
         match self {
             // Two of our spans are more.
@@ -92,13 +92,13 @@ impl Fault {
                 agent.pause();
                 return agent.resume().unwrap();
             }
-            Self::Unavailable => vec![Reply::Status(503); 3],
-            Self::Overloaded => vec![Reply::Overloaded; 3],
-            Self::Slow => vec![Reply::Slow(Duration::from_millis(300)); 2],
-            Self::HangsOnce => vec![Reply::Hang],
-            Self::CutAnswer => vec![Reply::CloseMidResponse; 2],
+            Self::Unavailable => vec![Fault::Status(503); 3],
+            Self::Overloaded => vec![Fault::Overloaded; 3],
+            Self::Slow => vec![Fault::Slow(Duration::from_millis(300)); 2],
+            Self::HangsOnce => vec![Fault::Hang],
+            Self::CutAnswer => vec![Fault::CloseMidResponse; 2],
             // What a connection looks like that the Agent closes while a request comes in.
-            Self::ClosedConnection => vec![Reply::Close],
+            Self::ClosedConnection => vec![Fault::Close],
         };
         agent.reply_with(script);
     }
@@ -152,7 +152,7 @@ impl Application {
 /// Lives through a cell and returns what is there right after its end.
 fn live(cell: Cell, agent: &TestAgent) -> ExporterHandle {
     let (fault, _, processor, end) = cell;
-    if fault == Fault::DownAtFirst {
+    if fault == Trouble::DownAtFirst {
         fault.begin(agent);
     }
     let exporter = builder(agent).with_timeout(TIMEOUT).build().unwrap();
@@ -163,7 +163,7 @@ fn live(cell: Cell, agent: &TestAgent) -> ExporterHandle {
     let [before, under, after] = SPANS;
     application.make_spans(before);
     application.flush_processor();
-    if fault != Fault::DownAtFirst {
+    if fault != Trouble::DownAtFirst {
         handle.flush(SOON).unwrap();
         fault.begin(agent);
     }
@@ -212,8 +212,10 @@ fn every_fault_makes_the_exporter_try_again() {
     in_parallel(THREADS, FAULTS.to_vec(), |fault| {
         let agent = fault.agent();
         let handle = live((fault, Caller::Plain, Processor::Batch, End::Flush), &agent);
-        let is_harmless =
-            matches!(fault, Fault::None | Fault::Slow | Fault::CutAnswer | Fault::ResetConnection);
+        let is_harmless = matches!(
+            fault,
+            Trouble::None | Trouble::Slow | Trouble::CutAnswer | Trouble::ResetConnection
+        );
         assert!(is_harmless || handle.stats().retries > 0, "{fault:?}: {:?}", handle.stats());
     });
 }
@@ -228,6 +230,6 @@ fn proxies_of_the_environment_are_not_used() {
     let mut variables = proxies.map(|name| (name, dead)).to_vec();
     variables.extend([("NO_PROXY", ""), ("no_proxy", "")]);
     in_child("delivery::matrix::proxies_of_the_environment_are_not_used", &variables, || {
-        in_parallel(THREADS, cells(&[Fault::None]), check);
+        in_parallel(THREADS, cells(&[Trouble::None]), check);
     });
 }

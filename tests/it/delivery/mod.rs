@@ -5,9 +5,10 @@ mod kept;
 mod lifecycle;
 mod matrix;
 mod outcomes;
+mod receivers;
 mod requests;
 mod scripts;
-mod transport;
+mod http_client;
 #[cfg(feature = "internal-logs")]
 mod voice;
 
@@ -18,9 +19,11 @@ use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use datadog_test_agent::{TestAgent, TraceRequest};
 use opentelemetry::{KeyValue, SpanId};
-use opentelemetry_datadog_agent::testing::{Request, TestAgent};
-use opentelemetry_datadog_agent::{DatadogExporter, DatadogExporterBuilder, ExporterStats};
+use opentelemetry_datadog_agent::{
+    DatadogExporter, DatadogExporterBuilder, ExporterStats, Protocol,
+};
 use opentelemetry_sdk::error::OTelSdkResult;
 use opentelemetry_sdk::trace::{SpanData, SpanExporter as _};
 
@@ -82,6 +85,11 @@ fn export(exporter: &DatadogExporter, batch: Vec<SpanData>) -> OTelSdkResult {
     outcome
 }
 
+/// A builder with the documented form, which asks the receiver nothing.
+fn explicit() -> DatadogExporterBuilder {
+    DatadogExporter::builder().with_protocol(Protocol::V03Json)
+}
+
 /// How often each span id was accepted.
 fn arrivals(agent: &TestAgent) -> BTreeMap<u64, usize> {
     let mut arrivals = BTreeMap::new();
@@ -97,9 +105,9 @@ fn each(ids: Range<u64>, times: usize) -> BTreeMap<u64, usize> {
 }
 
 /// The span ids of a request, whether the Agent kept them or not.
-fn ids_of(request: &Request) -> Vec<u64> {
-    let traces: Vec<Vec<serde_json::Value>> = serde_json::from_slice(&request.body).unwrap();
-    traces.iter().flatten().map(|span| span["span_id"].as_u64().unwrap()).collect()
+fn ids_of(request: &TraceRequest) -> Vec<u64> {
+    let traces = request.decode().unwrap();
+    traces.iter().flatten().map(|span| span.span_id).collect()
 }
 
 /// Fails unless every span is accounted for exactly once.

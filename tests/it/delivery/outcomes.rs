@@ -6,12 +6,12 @@ use std::net::{TcpListener, TcpStream};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use opentelemetry_datadog_agent::testing::{Reply, TestAgent};
-use opentelemetry_datadog_agent::{DatadogExporter, DroppedSpans, Encoding, ExporterStats};
+use datadog_test_agent::{Fault, TestAgent};
+use opentelemetry_datadog_agent::{DroppedSpans, ExporterStats, Protocol};
 
 use super::{
-    SHORT, arrivals, assert_adds_up, assert_no_violations, batch, builder, each, export, ids_of,
-    with_noise,
+    SHORT, arrivals, assert_adds_up, assert_no_violations, batch, builder, each, explicit, export,
+    ids_of, with_noise,
 };
 use crate::support::{SOON, agent, in_parallel, within};
 
@@ -22,7 +22,7 @@ const TRACES: u64 = 2;
 /// A script, and what comes of one batch under it.
 struct Row {
     name: &'static str,
-    script: Vec<Reply>,
+    script: Vec<Fault>,
     /// Requests that the Agent sees.
     requests: usize,
     /// How often it keeps each span.
@@ -42,48 +42,51 @@ enum End {
 
 use End::{Exported, Rejected, Unacknowledged};
 
-fn status(status: u16) -> Vec<Reply> {
-    vec![Reply::Status(status)]
+fn status(status: u16) -> Vec<Fault> {
+    vec![Fault::Status(status)]
 }
 
 #[rustfmt::skip]
 fn rows() -> Vec<Row> {
     let row = |name, script, requests, arrives, error, end| Row { name, script, requests, arrives, error, end };
     vec![
-        row("200",                 vec![Reply::Accept],                  1, 1, None, Exported),
-        row("200 slowly",          vec![Reply::Slow(SHORT / 2)],         1, 1, None, Exported),
+        row("200",                 vec![Fault::Accept],                  1, 1, None, Exported),
+        row("200 slowly",          vec![Fault::Slow(SHORT / 2)],         1, 1, None, Exported),
         row("202",                 status(202),                          1, 0, None, Exported),
         row("204",                 status(204),                          1, 0, None, Exported),
-        row("200, cut",            vec![Reply::CloseMidResponse],        1, 1, None, Exported),
+        row("200, cut",            vec![Fault::CloseMidResponse],        1, 1, None, Exported),
         // Not ingested for sure: kept until it is.
         row("408",                 status(408),                          2, 1, None, Exported),
-        row("429 with the body OK", vec![Reply::StatusAndBody(429, "OK\n".to_owned())], 2, 1, None, Exported),
-        row("overload",            vec![Reply::Overloaded],              2, 1, None, Exported),
+        row("429 with the body OK", vec![Fault::StatusAndBody(429, "OK\n".to_owned())], 2, 1, None, Exported),
+        row("overload",            vec![Fault::Overloaded],              2, 1, None, Exported),
         row("500",                 status(500),                          2, 1, None, Exported),
         row("502",                 status(502),                          2, 1, None, Exported),
         row("503",                 status(503),                          2, 1, None, Exported),
-        row("503, six times",      vec![Reply::Status(503); 6],          7, 1, None, Exported),
+        row("503, six times",      vec![Fault::Status(503); 6],          7, 1, None, Exported),
         // Refused for good.
         row("301",                 status(301),                          1, 0, Some("301"), Rejected),
         row("307",                 status(307),                          1, 0, Some("307"), Rejected),
         row("400",                 status(400),                          1, 0, Some("400"), Rejected),
         row("403",                 status(403),                          1, 0, Some("403"), Rejected),
-        row("404",                 status(404),                          1, 0, Some("404 page not found"), Rejected),
+        // Another form is looked for, until none is left.
+        row("404",                 status(404),                          2, 1, None, Exported),
+        row("405",                 status(405),                          2, 1, None, Exported),
+        row("404 for each form",   vec![Fault::Status(404); 3],          3, 0, Some("404 page not found"), Rejected),
         row("415",                 status(415),                          1, 0, Some("415"), Rejected),
         row("417",                 status(417),                          1, 0, Some("417"), Rejected),
         row("431",                 status(431),                          1, 0, Some("431"), Rejected),
         row("503, then 400",       [status(503), status(400)].concat(),  2, 0, None, Rejected),
         // Ambiguous: three tries more, since the Agent would keep a second copy.
         row("504",                 status(504),                          2, 1, None, Exported),
-        row("closed",              vec![Reply::Close],                   2, 1, None, Exported),
-        row("no answer in time",   vec![Reply::Hang],                    2, 1, None, Exported),
-        row("closed, but kept",    vec![Reply::CloseAfterIngest],        2, 2, None, Exported),
-        row("closed 3 times",      vec![Reply::Close; 3],                4, 1, None, Exported),
-        row("closed 4 times",      vec![Reply::Close; 4],                4, 0, None, Unacknowledged),
-        row("kept 4 times",        vec![Reply::CloseAfterIngest; 4],     4, 4, None, Unacknowledged),
-        row("504, 4 times",        vec![Reply::Status(504); 4],          4, 0, None, Unacknowledged),
-        row("hangs 4 times",       vec![Reply::Hang; 4],                 4, 0, None, Unacknowledged),
-        row("503s do not count", [vec![Reply::Close; 3], vec![Reply::Status(503); 2]].concat(), 6, 1, None, Exported),
+        row("closed",              vec![Fault::Close],                   2, 1, None, Exported),
+        row("no answer in time",   vec![Fault::Hang],                    2, 1, None, Exported),
+        row("closed, but kept",    vec![Fault::CloseAfterIngest],        2, 2, None, Exported),
+        row("closed 3 times",      vec![Fault::Close; 3],                4, 1, None, Exported),
+        row("closed 4 times",      vec![Fault::Close; 4],                4, 0, None, Unacknowledged),
+        row("kept 4 times",        vec![Fault::CloseAfterIngest; 4],     4, 4, None, Unacknowledged),
+        row("504, 4 times",        vec![Fault::Status(504); 4],          4, 0, None, Unacknowledged),
+        row("hangs 4 times",       vec![Fault::Hang; 4],                 4, 0, None, Unacknowledged),
+        row("503s do not count", [vec![Fault::Close; 3], vec![Fault::Status(503); 2]].concat(), 6, 1, None, Exported),
     ]
 }
 
@@ -164,16 +167,16 @@ fn an_agent_that_nobody_reaches_gets_the_spans_when_it_is_there() {
 /// The one batch is cut by chunks first, then by spans, until what passes has passed.
 #[test]
 fn a_413_is_cut_until_it_fits_and_a_single_span_that_does_not_is_dropped() {
-    for encoding in [Encoding::Json, Encoding::MessagePack] {
-        check_413(encoding);
+    for protocol in [Protocol::V03Json, Protocol::V03MessagePack] {
+        check_413(protocol);
     }
 }
 
-fn check_413(encoding: Encoding) {
+fn check_413(protocol: Protocol) {
     // Each span is somewhat above 2 KB, the one that no cut can help above 8 KB.
     let limit = 8_000;
     let agent = TestAgent::builder().with_max_request_bytes(limit).start().unwrap();
-    let exporter = builder(&agent).with_encoding(encoding).build().unwrap();
+    let exporter = builder(&agent).with_protocol(protocol).build().unwrap();
     let handle = exporter.handle();
     let mut spans = with_noise(batch(1..21, 4), 2_000);
     spans[13] = with_noise(vec![spans[13].clone()], 10_000).remove(0);
@@ -205,7 +208,7 @@ fn check_413(encoding: Encoding) {
 #[test]
 fn halves_are_made_between_chunks_as_long_as_there_are_several() {
     let agent = agent();
-    agent.reply_with([Reply::Status(413), Reply::Status(413)]);
+    agent.reply_with([Fault::Status(413), Fault::Status(413)]);
     let exporter = builder(&agent).build().unwrap();
     export(&exporter, batch(1..9, 4)).unwrap();
     exporter.handle().flush(SOON).unwrap();
@@ -224,7 +227,7 @@ fn halves_are_made_between_chunks_as_long_as_there_are_several() {
 fn a_413_that_comes_before_the_body_was_written_costs_nothing() {
     const SIZE: u64 = 300;
     let agent = agent();
-    agent.reply_with([Reply::EarlyPayloadTooLarge]);
+    agent.reply_with([Fault::EarlyPayloadTooLarge]);
     let exporter = builder(&agent).with_payload_bytes(16 << 20).build().unwrap();
     let handle = exporter.handle();
     // About 7 MB.
@@ -304,7 +307,7 @@ fn of_an_answer_without_an_end_only_the_start_is_read() {
             let _ = stream.read(&mut [0; 16]);
             written
         });
-        let exporter = DatadogExporter::builder().with_agent_url(url).build().unwrap();
+        let exporter = explicit().with_agent_url(url).build().unwrap();
         export(&exporter, batch(1..3, 1)).unwrap();
         exporter.handle().flush(SOON).unwrap();
         assert_eq!(by_end(&exporter.handle().stats()), [2, 0, 0, 0]);
@@ -324,7 +327,7 @@ fn a_redirect_is_not_followed() {
         );
         let (url, redirecting) =
             by_hand(move |stream| stream.write_all(answer.as_bytes()).unwrap());
-        let exporter = DatadogExporter::builder().with_agent_url(url).build().unwrap();
+        let exporter = explicit().with_agent_url(url).build().unwrap();
         let error = export(&exporter, batch(1..3, 1)).unwrap_err().to_string();
         assert!(error.contains(&status.to_string()), "{error}");
         within(SOON, || redirecting.join().unwrap());
@@ -342,7 +345,7 @@ fn an_agent_that_refuses_every_large_body_early_gets_it_in_parts() {
     for _ in 0..5 {
         let agent = TestAgent::builder().with_max_request_bytes(1 << 20).start().unwrap();
         let exporter = builder(&agent)
-            .with_encoding(Encoding::MessagePack)
+            .with_protocol(Protocol::V03MessagePack)
             .with_payload_bytes(16 << 20)
             .build()
             .unwrap();

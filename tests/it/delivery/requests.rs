@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use datadog_test_agent::{Fault, TraceRequest};
 use opentelemetry::KeyValue;
-use opentelemetry_datadog_agent::testing::{Reply, Request};
-use opentelemetry_datadog_agent::{ApiVersion, Encoding};
+use opentelemetry_datadog_agent::Protocol;
 use opentelemetry_sdk::trace::SpanData;
 
 use super::{
@@ -106,16 +106,16 @@ fn large_batches() -> [(&'static str, Vec<SpanData>); 5] {
 #[test]
 fn no_body_is_above_the_limit_unless_it_is_one_span() {
     const LIMIT: usize = 16 * 1024;
-    let encodings = [Encoding::Json, Encoding::MessagePack];
-    let cells = large_batches().into_iter().flat_map(|row| encodings.map(|how| (how, row.clone())));
-    for (encoding, (name, spans)) in cells {
+    let protocols = [Protocol::V03Json, Protocol::V03MessagePack];
+    let cells = large_batches().into_iter().flat_map(|row| protocols.map(|how| (how, row.clone())));
+    for (protocol, (name, spans)) in cells {
         let agent = agent();
         let exporter =
-            builder(&agent).with_encoding(encoding).with_payload_bytes(LIMIT).build().unwrap();
+            builder(&agent).with_protocol(protocol).with_payload_bytes(LIMIT).build().unwrap();
         let count = spans.len() as u64;
         export(&exporter, spans).unwrap();
         exporter.handle().flush(SOON).unwrap();
-        assert_eq!(arrivals(&agent), each(1..1 + count, 1), "{name}, {encoding:?}");
+        assert_eq!(arrivals(&agent), each(1..1 + count, 1), "{name}, {protocol:?}");
         assert_no_violations(&agent, name);
         for request in agent.requests() {
             let (bytes, spans) = (request.body.len(), request.traces.iter().flatten().count());
@@ -134,7 +134,7 @@ fn no_body_is_above_the_limit_unless_it_is_one_span() {
 fn what_waits_for_a_slow_agent_is_joined() {
     const EXPORTS: u64 = 80;
     let agent = agent();
-    agent.set_default_reply(Reply::Slow(Duration::from_millis(250)));
+    agent.set_default_reply(Fault::Slow(Duration::from_millis(250)));
     let exporter = builder(&agent).build().unwrap();
     let handle = exporter.handle();
     for n in 0..EXPORTS {
@@ -163,10 +163,10 @@ fn first_in_first_out_whatever_happens() {
     };
     let handle = exporter.handle();
     for script in [
-        vec![Reply::Status(503), Reply::Status(503)],
-        vec![Reply::Close],
-        vec![Reply::Overloaded, Reply::Status(408), Reply::Close],
-        vec![Reply::Slow(Duration::from_millis(150)), Reply::Status(500)],
+        vec![Fault::Status(503), Fault::Status(503)],
+        vec![Fault::Close],
+        vec![Fault::Overloaded, Fault::Status(408), Fault::Close],
+        vec![Fault::Slow(Duration::from_millis(150)), Fault::Status(500)],
     ] {
         agent.pause();
         (0..7).for_each(|_| one_more());
@@ -179,7 +179,7 @@ fn first_in_first_out_whatever_happens() {
     assert_eq!(ids, (1..57).collect::<Vec<_>>());
 }
 
-fn assert_well_formed(request: &Request) {
+fn assert_well_formed(request: &TraceRequest) {
     assert_eq!((request.method.as_str(), request.path.as_str()), ("PUT", "/v0.3/traces"));
     for (name, value) in &request.headers {
         assert!(!value.is_empty(), "{name} is empty");
@@ -211,7 +211,7 @@ fn assert_well_formed(request: &Request) {
 #[test]
 fn headers_are_those_that_the_agent_reads() {
     let agent = agent();
-    let exporter = builder(&agent).build().unwrap();
+    let exporter = builder(&agent).with_protocol(Protocol::V03Json).build().unwrap();
     export(&exporter, batch(1..8, 3)).unwrap();
     exporter.handle().flush(SOON).unwrap();
     assert_well_formed(&agent.requests()[0]);
@@ -229,7 +229,7 @@ fn what_the_environment_says_cannot_break_a_header() {
         let test = "delivery::requests::what_the_environment_says_cannot_break_a_header";
         in_child(test, &[("DD_EXTERNAL_ENV", value), ("EXPECTED", expected)], || {
             let agent = agent();
-            let exporter = builder(&agent).build().unwrap();
+            let exporter = builder(&agent).with_protocol(Protocol::V03Json).build().unwrap();
             export(&exporter, batch(1..3, 1)).unwrap();
             exporter.handle().flush(SOON).unwrap();
             let request = &agent.requests()[0];
@@ -247,7 +247,7 @@ fn the_rates_of_as_many_services_as_the_agent_keeps_are_learnt() {
     let (name, env) = ("s".repeat(96), "e".repeat(200));
     let rate = |at: u32| (format!("service:{name}{at:04},env:{env}"), f64::from(at) / 10_000.0);
     agent.set_rates((0..5_000).map(rate).collect());
-    let exporter = builder(&agent).with_api_version(ApiVersion::V04).build().unwrap();
+    let exporter = builder(&agent).with_protocol(Protocol::V04).build().unwrap();
     for n in 1..=2 {
         export(&exporter, batch(n..n + 1, 1)).unwrap();
         exporter.handle().flush(SOON).unwrap();
@@ -261,7 +261,7 @@ fn an_agent_at_v04_says_its_rates_once() {
     let agent = agent();
     let rates = |rate| BTreeMap::from([("service:,env:".to_owned(), rate)]);
     agent.set_rates(rates(0.5));
-    let exporter = builder(&agent).with_api_version(ApiVersion::V04).build().unwrap();
+    let exporter = builder(&agent).with_protocol(Protocol::V04).build().unwrap();
     let handle = exporter.handle();
     for n in 1..=4 {
         if n == 3 {

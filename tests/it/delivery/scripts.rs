@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
-use opentelemetry_datadog_agent::testing::{Reply, TestAgent};
+use datadog_test_agent::{Fault, TestAgent};
 use opentelemetry_datadog_agent::{ExporterHandle, ExporterStats};
 use opentelemetry_sdk::error::OTelSdkError;
 use opentelemetry_sdk::trace::SpanExporter as _;
@@ -22,24 +22,24 @@ const DOUBTFUL_TRIES: usize = 4;
 
 #[derive(Clone, Debug)]
 struct Case {
-    script: Vec<Reply>,
+    script: Vec<Fault>,
     /// Spans and traces of each.
     batches: Vec<(u64, u64)>,
     ends_with_shutdown: bool,
 }
 
-fn replies() -> impl Strategy<Value = Reply> {
+fn replies() -> impl Strategy<Value = Fault> {
     prop_oneof![
-        3 => Just(Reply::Accept),
-        2 => Just(Reply::Status(503)),
-        1 => Just(Reply::Status(429)),
-        1 => Just(Reply::Overloaded),
-        1 => Just(Reply::Slow(Duration::from_millis(5))),
-        2 => Just(Reply::Close),
-        2 => Just(Reply::CloseAfterIngest),
-        1 => Just(Reply::CloseMidResponse),
-        1 => Just(Reply::Status(400)),
-        2 => Just(Reply::Status(413)),
+        3 => Just(Fault::Accept),
+        2 => Just(Fault::Status(503)),
+        1 => Just(Fault::Status(429)),
+        1 => Just(Fault::Overloaded),
+        1 => Just(Fault::Slow(Duration::from_millis(5))),
+        2 => Just(Fault::Close),
+        2 => Just(Fault::CloseAfterIngest),
+        1 => Just(Fault::CloseMidResponse),
+        1 => Just(Fault::Status(400)),
+        2 => Just(Fault::Status(413)),
     ]
 }
 
@@ -112,20 +112,20 @@ fn compare(case: &Case, agent: &TestAgent, spans: u64, stats: &ExporterStats) {
     let mut was_reached = false;
     for (number, request) in agent.requests().iter().enumerate() {
         let ids = ids_of(request);
-        let reply = case.script.get(number).unwrap_or(&Reply::Accept);
-        was_reached |= !matches!(reply, Reply::Close | Reply::CloseAfterIngest);
+        let reply = case.script.get(number).unwrap_or(&Fault::Accept);
+        was_reached |= !matches!(reply, Fault::Close | Fault::CloseAfterIngest);
         match reply {
-            Reply::Close | Reply::CloseAfterIngest => {
+            Fault::Close | Fault::CloseAfterIngest => {
                 for id in &ids {
                     *doubts.entry(*id).or_insert(0) += 1;
                 }
-                if *reply == Reply::CloseAfterIngest {
+                if *reply == Fault::CloseAfterIngest {
                     kept_in_doubt.extend(ids);
                 }
             }
-            Reply::Status(400) => rejected += ids.len(),
-            Reply::Status(413) => rejected += usize::from(ids.len() == 1),
-            Reply::Status(_) | Reply::Overloaded => {}
+            Fault::Status(400) => rejected += ids.len(),
+            Fault::Status(413) => rejected += usize::from(ids.len() == 1),
+            Fault::Status(_) | Fault::Overloaded => {}
             _ => ids.into_iter().for_each(|id| *exported.entry(id).or_insert(0) += 1),
         }
     }

@@ -4,8 +4,8 @@ use std::fmt::{Debug, Write as _};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use datadog_test_agent::{Fault, TestAgent};
 use opentelemetry::KeyValue;
-use opentelemetry_datadog_agent::testing::{Reply, TestAgent};
 use opentelemetry_datadog_agent::{DatadogExporter, ExporterHandle};
 use opentelemetry_sdk::trace::SpanData;
 use tracing::field::{Field, Visit};
@@ -158,7 +158,7 @@ fn spans_that_are_refused_are_worth_one_line() {
     in_child(test, &[], || {
         let lines = Lines::of_this_process();
         let agent = agent();
-        agent.set_default_reply(Reply::StatusAndBody(400, "no\r\nsuch \x1b[31mthing".to_owned()));
+        agent.set_default_reply(Fault::StatusAndBody(400, "no\r\nsuch \x1b[31mthing".to_owned()));
         let exporter = exporter(&agent);
         for n in 0..20 {
             export(&exporter, secret_batch(1 + n * 5)).unwrap_err();
@@ -189,7 +189,7 @@ fn who_listens_may_ask_for_the_counters() {
         let agent = agent();
         let exporter = exporter(&agent);
         *asked.lock().unwrap() = Some(exporter.handle());
-        agent.reply_with([Reply::Status(503)]);
+        agent.reply_with([Fault::Status(503)]);
         let handle = within(SOON, move || {
             export(&exporter, secret_batch(1)).unwrap();
             exporter.handle().flush(SOON).unwrap();

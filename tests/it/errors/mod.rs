@@ -7,7 +7,7 @@ mod spellings;
 use std::error::Error;
 use std::fmt;
 
-use opentelemetry_datadog_agent::testing::Span;
+use datadog_test_agent::ReceivedSpan;
 use serde_json::Value as Json;
 
 use crate::tracing::traced;
@@ -53,24 +53,24 @@ fn declined() -> Declined {
 }
 
 /// Returns the only span that some work made.
-fn only(work: impl FnOnce()) -> Span {
+fn only(work: impl FnOnce()) -> ReceivedSpan {
     let mut spans = traced(work);
     assert_eq!(spans.len(), 1);
     spans.remove(0)
 }
 
 /// Returns a text tag; empty if there is none.
-fn tag<'s>(span: &'s Span, key: &str) -> &'s str {
+fn tag<'s>(span: &'s ReceivedSpan, key: &str) -> &'s str {
     span.meta.get(key).map_or("", String::as_str)
 }
 
 /// Returns the events of a span.
-fn events(span: &Span) -> Json {
+fn events(span: &ReceivedSpan) -> Json {
     serde_json::from_str(tag(span, "events")).unwrap()
 }
 
 /// Fails unless a span is an error with this message, under both names.
-fn assert_message(span: &Span, message: &str, case: &str) {
+fn assert_message(span: &ReceivedSpan, message: &str, case: &str) {
     assert_eq!(span.error, 1, "{case}");
     assert_eq!(tag(span, "error.message"), message, "{case}");
     assert_eq!(tag(span, "error.msg"), message, "{case}");

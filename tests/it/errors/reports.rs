@@ -6,7 +6,7 @@
 use std::error::Error;
 use std::process::Command;
 
-use opentelemetry_datadog_agent::testing::Span;
+use datadog_test_agent::ReceivedSpan;
 use tracing::{error, info_span, instrument};
 
 use super::{Limit, assert_message, events, only, tag};
@@ -124,7 +124,7 @@ fn reports_in_this_process() {
 }
 
 /// Fails unless a report is sent once: causes and backtrace as the stack, and nothing of them elsewhere.
-fn assert_split(span: &Span, way: &str) {
+fn assert_split(span: &ReceivedSpan, way: &str) {
     let stack = tag(span, "error.stack");
     assert!(stack.contains("limit reached"), "{way}: {stack}");
     assert!(!stack.contains('\u{1b}'), "{way}: {stack}");

@@ -4,21 +4,20 @@
 //! Agent gets, apart from ids and times. `cargo test` builds the binaries; `cargo test --test it` takes them as
 //! they are.
 
-mod local_agent;
 mod one_shot;
+mod picture;
 mod pictures;
 mod process;
 mod web;
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 
-use opentelemetry_datadog_agent::testing::{TestAgent, Waterfall};
+use datadog_test_agent::{TestAgent, Waterfall};
 
-/// The glyphs of a bar.
-const BAR: &str = "█▏▎▍▌▋▊▉";
-/// The units of a duration.
-const UNITS: [&str; 4] = ["ns", "µs", "ms", "s"];
+use self::picture::plain_line;
+use self::process::Running;
 
 /// Returns the texts that the documentation at the top of an example shows, in order.
 fn shown(example: &str) -> Vec<String> {
@@ -38,19 +37,6 @@ fn plain(picture: &str) -> Vec<String> {
     lines.map(plain_line).collect()
 }
 
-fn plain_line(line: &str) -> String {
-    let mut kept: Vec<&str> = Vec::new();
-    for word in line.split_whitespace() {
-        let is_time = kept.last().is_some_and(|last| last.parse::<f64>().is_ok());
-        if is_time && UNITS.contains(&word) {
-            kept.pop();
-        } else if !word.chars().all(|glyph| BAR.contains(glyph)) {
-            kept.push(word);
-        }
-    }
-    kept.join(" ")
-}
-
 /// Fails unless a picture that the documentation shows is that of what arrived.
 fn assert_arrived(agent: &TestAgent, documented: &str) {
     let mut traces = agent.traces();
@@ -67,4 +53,31 @@ fn assert_arrived(agent: &TestAgent, documented: &str) {
 fn answer(request: reqwest::RequestBuilder) -> String {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async { request.send().await.unwrap().text().await.unwrap() })
+}
+
+/// Returns the command that runs an example, with no variable of ours set.
+pub(super) fn command(name: &str) -> Command {
+    // target/debug/deps/it-... -> target/debug/examples/<name>
+    let own = std::env::current_exe().unwrap();
+    let target = own.parent().and_then(|deps| deps.parent()).expect("it is below `target`");
+    let program: PathBuf = target.join("examples").join(name);
+    assert!(program.exists(), "{} is missing: `cargo test` builds it", program.display());
+    let mut command = Command::new(program);
+    for (key, _) in std::env::vars_os() {
+        let key_text = key.to_string_lossy();
+        if key_text.starts_with("DD_") || key_text.starts_with("OTEL_") {
+            command.env_remove(&key);
+        }
+    }
+    command.env_remove("CLICOLOR_FORCE");
+    command
+}
+
+/// Runs a command to its end and returns what it printed.
+pub(super) fn output(command: &mut Command) -> String {
+    let mut running = Running::start(command);
+    let status = running.wait();
+    let text = running.rest();
+    assert!(status.success(), "{status}: {text}");
+    text
 }

@@ -4,11 +4,11 @@ use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
 use std::thread;
 
-use opentelemetry_datadog_agent::testing::TestAgent;
+use datadog_test_agent::{Receiver, TestAgent};
 
 use super::pictures::{QUICKSTART, lines};
-use super::process::{command, output};
 use super::{assert_arrived, plain, shown};
+use super::{command, output};
 use crate::support::agent;
 
 /// Runs an example and returns what it printed.
@@ -73,12 +73,20 @@ fn a_grpc_call_is_one_trace_across_client_and_server() {
 
 #[test]
 fn each_invocation_of_a_function_is_delivered_before_it_answers() {
-    let agent = agent();
+    let agent = TestAgent::builder().with_receiver(Receiver::LambdaExtension).start().unwrap();
     let printed = run("lambda_flush", &agent);
     let [output, picture] = &shown("lambda_flush")[..] else { panic!("it shows two texts") };
     assert_eq!(printed.trim_end(), output);
     assert_arrived(&agent, &[picture.as_str(); 3].join("\n"));
-    assert_eq!(agent.requests().len(), 3);
+    let taken = agent.requests().into_iter().filter(|request| request.status == Some(200));
+    assert!(taken.clone().all(|request| request.path == "/v0.4/traces"));
+    assert_eq!(taken.count(), 3);
+    let roots: Vec<_> = agent.traces().into_iter().map(|mut trace| trace.remove(0)).collect();
+    for (number, root) in (1..).zip(&roots) {
+        assert_eq!(root.meta["request_id"], format!("request-{number}"));
+        assert_eq!(root.meta["cold_start"], (number == 1).to_string());
+        assert!(root.meta["function_arn"].ends_with(":function:orders"));
+    }
 }
 
 #[cfg(unix)]

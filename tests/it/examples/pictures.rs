@@ -2,8 +2,8 @@
 
 use std::process::Stdio;
 
-use super::plain_line;
-use super::process::command;
+use super::command;
+use super::picture::plain_line;
 
 /// What the quickstart printed when its picture was made.
 pub(super) const QUICKSTART: &str = include_str!("../../../docs/quickstart.svg");

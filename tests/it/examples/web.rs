@@ -3,7 +3,8 @@
 
 use serde_json::Value as Json;
 
-use super::process::{Running, command};
+use super::command;
+use super::process::Running;
 use super::{answer, assert_arrived, shown};
 use crate::support::agent;
 

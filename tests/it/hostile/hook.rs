@@ -1,7 +1,7 @@
 //! A names hook that panics, empties names or writes without measure.
 
+use datadog_test_agent::ReceivedSpan;
 use opentelemetry_datadog_agent::DatadogExporter;
-use opentelemetry_datadog_agent::testing::Span;
 use opentelemetry_sdk::trace::SpanData;
 
 use super::export;
@@ -52,7 +52,7 @@ fn a_hook_can_neither_empty_a_name_nor_exceed_its_limit() {
 }
 
 /// Exports a span whose names are all replaced by what `fill` makes of their limit.
-fn with_hook(case: &str, fill: fn(usize) -> String) -> Span {
+fn with_hook(case: &str, fill: fn(usize) -> String) -> ReceivedSpan {
     let agent = agent();
     let exporter = DatadogExporter::builder()
         .with_agent_url(agent.url())

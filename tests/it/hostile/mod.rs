@@ -10,9 +10,9 @@ mod numbers;
 mod reentrant;
 mod texts;
 
+use datadog_test_agent::{ReceivedSpan, TestAgent};
 use opentelemetry::trace::SpanKind;
 use opentelemetry::{Array, KeyValue, SpanId, StringValue, Value};
-use opentelemetry_datadog_agent::testing::{Span, TestAgent};
 use opentelemetry_datadog_agent::{DatadogExporter, DatadogExporterBuilder};
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::trace::{SpanData, SpanExporter as _};
@@ -32,10 +32,14 @@ const BAD_ID: u64 = 0xb1;
 struct Case {
     name: &'static str,
     span: SpanData,
-    check: fn(Option<&Span>),
+    check: fn(Option<&ReceivedSpan>),
 }
 
-fn case(name: &'static str, change: impl FnOnce(&mut SpanData), check: fn(Option<&Span>)) -> Case {
+fn case(
+    name: &'static str,
+    change: impl FnOnce(&mut SpanData),
+    check: fn(Option<&ReceivedSpan>),
+) -> Case {
     let mut span = span();
     span.span_context = context(BAD, BAD_ID);
     change(&mut span);
@@ -46,7 +50,7 @@ fn case(name: &'static str, change: impl FnOnce(&mut SpanData), check: fn(Option
 fn tagged<const N: usize>(
     name: &'static str,
     attributes: [(&str, Value); N],
-    check: fn(Option<&Span>),
+    check: fn(Option<&ReceivedSpan>),
 ) -> Case {
     let list = attributes.into_iter().map(|(key, value)| KeyValue::new(key.to_owned(), value));
     let list = list.collect();
@@ -91,7 +95,7 @@ fn export(
     exporter: &DatadogExporter,
     batch: Vec<SpanData>,
     name: &str,
-) -> Vec<Span> {
+) -> Vec<ReceivedSpan> {
     agent.clear();
     block_on(exporter.export(batch)).unwrap_or_else(|error| panic!("{name}: {error}"));
     exporter.handle().flush(SOON).unwrap_or_else(|error| panic!("{name}: {error}"));
@@ -138,34 +142,34 @@ fn resource() -> Resource {
 }
 
 /// Fails unless the span was left out.
-fn left_out(span: Option<&Span>) {
+fn left_out(span: Option<&ReceivedSpan>) {
     assert_eq!(span, None);
 }
 
 /// Fails unless the span arrived.
-fn arrived(span: Option<&Span>) {
+fn arrived(span: Option<&ReceivedSpan>) {
     assert!(span.is_some());
 }
 
 #[track_caller]
-fn meta<'a>(span: Option<&'a Span>, key: &str) -> Option<&'a str> {
+fn meta<'a>(span: Option<&'a ReceivedSpan>, key: &str) -> Option<&'a str> {
     span.expect("the span arrived").meta.get(key).map(String::as_str)
 }
 
 #[track_caller]
-fn metric(span: Option<&Span>, key: &str) -> Option<f64> {
+fn metric(span: Option<&ReceivedSpan>, key: &str) -> Option<f64> {
     span.expect("the span arrived").metrics.get(key).copied()
 }
 
 /// A text tag without a metric of its name, or the other way round.
 #[track_caller]
-fn assert_tag(span: Option<&Span>, key: &str, text: Option<&str>, number: Option<f64>) {
+fn assert_tag(span: Option<&ReceivedSpan>, key: &str, text: Option<&str>, number: Option<f64>) {
     assert_eq!((meta(span, key), metric(span, key)), (text, number), "{key}");
 }
 
 /// Returns a text tag that holds JSON.
 #[track_caller]
-fn json(span: Option<&Span>, key: &str) -> serde_json::Value {
+fn json(span: Option<&ReceivedSpan>, key: &str) -> serde_json::Value {
     serde_json::from_str(meta(span, key).unwrap()).unwrap()
 }
 

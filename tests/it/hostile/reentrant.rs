@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex, OnceLock};
 use std::thread;
 use std::time::Duration;
 
+use datadog_test_agent::TestAgent;
 use opentelemetry::trace::{Span as _, Tracer as _, TracerProvider as _};
-use opentelemetry_datadog_agent::testing::TestAgent;
 use opentelemetry_datadog_agent::{DatadogExporter, SpanNames};
 use opentelemetry_sdk::trace::{SdkTracerProvider, SpanData, SpanExporter as _};
 

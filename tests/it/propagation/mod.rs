@@ -9,10 +9,10 @@ mod vectors;
 
 use std::collections::HashMap;
 
+use datadog_test_agent::{ReceivedSpan, TestAgent};
 use opentelemetry::Context;
 use opentelemetry::propagation::{Extractor, TextMapPropagator};
 use opentelemetry::trace::{SpanContext, TraceContextExt as _};
-use opentelemetry_datadog_agent::testing::{Span, TestAgent};
 use opentelemetry_datadog_agent::{DatadogExporter, PropagationSpanProcessor};
 use opentelemetry_sdk::trace::SdkTracerProvider;
 
@@ -59,7 +59,7 @@ fn provider(agent: &TestAgent, service: &str) -> SdkTracerProvider {
 }
 
 /// The only span of a name.
-fn named<'s>(spans: &'s [Span], resource: &str) -> &'s Span {
+fn named<'s>(spans: &'s [ReceivedSpan], resource: &str) -> &'s ReceivedSpan {
     let mut found = spans.iter().filter(|span| span.resource == resource);
     let span = found.next().unwrap_or_else(|| panic!("no span {resource}"));
     assert!(found.next().is_none(), "several spans {resource}");

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use datadog_test_agent::ReceivedSpan;
 use opentelemetry::Context;
 use opentelemetry::baggage::BaggageExt as _;
 use opentelemetry::propagation::{TextMapCompositePropagator, TextMapPropagator as _};
@@ -9,7 +10,6 @@ use opentelemetry::trace::{
     SpanContext, TraceContextExt as _, TraceState, Tracer as _, TracerProvider as _,
 };
 use opentelemetry::{SpanId, TraceFlags, TraceId};
-use opentelemetry_datadog_agent::testing::Span;
 use opentelemetry_datadog_agent::{DatadogPropagator, ExtractBehavior};
 use opentelemetry_sdk::propagation::BaggagePropagator;
 use serde_json::{Value as Json, json};
@@ -29,7 +29,7 @@ const CALLER: [(&str, &str); 6] = [
 ];
 
 /// The first span of a service that such a caller calls, through this propagator.
-fn first_span(propagator: &DatadogPropagator, headers: &[(&str, &str)]) -> Span {
+fn first_span(propagator: &DatadogPropagator, headers: &[(&str, &str)]) -> ReceivedSpan {
     let agent = agent();
     let provider = provider(&agent, "called");
     let parent = extracted(propagator, &Headers::of(headers));
@@ -85,7 +85,7 @@ fn a_restart_begins_a_trace_with_a_link_and_ignoring_one_without() {
         let propagator = DatadogPropagator::builder().with_extract_behavior(behavior).build();
         first_span(&propagator, &CALLER)
     };
-    let links = |span: &Span| {
+    let links = |span: &ReceivedSpan| {
         span.meta.get("_dd.span_links").map(|links| serde_json::from_str::<Json>(links).unwrap())
     };
     let restarted = with(ExtractBehavior::Restart);

@@ -2,10 +2,10 @@
 
 use std::collections::HashMap;
 
+use datadog_test_agent::{ReceivedSpan, TestAgent};
 use opentelemetry::propagation::TextMapPropagator;
 use opentelemetry::trace::{SpanKind, TraceContextExt as _, Tracer as _, TracerProvider as _};
 use opentelemetry::{Context, SpanId};
-use opentelemetry_datadog_agent::testing::{Span, TestAgent};
 use opentelemetry_datadog_agent::{DatadogPropagator, PropagationStyle};
 use opentelemetry_sdk::propagation::TraceContextPropagator;
 
@@ -72,7 +72,7 @@ fn three_services_of_two_worlds_make_one_trace() {
 }
 
 /// The spans of all services hang below each other, and carry what the browser said.
-fn follows_the_browser(spans: &[Span]) {
+fn follows_the_browser(spans: &[ReceivedSpan]) {
     let mut parent = 77;
     for name in ["serve first", "call first", "serve second", "call second", "serve third"] {
         let span = named(spans, name);

@@ -1,13 +1,13 @@
 //! What the exporter makes of `dd` in a trace state, whoever put it there.
 
+use datadog_test_agent::ReceivedSpan;
 use opentelemetry::trace::{SpanContext, TraceFlags, TraceState};
 use opentelemetry::{KeyValue, SpanId, TraceId};
 use opentelemetry_datadog_agent::DatadogExporter;
-use opentelemetry_datadog_agent::testing::Span;
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::trace::{SpanData, SpanExporter as _};
 
-use crate::support::{ENCODINGS, SOON, agent, block_on, span};
+use crate::support::{PROTOCOLS, SOON, agent, block_on, span};
 
 /// A span of a trace whose state has this `dd`.
 fn with(dd: &str, sampled: bool) -> SpanData {
@@ -17,11 +17,11 @@ fn with(dd: &str, sampled: bool) -> SpanData {
     SpanData { span_context: context, ..span() }
 }
 
-/// What arrives of a batch, in both encodings the same.
-fn export(batch: &[SpanData]) -> Vec<Span> {
-    let mut arrived = ENCODINGS.map(|encoding| {
+/// What arrives of a batch, in both protocols the same.
+fn export(batch: &[SpanData]) -> Vec<ReceivedSpan> {
+    let mut arrived = PROTOCOLS.map(|protocol| {
         let agent = agent();
-        let builder = DatadogExporter::builder().with_encoding(encoding);
+        let builder = DatadogExporter::builder().with_protocol(protocol);
         let mut exporter = builder.with_agent_url(agent.url()).build().unwrap();
         let attributes = [KeyValue::new("_dd.p.resource", "of the resource")];
         exporter.set_resource(&Resource::builder_empty().with_attributes(attributes).build());
@@ -39,7 +39,7 @@ fn export(batch: &[SpanData]) -> Vec<Span> {
     json
 }
 
-fn alone(span: SpanData) -> Span {
+fn alone(span: SpanData) -> ReceivedSpan {
     export(&[span]).remove(0)
 }
 
@@ -88,7 +88,8 @@ fn tags_of_the_trace_go_to_the_spans_that_speak_for_it_and_the_origin_to_all() {
         assert_eq!(span.meta["w3c.tracestate"], format!("foo=1,dd={dd}"));
     }
     let tags = ["_dd.p.dm", "_dd.p.a", "_dd.parent_id", "_dd.p.tid"];
-    let found = |span: &Span| tags.map(|tag| span.meta.get(tag).cloned().unwrap_or_default());
+    let found =
+        |span: &ReceivedSpan| tags.map(|tag| span.meta.get(tag).cloned().unwrap_or_default());
     assert_eq!(found(&arrived[0]), ["-4", "x==y:z", "00000000000000aa", ""]);
     assert_eq!(found(&arrived[1]), ["", "", "", ""]);
 }

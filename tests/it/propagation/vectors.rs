@@ -1,8 +1,8 @@
 //! Every extract vector through a provider: what the caller said arrives at the Agent with the first span.
 //! The same vectors without an Agent, inject vectors included: `src/propagation/tests.rs`.
 
+use datadog_test_agent::ReceivedSpan;
 use opentelemetry::trace::{Tracer as _, TracerProvider as _};
-use opentelemetry_datadog_agent::testing::Span;
 use opentelemetry_datadog_agent::{DatadogPropagator, PropagationStyle};
 use serde_json::Value as Json;
 
@@ -51,7 +51,7 @@ fn what_a_caller_says_arrives_with_the_first_span() {
     assert!(checked >= AT_LEAST, "only {checked} vectors");
 }
 
-fn check(expect: &Json, spans: &[Span], id: &str) {
+fn check(expect: &Json, spans: &[ReceivedSpan], id: &str) {
     // The SDK's default sampler drops what the caller dropped.
     if expect["sampled"] == false {
         return assert!(spans.is_empty(), "{id}");

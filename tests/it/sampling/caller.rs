@@ -2,9 +2,9 @@
 
 use std::collections::HashMap;
 
+use datadog_test_agent::TestAgent;
 use opentelemetry::propagation::TextMapPropagator;
 use opentelemetry::trace::{TraceContextExt as _, Tracer as _, TracerProvider as _};
-use opentelemetry_datadog_agent::testing::TestAgent;
 use opentelemetry_datadog_agent::{
     DatadogExporter, DatadogPropagator, DatadogSampler, RejectedTraces,
 };

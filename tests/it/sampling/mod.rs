@@ -10,12 +10,12 @@ mod recorded;
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
+use datadog_test_agent::{ReceivedSpan, TestAgent};
 use opentelemetry::trace::{SpanKind, TraceContextExt as _, Tracer as _, TracerProvider as _};
 use opentelemetry::{Context, KeyValue, SpanId, TraceId};
-use opentelemetry_datadog_agent::testing::{Span, TestAgent};
 use opentelemetry_datadog_agent::{
-    ApiVersion, DatadogExporter, DatadogExporterBuilder, DatadogSampler, DatadogSamplerBuilder,
-    DatadogSpanProcessor, RejectedTraces,
+    DatadogExporter, DatadogExporterBuilder, DatadogSampler, DatadogSamplerBuilder,
+    DatadogSpanProcessor, Protocol, RejectedTraces,
 };
 use opentelemetry_sdk::trace::{
     BatchSpanProcessor, IdGenerator, SdkTracerProvider, TracerProviderBuilder,
@@ -55,7 +55,7 @@ impl IdGenerator for Ids {
 
 /// Starts to build an exporter that learns rates.
 fn builder(agent: &TestAgent) -> DatadogExporterBuilder {
-    DatadogExporter::builder().with_agent_url(agent.url()).with_api_version(ApiVersion::V04)
+    DatadogExporter::builder().with_agent_url(agent.url()).with_protocol(Protocol::V04)
 }
 
 /// A sampler that keeps half of all traces, however many.
@@ -128,7 +128,7 @@ fn arrived(agent: &TestAgent) -> BTreeSet<u64> {
 }
 
 /// The number of spans that this one stands for, as the Agent reads it.
-fn weight(span: &Span) -> f64 {
+fn weight(span: &ReceivedSpan) -> f64 {
     1.0 / span.metrics.get("_sample_rate").unwrap_or(&1.0)
 }
 
@@ -138,13 +138,13 @@ fn counted(agent: &TestAgent) -> f64 {
 }
 
 /// The first span of a name.
-fn found(agent: &TestAgent, resource: &str) -> Span {
-    let is_it = |span: &Span| span.resource == resource;
+fn found(agent: &TestAgent, resource: &str) -> ReceivedSpan {
+    let is_it = |span: &ReceivedSpan| span.resource == resource;
     agent.spans().into_iter().find(is_it).unwrap_or_else(|| panic!("no span {resource}"))
 }
 
 /// What a span says about sampling, one line in the order of the keys.
-fn said(span: &Span) -> String {
+fn said(span: &ReceivedSpan) -> String {
     let metrics = ["_sampling_priority_v1", "_dd.rule_psr", "_dd.limit_psr", "_dd.agent_psr"];
     let metrics = metrics.into_iter().filter_map(|key| Some((key, span.metrics.get(key)?)));
     let metas = ["_dd.p.dm", "_dd.p.ksr"].into_iter();

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::thread;
 
+use datadog_test_agent::TestAgent;
 use opentelemetry::{Context, KeyValue};
-use opentelemetry_datadog_agent::testing::TestAgent;
 use opentelemetry_datadog_agent::{DatadogExporter, RejectedTraces};
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::trace::SdkTracerProvider;

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use opentelemetry_datadog_agent::testing::Span;
+use datadog_test_agent::ReceivedSpan;
 use opentelemetry_datadog_agent::{DatadogSpanProcessor, RejectedTraces};
 use opentelemetry_sdk::trace::{BatchSpanProcessor, InMemorySpanExporter};
 
@@ -16,8 +16,8 @@ const TRACES: u64 = 100;
 type Said = BTreeMap<(u64, String), (BTreeMap<String, String>, BTreeMap<String, String>)>;
 
 /// Returns all that spans say of traces, without what tells weights.
-fn told(spans: &[Span]) -> Said {
-    let of = |span: &Span| {
+fn told(spans: &[ReceivedSpan]) -> Said {
+    let of = |span: &ReceivedSpan| {
         let is_of_sampling = |key: &str| key.starts_with("_dd.p.") || key.ends_with("psr");
         let metrics = span
             .metrics

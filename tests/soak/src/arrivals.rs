@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use opentelemetry_datadog_agent::testing::TestAgent;
+use datadog_test_agent::TestAgent;
 
 /// How often the Agent is looked at.
 const GLANCE: Duration = Duration::from_millis(20);

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use std::{collections::BTreeMap, fs};
 
 use fastrand::Rng;
-use opentelemetry_datadog_agent::testing::{Reply, TestAgent};
+use datadog_test_agent::{Fault, TestAgent};
 
 /// An Agent that things happen to.
 pub(crate) struct Victim<'a> {
@@ -43,18 +43,18 @@ const FAULTS: [Fault; 10] = [
         down(victim, rng, longest, happened);
     }),
     ("killed while slow", |victim, rng, happened| {
-        victim.agent.set_default_reply(Reply::Slow(Duration::from_millis(MAX_DELAY)));
+        victim.agent.set_default_reply(Fault::Slow(Duration::from_millis(MAX_DELAY)));
         pause(rng, MAX_FAULT);
         down(victim, rng, MAX_FAULT, happened);
-        victim.agent.set_default_reply(Reply::Accept);
+        victim.agent.set_default_reply(Fault::Accept);
     }),
     ("slow", |victim, rng, _| slow(victim, rng)),
-    ("429", |victim, rng, _| answers(victim, rng, Reply::Overloaded)),
-    ("503", |victim, rng, _| answers(victim, rng, Reply::Status(503))),
-    ("413", |victim, rng, _| answers(victim, rng, Reply::EarlyPayloadTooLarge)),
-    ("answer cut", |victim, rng, _| answers(victim, rng, Reply::CloseMidResponse)),
-    ("closed", |victim, rng, _| answers(victim, rng, Reply::Close)),
-    ("no answer", |victim, rng, _| answers(victim, rng, Reply::Hang)),
+    ("429", |victim, rng, _| answers(victim, rng, Fault::Overloaded)),
+    ("503", |victim, rng, _| answers(victim, rng, Fault::Status(503))),
+    ("413", |victim, rng, _| answers(victim, rng, Fault::EarlyPayloadTooLarge)),
+    ("answer cut", |victim, rng, _| answers(victim, rng, Fault::CloseMidResponse)),
+    ("closed", |victim, rng, _| answers(victim, rng, Fault::Close)),
+    ("no answer", |victim, rng, _| answers(victim, rng, Fault::Hang)),
     // Last: only for an Agent that has one.
     ("socket file removed", socket_removed),
 ];
@@ -87,14 +87,14 @@ fn down(victim: &Victim<'_>, rng: &mut Rng, longest: u64, happened: &mut Happene
 
 fn slow(victim: &Victim<'_>, rng: &mut Rng) {
     let delay = Duration::from_millis(rng.u64(50..MAX_DELAY));
-    answers(victim, rng, Reply::Slow(delay));
+    answers(victim, rng, Fault::Slow(delay));
 }
 
 /// The Agent answers so for a while.
-fn answers(victim: &Victim<'_>, rng: &mut Rng, reply: Reply) {
+fn answers(victim: &Victim<'_>, rng: &mut Rng, reply: Fault) {
     victim.agent.set_default_reply(reply);
     pause(rng, MAX_FAULT);
-    victim.agent.set_default_reply(Reply::Accept);
+    victim.agent.set_default_reply(Fault::Accept);
 }
 
 /// Somebody cleans up: the Agent still listens, but nobody finds it until it starts anew.

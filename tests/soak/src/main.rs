@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 use std::{env, fs, process, thread};
 
-use opentelemetry_datadog_agent::testing::TestAgent;
+use datadog_test_agent::TestAgent;
 
 use child::Child;
 use faults::Victim;

@@ -14,7 +14,7 @@ use list::statements;
 use opentelemetry::trace::{SpanContext, SpanKind, Status, TraceFlags, TraceState};
 use opentelemetry::{InstrumentationScope, KeyValue, SpanId, TraceId};
 use opentelemetry_datadog_agent::DatadogExporter;
-use opentelemetry_datadog_agent::testing::TestAgent;
+use datadog_test_agent::TestAgent;
 use opentelemetry_sdk::trace::{SpanData, SpanEvents, SpanExporter as _, SpanLinks};
 
 /// Each literal has this in it, unless it is a number.

@@ -1,0 +1,301 @@
+//! [`Negotiation`]: which form is spoken, when the receiver is asked what it takes, and when to change.
+//!
+//! Plain data without a clock or a socket: the worker says what happened and when. Only
+//! [`Protocol::Auto`] asks and changes.
+
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use opentelemetry_http::Response;
+
+use super::choice::choose;
+use super::info::Info;
+use super::{FORMS, Form, FormSet, Protocol, STATE_HEADER};
+
+/// How long a receiver that gave no useful answer is left alone.
+const BUSY_PAUSE: Duration = Duration::from_secs(60);
+
+/// Least time between two questions that follow from a change of the receiver's state.
+const CHANGE_PAUSE: Duration = Duration::from_secs(1);
+
+/// Changes of the form after which a receiver counts as unstable, and is asked as a busy one is.
+const MAX_CHANGES: u32 = 10;
+
+/// Answers at a trace endpoint, and their meaning for the form.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Refusal {
+    /// The form was not the reason.
+    None,
+    /// The endpoint is not there: this form is wrong.
+    WrongForm,
+    /// The receiver may have been replaced by one that wants another form.
+    Suspicious,
+}
+
+/// The form in use, and the reasons for it.
+#[derive(Debug)]
+pub(crate) struct Negotiation {
+    protocol: Protocol,
+    wants_rates: bool,
+    info: Option<Info>,
+    form: &'static Form,
+    /// When to ask the receiver; `None` without a reason to.
+    ask_at: Option<Instant>,
+    /// When the receiver was asked last.
+    asked_at: Option<Instant>,
+    /// The digest of the receiver's introduction, as its last answer gave it.
+    state: Option<String>,
+    changes: u32,
+}
+
+impl Negotiation {
+    /// Starts with the form of a protocol. The receiver is asked at once where the form depends on it.
+    pub(crate) fn new(protocol: Protocol, now: Instant) -> Self {
+        let fixed = FORMS.iter().find(|form| form.protocol == protocol).copied();
+        Self {
+            protocol,
+            wants_rates: false,
+            info: None,
+            form: fixed.or_else(|| choose(None, false, 0)).unwrap_or(FORMS[0]),
+            ask_at: fixed.is_none().then_some(now),
+            asked_at: None,
+            state: None,
+            changes: 0,
+        }
+    }
+
+    /// The form that is spoken.
+    pub(crate) fn form(&self) -> &'static Form {
+        self.form
+    }
+
+    /// Whether the form follows the receiver.
+    pub(crate) fn is_auto(&self) -> bool {
+        self.protocol == Protocol::Auto
+    }
+
+    /// Whether the receiver changed its offer so often that it is asked rarely.
+    pub(crate) fn is_unstable(&self) -> bool {
+        self.changes > MAX_CHANGES
+    }
+
+    /// Whether it is time to ask the receiver what it takes.
+    pub(crate) fn should_ask(&self, now: Instant) -> bool {
+        self.ask_at.is_some_and(|at| at <= now)
+    }
+
+    /// Says whether somebody follows the Agent's rates.
+    pub(crate) fn want_rates(&mut self, wants_rates: bool) {
+        if self.wants_rates != wants_rates {
+            self.wants_rates = wants_rates;
+            self.choose_again(0);
+        }
+    }
+
+    /// Takes the receiver's answer to `GET /info`; `None` if it gave none in time.
+    pub(crate) fn introduced(&mut self, answer: Option<&Response<Bytes>>, now: Instant) {
+        self.asked_at = Some(now);
+        self.ask_at = None;
+        match answer {
+            Some(answer) if answer.status().is_success() => {
+                self.info = Info::read(answer.body());
+                self.state = state_of(answer);
+            }
+            Some(answer) if is_busy(answer.status().as_u16()) => {
+                self.ask_at = Some(now + BUSY_PAUSE);
+            }
+            Some(_) => self.info = None,
+            None => self.ask_at = Some(now + BUSY_PAUSE),
+        }
+        self.choose_again(0);
+    }
+
+    /// The connection is lost: whoever answers next may be another receiver.
+    pub(crate) fn lost(&mut self, now: Instant) {
+        if self.is_auto() {
+            self.ask_at = Some(now);
+        }
+    }
+
+    /// No answer came in time: the receiver is asked again, but not each time.
+    pub(crate) fn timed_out(&mut self, now: Instant) {
+        if self.is_auto() {
+            let at = self.asked_at.map_or(now, |asked| asked + BUSY_PAUSE);
+            self.ask_at = Some(self.ask_at.map_or(at, |planned| planned.min(at)));
+        }
+    }
+
+    /// Takes an answer at the trace endpoint: a new state means that the receiver has something new to say.
+    pub(crate) fn answered(&mut self, answer: &Response<Bytes>) {
+        let Some(state) = state_of(answer).filter(|_| self.is_auto()) else { return };
+        let is_news = self.state.as_ref().is_some_and(|known| *known != state);
+        if is_news {
+            let pause = if self.is_unstable() { BUSY_PAUSE } else { CHANGE_PAUSE };
+            let at = self.asked_at.map(|asked| asked + pause);
+            self.ask_at = self.ask_at.or(at);
+        }
+        self.state = Some(state);
+    }
+
+    /// Whether the receiver said what it takes when it was asked last.
+    pub(crate) fn is_introduced(&self) -> bool {
+        self.info.is_some() && self.ask_at.is_none()
+    }
+
+    /// Whether an explicit protocol was refused where another form may be taken.
+    pub(crate) fn lacks_choice(&self, answer: &Response<Bytes>) -> bool {
+        !self.is_auto() && matches!(answer.status().as_u16(), 404 | 405 | 415)
+    }
+
+    /// Says what a status at the trace endpoint means for the form.
+    pub(crate) fn refusal(&self, status: u16) -> Refusal {
+        let is_documented = std::ptr::eq(self.form, FORMS[0]);
+        match status {
+            _ if !self.is_auto() => Refusal::None,
+            404 | 405 => Refusal::WrongForm,
+            400 | 415 if !is_documented => Refusal::Suspicious,
+            _ => Refusal::None,
+        }
+    }
+
+    /// Chooses a form that is none of these; false if there is none, and the first choice applies again.
+    pub(crate) fn avoid(&mut self, refused: FormSet) -> bool {
+        self.choose_again(refused)
+    }
+
+    fn choose_again(&mut self, refused: FormSet) -> bool {
+        if !self.is_auto() {
+            return false;
+        }
+        let choice = choose(self.info.as_ref(), self.wants_rates, refused);
+        let form = choice.or_else(|| choose(self.info.as_ref(), self.wants_rates, 0));
+        let form = form.unwrap_or(FORMS[0]);
+        if !std::ptr::eq(form, self.form) {
+            self.form = form;
+            self.changes = self.changes.saturating_add(1);
+        }
+        choice.is_some()
+    }
+}
+
+/// Whether a receiver with this status may give a better answer later.
+fn is_busy(status: u16) -> bool {
+    matches!(status, 408 | 429 | 500..=599)
+}
+
+fn state_of(answer: &Response<Bytes>) -> Option<String> {
+    let state = answer.headers().get(STATE_HEADER)?.to_str().ok()?;
+    Some(state.to_owned()).filter(|state| !state.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Protocol::{Auto, V03Json, V03MessagePack, V04};
+    use super::*;
+
+    const BOTH: &str = r#"{"endpoints":["/v0.3/traces","/v0.4/traces"]}"#;
+
+    fn answer(status: u16, state: &str, body: &'static str) -> Response<Bytes> {
+        let mut answer = Response::new(Bytes::from_static(body.as_bytes()));
+        *answer.status_mut() = status.try_into().unwrap();
+        answer.headers_mut().insert(STATE_HEADER, state.parse().unwrap());
+        answer
+    }
+
+    #[test]
+    fn an_explicit_protocol_never_asks_and_never_changes() {
+        let now = Instant::now();
+        for protocol in [V03Json, V03MessagePack, V04] {
+            let mut negotiation = Negotiation::new(protocol, now);
+            negotiation.want_rates(true);
+            negotiation.lost(now);
+            negotiation.timed_out(now);
+            negotiation.answered(&answer(200, "a", ""));
+            negotiation.answered(&answer(200, "b", ""));
+            assert!(!negotiation.should_ask(now + BUSY_PAUSE));
+            assert_eq!(negotiation.refusal(404), Refusal::None);
+            assert_eq!(negotiation.form().protocol, protocol);
+        }
+    }
+
+    #[test]
+    fn a_receiver_is_asked_at_the_start_and_spoken_to_as_it_offers() {
+        let now = Instant::now();
+        let mut negotiation = Negotiation::new(Auto, now);
+        assert!(negotiation.should_ask(now));
+        assert_eq!(negotiation.form().protocol, V03Json);
+        negotiation.introduced(Some(&answer(200, "a", BOTH)), now);
+        assert!(!negotiation.should_ask(now + BUSY_PAUSE));
+        assert_eq!(negotiation.form().protocol, V03MessagePack);
+        negotiation.want_rates(true);
+        assert_eq!(negotiation.form().protocol, V04);
+        negotiation.introduced(Some(&answer(404, "a", "")), now);
+        negotiation.want_rates(false);
+        assert_eq!(negotiation.form().protocol, V03Json);
+    }
+
+    #[test]
+    fn a_busy_receiver_keeps_its_form_and_is_asked_again_after_a_pause() {
+        let now = Instant::now();
+        let mut negotiation = Negotiation::new(Auto, now);
+        negotiation.introduced(Some(&answer(200, "a", BOTH)), now);
+        for busy in [Some(answer(503, "a", "")), Some(answer(429, "a", "")), None] {
+            negotiation.introduced(busy.as_ref(), now);
+            assert_eq!(negotiation.form().protocol, V03MessagePack);
+            assert!(!negotiation.should_ask(now + BUSY_PAUSE / 2));
+            assert!(negotiation.should_ask(now + BUSY_PAUSE));
+        }
+        negotiation.introduced(Some(&answer(200, "a", BOTH)), now);
+        negotiation.timed_out(now);
+        assert!(!negotiation.should_ask(now + BUSY_PAUSE / 2));
+        negotiation.lost(now);
+        assert!(negotiation.should_ask(now), "a new connection may lead elsewhere");
+    }
+
+    #[test]
+    fn a_new_state_is_a_reason_to_ask_but_not_more_than_once_a_second() {
+        let now = Instant::now();
+        let mut negotiation = Negotiation::new(Auto, now);
+        negotiation.introduced(Some(&answer(200, "a", BOTH)), now);
+        negotiation.answered(&answer(200, "a", ""));
+        assert!(!negotiation.should_ask(now + BUSY_PAUSE));
+        negotiation.answered(&answer(200, "b", ""));
+        assert!(!negotiation.should_ask(now));
+        assert!(negotiation.should_ask(now + CHANGE_PAUSE));
+    }
+
+    #[test]
+    fn a_receiver_that_keeps_changing_is_asked_rarely() {
+        let now = Instant::now();
+        let mut negotiation = Negotiation::new(Auto, now);
+        for number in 0..=MAX_CHANGES {
+            assert!(!negotiation.is_unstable());
+            let endpoints =
+                if number % 2 == 0 { BOTH } else { r#"{"endpoints":["/v0.4/traces"]}"# };
+            negotiation.introduced(Some(&answer(200, "a", endpoints)), now);
+        }
+        assert!(negotiation.is_unstable());
+        negotiation.answered(&answer(200, "b", ""));
+        assert!(!negotiation.should_ask(now + CHANGE_PAUSE));
+        assert!(negotiation.should_ask(now + BUSY_PAUSE));
+    }
+
+    #[test]
+    fn each_refused_form_leads_to_another_until_none_is_left() {
+        let mut negotiation = Negotiation::new(Auto, Instant::now());
+        assert_eq!(negotiation.refusal(404), Refusal::WrongForm);
+        assert_eq!(
+            negotiation.refusal(400),
+            Refusal::None,
+            "the documented form was bad in itself"
+        );
+        let mut refused = negotiation.form().bit();
+        assert!(negotiation.avoid(refused));
+        assert_eq!(negotiation.form().protocol, V04);
+        assert_eq!(negotiation.refusal(415), Refusal::Suspicious);
+        assert_eq!(negotiation.refusal(413), Refusal::None);
+        refused |= negotiation.form().bit();
+        assert!(!negotiation.avoid(refused));
+        assert_eq!(negotiation.form().protocol, V03Json);
+    }
+}

@@ -1,0 +1,53 @@
+//! What has arrived so far, as numbers: in one line, and by service and tracer.
+
+use std::fmt;
+
+use datadog_test_agent::TraceRequest;
+
+use super::table::{Table, printable};
+
+/// Numbers since the start.
+pub(crate) struct Totals {
+    pub(crate) traces: usize,
+    services: Table,
+    tracers: Table,
+}
+
+impl Totals {
+    pub(crate) fn new() -> Self {
+        Self {
+            traces: 0,
+            services: Table::new(["service", "spans", "errors"]),
+            tracers: Table::new(["tracer", "requests", "refused"]),
+        }
+    }
+
+    /// Counts a request, and tells why it was refused, if it was.
+    pub(crate) fn add(&mut self, request: &TraceRequest) -> Option<String> {
+        for span in request.traces.iter().flatten() {
+            self.services.count(&span.service, span.error != 0);
+        }
+        let language = request.header("Datadog-Meta-Lang").unwrap_or("?");
+        let version = request.header("Datadog-Meta-Tracer-Version").unwrap_or("?");
+        let tracer = format!("{language} {version} {}", request.path);
+        let is_refused = request.status != Some(200);
+        self.tracers.count(&tracer, is_refused);
+        let reason = request.decode_error.as_deref().unwrap_or("look at its headers");
+        is_refused.then(|| printable(&format!("refused, of {tracer}: {reason}")))
+    }
+
+    /// Returns the numbers in one line.
+    pub(crate) fn line(&self) -> String {
+        let ([spans, errors], [requests, refused]) = (self.services.sums(), self.tracers.sums());
+        let traces = self.traces;
+        format!(
+            "traces {traces} · spans {spans} · errors {errors} · requests {requests} · refused {refused}"
+        )
+    }
+}
+
+impl fmt::Display for Totals {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}\n\n{}", self.services, self.tracers)
+    }
+}

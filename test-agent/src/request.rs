@@ -1,0 +1,119 @@
+//! One trace request as it was seen, with the verdict on it.
+use std::fmt;
+use std::time::SystemTime;
+
+use super::decode::{Format, decode};
+use super::span::ReceivedSpan;
+use super::violations;
+
+/// A request to one of the trace endpoints, refused or not.
+///
+/// A request whose client went away before the body was complete is not recorded.
+#[derive(Clone)]
+#[non_exhaustive]
+pub struct TraceRequest {
+    /// The method, such as `PUT`.
+    pub method: String,
+    /// The path with its query.
+    pub path: String,
+    /// The headers in order; the names are in lower case.
+    pub headers: Vec<(String, String)>,
+    /// The body as sent, as far as it was read: up to the size limit.
+    pub body: Vec<u8>,
+    /// The decoded spans, one list per trace; empty if the Agent did not keep them.
+    pub traces: Vec<Vec<ReceivedSpan>>,
+    /// The status of the answer. `None` if there was none: the connection was closed, or cut
+    /// before the end of the answer, or left hanging.
+    pub status: Option<u16>,
+    /// Why the body could not be decoded; `None` if it could, or if nobody tried.
+    pub decode_error: Option<String>,
+    /// Whether the body held a null span. The newest Agents step over it, older ones end.
+    pub has_null_span: bool,
+    /// Whether the body was read at all.
+    pub(super) body_read: bool,
+    /// The format that the receiver reads, whatever the content type says.
+    pub(super) reads: Option<Format>,
+    /// When the request was complete.
+    pub(super) received: SystemTime,
+}
+
+impl TraceRequest {
+    /// Returns the value of a header, its name in any letter case. Of several, the first.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        let mut headers = self.headers.iter();
+        headers.find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
+    }
+
+    /// Returns the spans of the body, one list per trace, whether the Agent kept them or not.
+    ///
+    /// # Errors
+    ///
+    /// If the body cannot be decoded: the text says why.
+    pub fn decode(&self) -> Result<Vec<Vec<ReceivedSpan>>, String> {
+        let decoded = decode(self.format(), &self.body);
+        let decoded = decoded.map_err(|error| error.message(self.format()))?;
+        Ok(decoded.chunks.into_iter().map(|chunk| chunk.into_iter().flatten().collect()).collect())
+    }
+
+    /// Returns what is wrong with the request although the Agent may take it: what loses data,
+    /// names or statistics without an error. Empty for a correct client.
+    ///
+    /// One sentence per finding. The body is looked at even if the script refused the request.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use datadog_test_agent::TestAgent;
+    ///
+    /// let agent = TestAgent::start()?;
+    /// // ... send spans to `agent.url()` ...
+    /// for request in agent.requests() {
+    ///     assert_eq!(request.violations(), Vec::<String>::new());
+    /// }
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn violations(&self) -> Vec<String> {
+        let mut found = violations::of_headers(self);
+        if !self.body_read {
+            return found;
+        }
+        match decode(self.format(), &self.body) {
+            Ok(decoded) => found.extend(violations::of_body(self, &decoded)),
+            Err(error) => {
+                found.push(format!("the body cannot be decoded: {}", error.message(self.format())));
+            }
+        }
+        found
+    }
+
+    /// Returns the format that the receiver tries first.
+    pub(super) fn format(&self) -> Format {
+        self.reads.unwrap_or_else(|| Format::of(self.header("content-type")))
+    }
+
+    /// Returns whether a header has a value that the Agent takes for true: anything but a handful
+    /// of spellings of false.
+    pub(super) fn flag(&self, name: &str) -> bool {
+        !matches!(
+            self.header(name),
+            None | Some("" | "0" | "f" | "F" | "FALSE" | "False" | "false")
+        )
+    }
+}
+
+impl fmt::Debug for TraceRequest {
+    /// Shows everything but the content of the body.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TraceRequest")
+            .field("method", &self.method)
+            .field("path", &self.path)
+            .field("headers", &self.headers)
+            .field("body", &format_args!("{} bytes", self.body.len()))
+            .field("traces", &self.traces)
+            .field("status", &self.status)
+            .field("decode_error", &self.decode_error)
+            .field("has_null_span", &self.has_null_span)
+            .finish_non_exhaustive()
+    }
+}

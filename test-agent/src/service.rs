@@ -1,0 +1,370 @@
+//! What the embedded Agent answers: routes, checks, limits, and the script of faults.
+//!
+//! The order of the checks is the Agent's: what its HTTP server does, then the route, then what is
+//! decided by the headers, then the body.
+use std::error::Error;
+use std::fmt;
+use std::future::{pending, poll_fn};
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use hyper::Version;
+use hyper::body::{Body, Bytes, Incoming};
+use hyper::http::request::Parts;
+use serde_json::json;
+use tokio::time::{Instant, sleep, timeout_at};
+
+use super::answer::{Answer, AnswerBody};
+use super::decode::{DecodeError, Format, decode};
+use super::fault::Fault;
+use super::receiver::{Habits, Receiver};
+use super::request::TraceRequest;
+use super::server::Connection;
+use super::store::Store;
+
+/// The paths of traces of any receiver. A request to one that this receiver lacks is recorded, too.
+const TRACES: [&str; 2] = ["/v0.3/traces", "/v0.4/traces"];
+
+/// The version that the Agent says it has.
+pub(super) const AGENT_VERSION: &str = "7.85.2";
+
+/// What the Agent allows one connection.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Limits {
+    pub(super) max_request_bytes: usize,
+    pub(super) read_timeout: Duration,
+    pub(super) idle_timeout: Duration,
+}
+
+/// Answers requests.
+#[derive(Debug)]
+pub(super) struct Service {
+    pub(super) store: Arc<Store>,
+    pub(super) limits: Limits,
+}
+
+/// The connection ends without an answer.
+#[derive(Debug)]
+pub(super) struct Closed;
+
+impl fmt::Display for Closed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("closed without an answer")
+    }
+}
+
+impl Error for Closed {}
+
+type Response = hyper::Response<AnswerBody>;
+
+impl Service {
+    pub(super) fn new(store: Arc<Store>, limits: Limits) -> Self {
+        Self { store, limits }
+    }
+
+    /// Answers one request, or ends the connection.
+    pub(super) async fn handle(
+        self: Arc<Self>,
+        request: hyper::Request<Incoming>,
+        connection: Arc<Connection>,
+    ) -> Result<Response, Closed> {
+        let deadline = connection.begin();
+        let (head, body) = request.into_parts();
+        let answer = self.route(&head, body, deadline).await?;
+        connection.end();
+        let receiver = self.store.receiver();
+        let state = receiver.habits().names_itself.then(|| self.state(receiver));
+        Ok(answer.into_response(state.as_deref().map(|state| (AGENT_VERSION, state))))
+    }
+
+    /// Returns a digest of what the receiver says of itself: clients compare it to see a change.
+    fn state(&self, receiver: Receiver) -> String {
+        let info = (receiver.info(self.limits), self.store.info_reply());
+        let digest = |seed: u8| {
+            let mut hasher = DefaultHasher::new();
+            (seed, format!("{info:?}")).hash(&mut hasher);
+            format!("{:016x}", hasher.finish())
+        };
+        (0..4).map(digest).collect()
+    }
+
+    /// Answers `GET /info`, as the script has it.
+    async fn info(&self, receiver: Receiver) -> Result<Answer, Closed> {
+        let own = || match receiver.info(self.limits) {
+            Some(info) => Answer::new(200, info).with("content-type", "application/json"),
+            None => Answer::not_found(),
+        };
+        match self.store.info_reply() {
+            Fault::Status(status) => Ok(Answer::new(status, String::new())),
+            Fault::StatusAndBody(status, body) => Ok(Answer::new(status, body)),
+            Fault::Overloaded => Ok(Answer::new(429, String::new())),
+            Fault::Slow(delay) => {
+                sleep(delay).await;
+                Ok(own())
+            }
+            Fault::Hang => pending().await,
+            Fault::CloseMidResponse => Ok(own().cut()),
+            Fault::Close | Fault::CloseAfterIngest => Err(Closed),
+            Fault::Accept | Fault::EarlyPayloadTooLarge => Ok(own()),
+        }
+    }
+
+    async fn route(
+        &self,
+        head: &Parts,
+        body: Incoming,
+        deadline: Instant,
+    ) -> Result<Answer, Closed> {
+        let path = head.uri.path();
+        let receiver = self.store.receiver();
+        let habits = receiver.habits();
+        let is_traces = habits.traces.contains(&path);
+        if let Some(answer) = turned_down(head, is_traces).or_else(|| unfit(head, habits)) {
+            if is_traces {
+                self.store.record(TraceRequest { status: Some(answer.status), ..seen(head) });
+            }
+            return Ok(answer);
+        }
+        if is_traces {
+            return self.traces(head, body, deadline, habits).await;
+        }
+        if path == "/info" {
+            return self.info(receiver).await;
+        }
+        let clean = clean(path);
+        if clean != path && habits.names_itself {
+            return Ok(Answer::redirect(clean));
+        }
+        if TRACES.contains(&path) {
+            self.store.record(TraceRequest { status: Some(404), ..seen(head) });
+        }
+        Ok(Answer::not_found())
+    }
+
+    async fn traces(
+        &self,
+        head: &Parts,
+        body: Incoming,
+        deadline: Instant,
+        habits: &Habits,
+    ) -> Result<Answer, Closed> {
+        let mut request = TraceRequest { reads: habits.reads, ..seen(head) };
+        let reply = self.store.next_reply();
+        if reply == Fault::EarlyPayloadTooLarge || self.is_announced_too_large(&request) {
+            request.status = Some(413);
+            self.store.record(request);
+            return Ok(self.refusal(413, &seen(head)).closing());
+        }
+        let arrived = timeout_at(deadline, read(body, self.limits.max_request_bytes)).await;
+        let Ok(arrived) = arrived else {
+            request.status = Some(408);
+            self.store.record(request);
+            return Ok(self.refusal(408, &seen(head)).closing());
+        };
+        let Arrived { bytes, cut } = arrived?;
+        request.body = bytes;
+        request.body_read = true;
+        request.received = SystemTime::now();
+        let mut answer = match &reply {
+            Fault::Hang | Fault::Close => None,
+            Fault::Status(status) => Some(self.refusal(*status, &request)),
+            Fault::StatusAndBody(status, body) => Some(Answer::traces(*status, body.clone())),
+            Fault::Overloaded => {
+                let real = request.flag("datadog-send-real-http-status");
+                Some(self.success(if real { 429 } else { 200 }, &request))
+            }
+            _ => Some(self.ingest(&mut request, cut, habits)),
+        };
+        request.status = answer.as_ref().map(|answer| answer.status);
+        if matches!(reply, Fault::CloseAfterIngest | Fault::CloseMidResponse) {
+            request.status = None;
+        }
+        self.store.record(request);
+        match reply {
+            Fault::Slow(delay) => sleep(delay).await,
+            Fault::Hang => pending::<()>().await,
+            Fault::CloseAfterIngest => answer = None,
+            Fault::CloseMidResponse => answer = answer.map(Answer::cut),
+            _ => {}
+        }
+        let answer = answer.ok_or(Closed)?;
+        Ok(if cut { answer.closing() } else { answer })
+    }
+
+    /// Returns whether the Agent refuses the request by its `Content-Length`, as it does for
+    /// MessagePack only.
+    fn is_announced_too_large(&self, request: &TraceRequest) -> bool {
+        let length = request.header("content-length").and_then(|length| length.parse::<u64>().ok());
+        let limit = self.limits.max_request_bytes;
+        request.format() == Format::Msgpack && length.is_some_and(|length| length > limit as u64)
+    }
+
+    /// Decodes the body and keeps its spans.
+    fn ingest(&self, request: &mut TraceRequest, cut: bool, habits: &Habits) -> Answer {
+        let format = request.format();
+        // The MessagePack reader needs one more read to see the end.
+        let full = request.body.len() >= self.limits.max_request_bytes;
+        if format == Format::Msgpack && (cut || full) {
+            return self.refusal(413, request);
+        }
+        let decoded = match decode(format, &request.body) {
+            Ok(decoded) => decoded,
+            Err(DecodeError::Incomplete) if cut => return self.refusal(413, request),
+            Err(error) => {
+                let message = error.message(format);
+                let answer = Answer::traces(habits.unreadable, format!("{message}\n"));
+                request.decode_error = Some(message);
+                return answer;
+            }
+        };
+        request.has_null_span = decoded.chunks.iter().flatten().any(Option::is_none);
+        let chunks = decoded.chunks.into_iter();
+        request.traces = chunks.map(|chunk| chunk.into_iter().flatten().collect()).collect();
+        if habits.drops_repeats {
+            self.store.drop_repeats(&mut request.traces);
+        }
+        self.success(200, request)
+    }
+
+    /// Returns the answer that hands out the rates, or says `OK` to those who cannot read them.
+    fn success(&self, status: u16, request: &TraceRequest) -> Answer {
+        if !request.path.starts_with("/v0.4/") {
+            return Answer::traces(status, "OK\n".to_owned());
+        }
+        let rates = self.store.rates();
+        let known =
+            request.header("datadog-rates-payload-version").filter(|known| !known.is_empty());
+        let body = if known == Some(&rates.version) {
+            "{}".to_owned()
+        } else {
+            format!("{}\n", json!({ "rate_by_service": rates.by_service }))
+        };
+        let answer = Answer::traces(status, body).with("content-type", "application/json");
+        match known {
+            Some(_) => answer.with("datadog-rates-payload-version", &rates.version),
+            None => answer,
+        }
+    }
+
+    /// Returns the answer with the body that the Agent has for this status.
+    fn refusal(&self, status: u16, request: &TraceRequest) -> Answer {
+        let body = match status {
+            200 | 429 => return self.success(status, request),
+            404 => return Answer::not_found(),
+            400 => "unexpected-eof",
+            403 => "cross-site request rejected",
+            408 => "timeout",
+            413 => "payload-too-large",
+            415 => "unsupported media type",
+            417 => return Answer::expectation_failed(),
+            other => hyper::StatusCode::from_u16(other)
+                .ok()
+                .and_then(|status| status.canonical_reason())
+                .unwrap_or_default(),
+        };
+        Answer::traces(status, format!("{body}\n"))
+    }
+}
+
+/// Returns a request as it is recorded once its body was read, without a socket.
+#[cfg(fuzzing)]
+pub fn record(headers: Vec<(String, String)>, body: Vec<u8>) -> TraceRequest {
+    static SERVICE: std::sync::LazyLock<Service> =
+        std::sync::LazyLock::new(|| Service::new(Arc::default(), Limits::default()));
+    let (head, ()) =
+        hyper::Request::put("/v0.3/traces").body(()).expect("a plain path is one").into_parts();
+    let mut request = TraceRequest { headers, body, body_read: true, ..seen(&head) };
+    request.status = Some(SERVICE.ingest(&mut request, false, Receiver::Agent.habits()).status);
+    request
+}
+
+/// Returns the answer to a request that is refused by its head.
+fn turned_down(head: &Parts, is_traces: bool) -> Option<Answer> {
+    let header = |name| head.headers.get(name).map(hyper::header::HeaderValue::as_bytes);
+    if head.version == Version::HTTP_11 && header("host").is_none() {
+        let body = "400 Bad Request: missing required Host header".to_owned();
+        return Some(Answer::new(400, body).closing());
+    }
+    if header("expect").is_some_and(|expect| !expect.eq_ignore_ascii_case(b"100-continue")) {
+        return Some(Answer::expectation_failed());
+    }
+    let cross_site = header("sec-fetch-site").is_some_and(|site| site == b"cross-site");
+    (is_traces && cross_site)
+        .then(|| Answer::traces(403, "cross-site request rejected\n".to_owned()))
+}
+
+/// Returns the answer of a receiver that does not take requests with this head.
+fn unfit(head: &Parts, habits: &Habits) -> Option<Answer> {
+    if !habits.traces.contains(&head.uri.path()) {
+        return None;
+    }
+    let has_length = head.headers.contains_key("content-length");
+    if !habits.methods.is_empty() && !habits.methods.contains(&head.method.as_str()) {
+        return Some(Answer::new(405, String::new()));
+    }
+    (habits.needs_length && !has_length).then(|| Answer::new(411, String::new()).closing())
+}
+
+/// Returns the request as far as its head tells.
+fn seen(head: &Parts) -> TraceRequest {
+    let headers = head.headers.iter();
+    TraceRequest {
+        method: head.method.to_string(),
+        path: head
+            .uri
+            .path_and_query()
+            .map_or_else(|| head.uri.path().to_owned(), ToString::to_string),
+        headers: headers
+            .map(|(name, value)| {
+                (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned())
+            })
+            .collect(),
+        body: Vec::new(),
+        traces: Vec::new(),
+        status: None,
+        decode_error: None,
+        has_null_span: false,
+        body_read: false,
+        reads: None,
+        received: SystemTime::now(),
+    }
+}
+
+/// Returns the path without empty, `.` and `..` segments.
+fn clean(path: &str) -> String {
+    let mut segments = Vec::new();
+    for segment in path.split('/') {
+        match segment {
+            "" | "." => {}
+            ".." => {
+                segments.pop();
+            }
+            other => segments.push(other),
+        }
+    }
+    let slash = if path.ends_with('/') && !segments.is_empty() { "/" } else { "" };
+    format!("/{}{slash}", segments.join("/"))
+}
+
+/// A body as far as it was read.
+struct Arrived {
+    bytes: Vec<u8>,
+    /// Whether there was more of it.
+    cut: bool,
+}
+
+/// Reads a body up to a limit.
+async fn read(mut body: Incoming, limit: usize) -> Result<Arrived, Closed> {
+    let mut bytes = Vec::new();
+    while let Some(frame) = poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await {
+        let data: Bytes = frame.map_err(|_| Closed)?.into_data().unwrap_or_default();
+        let room = limit - bytes.len();
+        bytes.extend_from_slice(&data[..room.min(data.len())]);
+        if data.len() > room {
+            return Ok(Arrived { bytes, cut: true });
+        }
+    }
+    Ok(Arrived { bytes, cut: false })
+}

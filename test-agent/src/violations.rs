@@ -1,0 +1,154 @@
+//! The strict mode: what the Agent lets pass at the expense of the client's data.
+//!
+//! Each check looks at one thing and pushes sentences; none of them decides about the answer.
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::decode::Decoded;
+use super::request::TraceRequest;
+use super::span::{ReceivedSpan, TRACE_ID_HIGH};
+use super::stored::{self, KEY_MAX, MARK, NAME_MAX, PRIORITY, RESOURCE_MAX, VALUE_MAX};
+
+/// The longest key after the Agent cut it and marked the cut, in bytes.
+const MARKED_KEY_MAX: usize = KEY_MAX + MARK;
+/// The longest text tag after the Agent cut it and marked the cut, in bytes.
+const MARKED_VALUE_MAX: usize = VALUE_MAX + MARK;
+
+/// Returns the findings on the headers.
+pub(super) fn of_headers(request: &TraceRequest) -> Vec<String> {
+    const WANTED: [&str; 4] = [
+        "X-Datadog-Trace-Count",
+        "Datadog-Meta-Lang",
+        "Datadog-Meta-Tracer-Version",
+        "Content-Length",
+    ];
+    let missing = WANTED.iter().filter(|name| request.header(name).is_none_or(str::is_empty));
+    let mut found: Vec<_> = missing.map(|name| format!("the header {name} is missing")).collect();
+    if let Some(encoding) = request.header("content-encoding") {
+        found.push(format!("Content-Encoding is {encoding}, which the Agent ignores"));
+    }
+    found
+}
+
+/// Returns the findings on the decoded body, and on the headers that describe it.
+pub(super) fn of_body(request: &TraceRequest, decoded: &Decoded) -> Vec<String> {
+    let mut found = decoded.findings.clone();
+    let chunks = &decoded.chunks;
+    if let Some(count) = request.header("x-datadog-trace-count") {
+        if count.parse() != Ok(chunks.len()) {
+            found.push(format!(
+                "X-Datadog-Trace-Count is {count}, the body has {} traces",
+                chunks.len()
+            ));
+        }
+    }
+    if chunks.is_empty() {
+        found.push("the request has no traces".to_owned());
+    }
+    for (n, chunk) in chunks.iter().enumerate() {
+        if chunk.iter().any(Option::is_none) {
+            found.push(format!("trace {n} has a null span, which ends older Agents"));
+        }
+        let spans: Vec<_> = chunk.iter().flatten().collect();
+        let in_chunk = of_chunk(&spans).into_iter().map(|what| format!("trace {n}: {what}"));
+        found.extend(in_chunk);
+        for (m, span) in spans.iter().enumerate() {
+            found.extend(
+                of_span(span).into_iter().map(|what| format!("trace {n}, span {m}: {what}")),
+            );
+        }
+    }
+    found.extend(of_payload(chunks));
+    found
+}
+
+/// Checks what the Agent takes from one chunk for the whole request.
+fn of_payload(chunks: &[Vec<Option<ReceivedSpan>>]) -> Vec<String> {
+    let mut values: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    for chunk in chunks {
+        let spans: Vec<_> = chunk.iter().flatten().collect();
+        let Some(root) = stored::root(&spans) else { continue };
+        for (key, anywhere) in [("env", true), ("version", true), ("_dd.hostname", false)] {
+            let value = stored::chunk_tag(&spans, root, key, anywhere);
+            values.entry(key).or_default().insert(value.unwrap_or_default());
+        }
+    }
+    let mixed = values.into_iter().filter(|(_, values)| values.len() > 1);
+    mixed
+        .map(|(key, values)| format!("the traces of one request differ in {key}: {values:?}"))
+        .collect()
+}
+
+fn of_chunk(spans: &[&ReceivedSpan]) -> Vec<String> {
+    let Some(first) = spans.first() else { return vec!["it has no spans".to_owned()] };
+    let mut found = Vec::new();
+    let mut ids = BTreeSet::new();
+    for span in spans {
+        if !ids.insert(span.span_id) {
+            found.push(format!("the span id {} comes twice", span.span_id));
+        }
+    }
+    if spans.iter().any(|span| span.trace_id != first.trace_id) {
+        found.push("it mixes trace ids".to_owned());
+    }
+    let high: BTreeSet<_> = spans.iter().filter_map(|span| span.meta.get(TRACE_ID_HIGH)).collect();
+    if high.len() > 1 {
+        found.push(format!("it mixes {TRACE_ID_HIGH}: {high:?}"));
+    }
+    match first.metrics.get(PRIORITY) {
+        None => found.push(format!("the first span has no {PRIORITY}")),
+        Some(priority) if ![-1.0, 0.0, 1.0, 2.0].contains(priority) => {
+            found.push(format!("the priority {priority} is none of -1, 0, 1, 2"));
+        }
+        Some(_) => {}
+    }
+    found
+}
+
+fn of_span(span: &ReceivedSpan) -> Vec<String> {
+    let mut found = Vec::new();
+    let texts = [
+        ("service", &span.service, NAME_MAX),
+        ("name", &span.name, NAME_MAX),
+        ("resource", &span.resource, RESOURCE_MAX),
+        ("type", &span.span_type, NAME_MAX),
+    ];
+    for (what, text, limit) in texts {
+        if text.is_empty() && what != "type" {
+            found.push(format!("the {what} is empty"));
+        }
+        if text.len() > limit {
+            found.push(format!("the {what} has {} bytes, more than {limit}", text.len()));
+        }
+    }
+    if span.trace_id == 0 {
+        found.push("the trace id is 0".to_owned());
+    }
+    if span.span_id == 0 {
+        found.push("the span id is 0".to_owned());
+    } else if span.parent_id == span.span_id {
+        found.push("it is its own parent".to_owned());
+    }
+    if span.duration < 0 {
+        found.push(format!("the duration {} is negative", span.duration));
+    }
+    if span.start.checked_add(span.duration).is_none() {
+        found.push("its end is beyond the largest time".to_owned());
+    }
+    let keys = span.meta.keys().chain(span.metrics.keys());
+    for key in keys.filter(|key| key.len() > MARKED_KEY_MAX && !stored::exempt(key)) {
+        found.push(format!(
+            "a key has {} bytes, more than {MARKED_KEY_MAX}: {:.40}",
+            key.len(),
+            key
+        ));
+    }
+    for (key, value) in span.meta.iter().filter(|(key, _)| !stored::exempt(key)) {
+        if value.len() > MARKED_VALUE_MAX {
+            found.push(format!(
+                "the value of {key:.40} has {} bytes, more than {MARKED_VALUE_MAX}",
+                value.len()
+            ));
+        }
+    }
+    found
+}

@@ -1,0 +1,20 @@
+//! The embedded Agent, seen through raw sockets: what it must not be trusted to do right is what
+//! the other tests lean on.
+#![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
+#![allow(clippy::float_cmp, reason = "what was sent must arrive")]
+
+mod client;
+mod decoding;
+mod faults;
+mod http;
+#[path = "../../../tests/it/examples/picture.rs"]
+mod picture;
+mod probes;
+#[path = "../../../tests/it/examples/process.rs"]
+#[cfg(unix)]
+mod process;
+mod program;
+mod receivers;
+mod stored;
+mod violations;
+mod waterfall;
