@@ -33,6 +33,16 @@ func (i *intake) routes() http.Handler {
 	return mux
 }
 
+// discarded takes everything and keeps nothing.
+func discarded() http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if _, err := io.Copy(io.Discard, r.Body); err != nil {
+			fatal(r, err)
+		}
+		w.WriteHeader(http.StatusAccepted)
+	})
+}
+
 // accept unpacks a body. What cannot be read is a fault of this program, and said on standard error.
 func accept(w http.ResponseWriter, r *http.Request, take func(io.Reader) error) {
 	body := io.Reader(r.Body)

@@ -26,6 +26,7 @@ func main() {
 
 func run() error {
 	classic := flag.Bool("classic", false, "keep the span model of older Agents")
+	discard := flag.Bool("discard", false, "read nothing of what arrives at the intake: what is measured is the Agent")
 	flag.Parse()
 	folder, err := os.MkdirTemp("", "real-agent")
 	if err != nil {
@@ -34,7 +35,11 @@ func run() error {
 	defer os.RemoveAll(folder)
 
 	intake := newIntake()
-	intakeURL, err := serve(intake.routes())
+	routes := intake.routes()
+	if *discard {
+		routes = discarded()
+	}
+	intakeURL, err := serve(routes)
 	if err != nil {
 		return err
 	}

@@ -39,6 +39,10 @@ const SPANS: usize = 200_000;
 const WARM_UP_SPANS: usize = 4_000;
 /// Slow enough for every peer on one core.
 const SPANS_PER_SECOND: usize = 50_000;
+/// Spans for a real Agent in the mode `host`, and how many each second: few enough that it takes them as they come.
+const HOST_SPANS: usize = 40_000;
+/// See [`HOST_SPANS`].
+const HOST_SPANS_PER_SECOND: usize = 8_000;
 /// Spans between two looks at the wall clock.
 const BURST: usize = 10 * spans::TRACE;
 /// Half of the batch processor's default queue: with more than this ahead of the exporter, the
@@ -86,7 +90,7 @@ pub fn run_exporter(args: &Args, mut exporter: impl SpanExporter + 'static) {
 pub fn run_provider(args: &Args, provider: impl FnOnce(Arc<AtomicUsize>) -> SdkTracerProvider) {
     let taken = Arc::new(AtomicUsize::new(0));
     let provider = match args.mode.as_str() {
-        "end-to-end" => provider(Arc::clone(&taken)),
+        "end-to-end" | "host" => provider(Arc::clone(&taken)),
         // What spans cost without anybody who wants them; taken off the figures of all peers.
         "api" => {
             taken.store(usize::MAX, Relaxed);
@@ -94,24 +98,33 @@ pub fn run_provider(args: &Args, provider: impl FnOnce(Arc<AtomicUsize>) -> SdkT
         }
         mode => panic!("no such mode here: {mode}"),
     };
-    make_spans(&provider, 0..WARM_UP_SPANS, &taken);
+    let (spans, rate) = match args.mode.as_str() {
+        "host" => (HOST_SPANS, HOST_SPANS_PER_SECOND),
+        _ => (SPANS, SPANS_PER_SECOND),
+    };
+    make_spans(&provider, 0..WARM_UP_SPANS, rate, &taken);
     provider.force_flush().expect("a flush");
     let before = meter::process_cpu();
-    make_spans(&provider, WARM_UP_SPANS..WARM_UP_SPANS + SPANS, &taken);
+    make_spans(&provider, WARM_UP_SPANS..WARM_UP_SPANS + spans, rate, &taken);
     provider.shutdown().expect("a shutdown");
-    print(SPANS, WARM_UP_SPANS, meter::process_cpu() - before);
+    print(spans, WARM_UP_SPANS, meter::process_cpu() - before);
     println!("peak_kib {}", meter::peak_kib());
 }
 
-/// Makes spans at [`SPANS_PER_SECOND`], or slower if the exporter falls behind.
-fn make_spans(provider: &SdkTracerProvider, numbers: Range<usize>, taken: &AtomicUsize) {
+/// Makes spans at a rate, or slower if the exporter falls behind.
+fn make_spans(
+    provider: &SdkTracerProvider,
+    numbers: Range<usize>,
+    rate: usize,
+    taken: &AtomicUsize,
+) {
     let tracer = provider.tracer(spans::SCOPE);
     let start = Instant::now();
     let first = numbers.start;
     for number in numbers.step_by(spans::TRACE) {
         let made = number - first;
         if made.is_multiple_of(BURST) {
-            let due = start + Duration::from_secs(1) * made as u32 / SPANS_PER_SECOND as u32;
+            let due = start + Duration::from_secs(1) * made as u32 / rate as u32;
             thread::sleep(due.saturating_duration_since(Instant::now()));
             while number.saturating_sub(taken.load(Relaxed)) > AHEAD {
                 thread::sleep(Duration::from_millis(1));

@@ -2,6 +2,7 @@
 //! and prints one table. `README.md` says what each column is.
 
 mod builds;
+mod host;
 mod rows;
 mod runs;
 mod sink;
@@ -22,6 +23,9 @@ const EXPORT_RUNS: usize = 5;
 const PROVIDER_RUNS: usize = 3;
 
 fn main() {
+    if env::args().nth(1).is_some_and(|table| table == "host") {
+        return host::print();
+    }
     let scratch = Scratch::new();
     let built: BTreeMap<&str, Built> = PACKAGES
         .iter()

@@ -46,26 +46,9 @@ pub fn run(program: &Path, mode: &str, row: &Row, sink: &Sink) -> Run {
 
 /// Runs a program once, on the first core alone. The error says how many spans did not arrive.
 fn attempt(program: &Path, mode: &str, row: &Row, sink: &Sink) -> Result<Run, String> {
-    let mut command = Command::new("taskset");
-    // Nothing of the surroundings: no proxy, no settings of either kind.
-    command
-        .env_clear()
-        .env("PATH", env::var_os("PATH").unwrap_or_default())
-        .args(["-c", "0"])
-        .arg(program)
-        .args([mode, &sink.url, row.variant])
-        .stderr(Stdio::inherit());
-    let output = command.output().expect("`taskset` starts");
-    assert!(output.status.success(), "{command:?} failed");
-    let said = String::from_utf8(output.stdout).expect("text");
-    let said: BTreeMap<&str, f64> = said
-        .lines()
-        .filter_map(|line| line.split_once(' '))
-        .map(|(key, value)| (key, value.parse().expect("a number")))
-        .collect();
+    let said = output(program, mode, &sink.url, row.variant);
     let number = |key: &str| said.get(key).copied().unwrap_or_default();
     let measured = number("measured");
-    assert!(measured > 0.0, "{command:?} said nothing");
 
     let sent = if row.sends && mode != "api" { number("sent") as u64 } else { 0 };
     let totals = sink.take(sent);
@@ -78,4 +61,27 @@ fn attempt(program: &Path, mode: &str, row: &Row, sink: &Sink) -> Result<Run, St
         peak_mib: number("peak_kib") / 1024.0,
         bytes: totals.bytes as f64 / sent.max(1) as f64,
     })
+}
+
+/// Runs a program on the first core and returns the numbers that it prints.
+pub fn output(program: &Path, mode: &str, url: &str, variant: &str) -> BTreeMap<String, f64> {
+    let mut command = Command::new("taskset");
+    // Nothing of the surroundings: no proxy, no settings of either kind.
+    command
+        .env_clear()
+        .env("PATH", env::var_os("PATH").unwrap_or_default())
+        .args(["-c", "0"])
+        .arg(program)
+        .args([mode, url, variant])
+        .stderr(Stdio::inherit());
+    let output = command.output().expect("`taskset` starts");
+    assert!(output.status.success(), "{command:?} failed");
+    let said = String::from_utf8(output.stdout).expect("text");
+    let said: BTreeMap<String, f64> = said
+        .lines()
+        .filter_map(|line| line.split_once(' '))
+        .map(|(key, value)| (key.to_owned(), value.parse().expect("a number")))
+        .collect();
+    assert!(said.get("measured").is_some_and(|spans| *spans > 0.0), "{command:?} said nothing");
+    said
 }
