@@ -14,7 +14,7 @@ use async_trait::async_trait;
 use opentelemetry::trace::{
     Event, Link, SpanContext, SpanKind, Status, TraceContextExt as _, TraceFlags, TraceState,
 };
-use opentelemetry::{Context, InstrumentationScope, KeyValue, SpanId, TraceId};
+use opentelemetry::{Context, InstrumentationScope, KeyValue, SpanId, StringValue, TraceId, Value};
 use opentelemetry_datadog_agent::{
     DatadogExporter, DatadogSampler, Protocol, SamplingRule, SpanTypes,
 };
@@ -83,6 +83,19 @@ const STATEMENTS: [(&str, &str); 4] = [
     ("mongodb", r#"{"find": "users", "filter": {"name": "secret", "n": [1, 2.5, null]}}"#),
 ];
 
+/// What `sqlx` writes under `tracing`, and texts that hold secrets.
+fn of_driver() -> Vec<KeyValue> {
+    let list: Vec<StringValue> = vec!["a".into(), "see redis://:secret@host".into()];
+    vec![
+        KeyValue::new("target", "sqlx::query"),
+        KeyValue::new("summary", "SELECT a FROM t …"),
+        KeyValue::new("db.statement", "\n\nSELECT a FROM t WHERE b = 'secret'\n"),
+        KeyValue::new("note", "near \"x\": syntax error in SELECT a FORM t WHERE b = 'secret'"),
+        KeyValue::new("url.full", "https://user:secret@host/path"),
+        KeyValue::new("list", Value::Array(list.into())),
+    ]
+}
+
 /// Spans of every kind, with errors, events, links, trace states and both old and new attribute names.
 fn batch(count: u64) -> Vec<SpanData> {
     let kinds = [SpanKind::Server, SpanKind::Client, SpanKind::Internal, SpanKind::Producer];
@@ -100,6 +113,7 @@ fn batch(count: u64) -> Vec<SpanData> {
             };
             let exception = exception.map(|(key, value)| KeyValue::new(key, value)).to_vec();
             events.events.push(Event::new("exception", start, exception, 0));
+            events.events.push(Event::new("slow statement: 2 s", start, of_driver(), 0));
             let linked = vec![KeyValue::new("reason", "retry"), KeyValue::new("try", 2)];
             links.links.push(Link::new(context(number, 77, "dd=s:1"), linked, 1));
             SpanData {
@@ -124,6 +138,8 @@ fn batch(count: u64) -> Vec<SpanData> {
                     KeyValue::new("http.request.header.accept", "text/html"),
                     KeyValue::new("service.name", "Other Service"),
                     KeyValue::new("host.name", "mine"),
+                    KeyValue::new("note", "cannot reach postgres://user:secret@host/db"),
+                    KeyValue::new("stmt", "UPDATE t SET a = 'secret'"),
                     KeyValue::new("ratio", 0.25),
                     KeyValue::new("flag", true),
                     KeyValue::new("empty", ""),

@@ -13,6 +13,7 @@ pub(super) mod reference;
 mod set;
 
 use super::hash::Hashed;
+use super::obfuscate::{Language, SOME_SQL};
 pub(crate) use set::KnownSet;
 
 /// What happens to an attribute that has a row.
@@ -30,6 +31,8 @@ pub(crate) enum Rule {
     Statement(Speaks),
     /// The query string of a URL: as [`Rule::Tag`], unless it is not wanted.
     Query,
+    /// A tag, but where a database driver writes statements under it: then as [`Rule::Statement`].
+    Driver,
 }
 
 /// Which language a statement is in.
@@ -119,6 +122,10 @@ known! {
     UrlTemplate                "url.template"                        Tag,
     UrlQuery                   "url.query"                           Query,
     HttpTarget                 "http.target"                         Tag,
+    // Addresses, which may have user and password as those in a URL do.
+    HttpHost                   "http.host"                           Tag,
+    NetPeerName                "net.peer.name"                       Tag,
+    NetHostName                "net.host.name"                       Tag,
     // Databases.
     DbSystemName               "db.system.name"                      Tag,
     DbSystem                   "db.system"                           Tag,
@@ -142,6 +149,19 @@ known! {
     DbCassandraTable           "db.cassandra.table"                  Tag,
     DbCosmosdbContainer        "db.cosmosdb.container"               Tag,
     DbStoredProcedureName      "db.stored_procedure.name"            Tag,
+    DbConnectionString         "db.connection_string"                Tag,
+    MysqlAsyncQuerySql         "mysql_async.query.sql"               Statement(Sql),
+    MysqlAsyncQueryParams      "mysql_async.query.params"            Statement(Nothing),
+    // What drivers write under `tracing`; see the table of drivers.
+    Command                    "command"                             Driver,
+    Contents                   "contents"                            Driver,
+    Failure                    "failure"                             Driver,
+    Meta                       "meta"                                Driver,
+    PartitionKey               "partition_key"                       Driver,
+    Reply                      "reply"                               Driver,
+    Sql                        "sql"                                 Driver,
+    Stmt                       "stmt"                                Driver,
+    Summary                    "summary"                             Driver,
     // Messaging.
     MessagingSystem            "messaging.system"                    Tag,
     MessagingOperation         "messaging.operation"                 Tag,
@@ -214,6 +234,18 @@ known! {
     Hostname                   "_dd.hostname"                        Note,
 }
 
+impl Speaks {
+    /// Returns the language of a statement on a span with a database system that understands `system`.
+    pub(crate) fn language(self, system: Language) -> Option<Language> {
+        match (self, system) {
+            (Self::System | Self::Summary, _) | (Self::Sql, Language::Sql(_)) => Some(system),
+            (Self::Sql, _) => Some(SOME_SQL),
+            (Self::Json, _) => Some(Language::Json),
+            (Self::Nothing, _) => None,
+        }
+    }
+}
+
 impl Known {
     /// How many there are.
     pub(crate) const COUNT: usize = ROWS.len();
@@ -244,6 +276,14 @@ impl Known {
     pub(crate) fn is_url(self) -> bool {
         matches!(self, Self::HttpUrl | Self::HttpTarget)
     }
+
+    /// Whether this attribute holds the address of a server.
+    pub(crate) fn is_address(self) -> bool {
+        matches!(
+            self,
+            Self::HttpServerName | Self::HttpHost | Self::NetPeerName | Self::NetHostName
+        )
+    }
 }
 
 /// The statements, as a set.
@@ -251,6 +291,18 @@ pub(crate) const STATEMENTS: KnownSet = {
     let (mut row, mut set) = (0, KnownSet::EMPTY);
     while row < ROWS.len() {
         if let Rule::Statement(_) = ROWS[row].2 {
+            set = set.with(ROWS[row].1);
+        }
+        row += 1;
+    }
+    set
+};
+
+/// The attributes that drivers write, as a set.
+pub(crate) const OF_DRIVERS: KnownSet = {
+    let (mut row, mut set) = (0, KnownSet::EMPTY);
+    while row < ROWS.len() {
+        if let Rule::Driver = ROWS[row].2 {
             set = set.with(ROWS[row].1);
         }
         row += 1;

@@ -22,9 +22,11 @@ use opentelemetry_sdk::trace::SpanData;
 
 use self::report::{push_clean, split};
 use super::attributes::Known;
+use super::drivers;
 use super::links::EXCEPTION;
 use super::lookup::string;
 use super::normalize::MAX_VALUE;
+use super::redact::Redactor;
 use super::tags::Name;
 use super::{SpanTypes, status};
 
@@ -140,11 +142,11 @@ pub(crate) struct Found<'a> {
 }
 
 impl<'a> Found<'a> {
-    /// Writes the texts for a failed span into `out`. `http_status` and `grpc_status` are those of its response.
+    /// Writes the texts for a failed span into `out`. The HTTP and the gRPC status are those of its response.
     pub(crate) fn of(
         span: &'a SpanData,
-        http_status: Option<i64>,
-        grpc_status: Option<&Value>,
+        (http_status, grpc_status): (Option<i64>, Option<&Value>),
+        redactor: &mut Redactor,
         out: &mut String,
     ) -> Self {
         out.clear();
@@ -153,14 +155,14 @@ impl<'a> Found<'a> {
         let mut found = Self::default();
         let mut rest = 0..0;
         if let Some(text) = message.sources.iter().find_map(|source| reader.read(source)) {
-            let start = text.push(out);
+            let start = text.push(out, redactor);
             let parts = split(&out[start..]);
             found.texts[0] = moved(parts.message, start);
             rest = moved(parts.rest, start);
             found.whole = text.whole();
         }
         if let Some(text) = kind.sources.iter().find_map(|source| reader.read(source)) {
-            found.texts[1] = text.push(out)..out.len();
+            found.texts[1] = text.push(out, redactor)..out.len();
         }
         for source in stack.sources {
             if matches!(source, RestOfMessage) && !rest.is_empty() {
@@ -168,7 +170,7 @@ impl<'a> Found<'a> {
                 break;
             }
             if let Some(text) = reader.read(source) {
-                found.texts[2] = found.stack_from(&text, out);
+                found.texts[2] = found.stack_from(&text, redactor, out);
                 break;
             }
         }
@@ -176,8 +178,13 @@ impl<'a> Found<'a> {
     }
 
     /// Writes a stack, without the message where it begins with that.
-    fn stack_from(&self, text: &Text<'_>, out: &mut String) -> Range<usize> {
-        let start = text.push(out);
+    fn stack_from(
+        &self,
+        text: &Text<'_>,
+        redactor: &mut Redactor,
+        out: &mut String,
+    ) -> Range<usize> {
+        let start = text.push(out, redactor);
         let parts = split(&out[start..]);
         let is_message = out[moved(parts.message, start)] == out[self.texts[0].clone()];
         if is_message { moved(parts.rest, start) } else { start..out.len() }
@@ -225,20 +232,28 @@ fn moved(part: Range<usize>, by: usize) -> Range<usize> {
 enum Text<'a> {
     OfSpan(&'a Value),
     OfStatus(&'a str),
-    OfEvent(&'a KeyValue),
-    EventName(&'a str),
+    OfEvent(&'a KeyValue, drivers::Source<'a>),
+    EventName(&'a str, drivers::Source<'a>),
     HttpStatus(i64),
     GrpcStatus(usize, &'static str),
 }
 
 impl<'a> Text<'a> {
-    /// Appends the text; returns where it begins.
-    fn push(&self, out: &mut String) -> usize {
+    /// Appends the text, of an event without the values that a driver wrote; returns where it begins.
+    fn push(&self, out: &mut String, redactor: &mut Redactor) -> usize {
         let start = out.len();
         match *self {
+            Self::OfEvent(KeyValue { key, value: Value::String(text), .. }, source) => {
+                let shown = redactor.without_values(key.as_str(), text.as_str(), &source);
+                push_clean(out, shown.unwrap_or(""));
+            }
+            Self::EventName(name, source) => {
+                let shown = redactor.without_values(drivers::TEXT, name, &source);
+                push_clean(out, shown.unwrap_or(""));
+            }
             Self::OfSpan(value) => push_value(out, value),
-            Self::OfEvent(attribute) => push_value(out, &attribute.value),
-            Self::OfStatus(text) | Self::EventName(text) => push_clean(out, text),
+            Self::OfEvent(attribute, _) => push_value(out, &attribute.value),
+            Self::OfStatus(text) => push_clean(out, text),
             Self::HttpStatus(code) => write!(out, "{code}{}", status::reason(code))
                 .expect("writing to a String cannot fail"),
             Self::GrpcStatus(code, name) => {
@@ -252,8 +267,8 @@ impl<'a> Text<'a> {
     fn whole(&self) -> Option<&'a str> {
         match *self {
             Self::OfSpan(value) => string(value),
-            Self::OfEvent(attribute) => string(&attribute.value),
-            Self::OfStatus(text) | Self::EventName(text) => Some(text),
+            Self::OfEvent(attribute, _) => string(&attribute.value),
+            Self::OfStatus(text) | Self::EventName(text, _) => Some(text),
             Self::HttpStatus(_) | Self::GrpcStatus(..) => None,
         }
     }
@@ -283,6 +298,8 @@ struct Reader<'a> {
     span: &'a SpanData,
     /// The last event that is an error.
     event: Option<&'a Event>,
+    /// Who wrote that event.
+    writer: drivers::Source<'a>,
     /// Whether `exception.*` of the span are those of an event.
     is_copied: bool,
     http_status: Option<i64>,
@@ -298,7 +315,8 @@ impl<'a> Reader<'a> {
                 span.events.iter().any(|e| last(&e.attributes, key) == Some(own))
             });
         let grpc_status = grpc_status.and_then(status::grpc).filter(|(code, _)| *code != 0);
-        Self { span, event, is_copied, http_status, grpc_status }
+        let writer = event.map(|event| drivers::Source::of(&event.attributes)).unwrap_or_default();
+        Self { span, event, writer, is_copied, http_status, grpc_status }
     }
 
     fn read(&self, source: &Source) -> Option<Text<'a>> {
@@ -307,22 +325,24 @@ impl<'a> Reader<'a> {
             Span(keys) | SpanUnlessCopied(keys) => {
                 first(&self.span.attributes, keys).map(|found| Text::OfSpan(&found.value))
             }
-            OfEvent(keys) => first(&self.event?.attributes, keys).map(Text::OfEvent),
+            OfEvent(keys) => {
+                first(&self.event?.attributes, keys).map(|found| Text::OfEvent(found, self.writer))
+            }
             EventWord(words) => {
                 let is_meant = |key: &str| words.contains(&last_word(key));
                 let mut attributes = self.event?.attributes.iter().rev();
                 let found = attributes.find(|a| is_meant(a.key.as_str()) && says(&a.value))?;
-                Some(Text::OfEvent(found))
+                Some(Text::OfEvent(found, self.writer))
             }
             EventText => {
                 let name = &*self.event?.name;
                 let is_text = !name.eq_ignore_ascii_case(EXCEPTION) && !is_location(name);
-                (is_text && says_something(name)).then_some(Text::EventName(name))
+                (is_text && says_something(name)).then_some(Text::EventName(name, self.writer))
             }
             EventOnlyText => {
                 let mut texts = self.event?.attributes.iter().filter(|attribute| is_own(attribute));
                 let only = texts.next()?;
-                texts.next().is_none().then_some(Text::OfEvent(only))
+                texts.next().is_none().then_some(Text::OfEvent(only, self.writer))
             }
             StatusText => {
                 let (_, description) = status::describe(&self.span.status);

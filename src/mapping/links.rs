@@ -10,14 +10,14 @@
 use std::fmt;
 
 use opentelemetry::trace::{Event, Link, TraceState};
-use opentelemetry::{KeyValue, Value};
+use opentelemetry::{Array, KeyValue, Value};
 
-use super::SpanTypes;
+use super::drivers::Source;
 use super::errors::{Split, is_location, is_no_stack};
 use super::hash::{KeySet, hash};
 use super::ids::{Hex, nanoseconds};
 use super::normalize::{CUT_MARK, MAX_KEY, MAX_VALUE, cut};
-use super::tags::Name;
+use super::redact::{Nest, Redactor};
 use super::text;
 
 /// The name of an event that holds an exception, by the semantic conventions.
@@ -37,49 +37,92 @@ enum Detail {
     Bare,
 }
 
-/// Writes the `events` tag; says how many events it has. `split` is a text that the error tags hold.
-pub(crate) fn events<'o>(
-    events: &[Event],
-    split: Option<Split<'_>>,
-    types: SpanTypes,
-    keys: &mut KeySet,
-    out: &'o mut String,
-) -> (&'o str, usize) {
-    entries(out, events, |out, event, detail| {
-        let mut members = Members::open(out, detail);
-        let time = nanoseconds(event.timestamp);
-        if time != 0 {
-            members.number("time_unix_nano", time);
-        }
-        // A file and a line are in `code.*` already.
-        if !event.name.is_empty() && !is_location(&event.name) {
-            members.text("name", shown(&event.name, split));
-        }
-        let dropped = members.attributes(&event.attributes, split, types, keys, text::push_json);
-        members.close(i64::from(event.dropped_attributes_count) + dropped);
-    })
+/// Writes events and links.
+pub(crate) struct Writer<'w> {
+    pub(crate) keys: &'w mut KeySet,
+    pub(crate) redactor: &'w mut Redactor,
+    pub(crate) nest: Nest<'w>,
 }
 
-/// Writes the `_dd.span_links` tag; says how many links it has.
-pub(crate) fn links<'o>(
-    links: &[Link],
-    types: SpanTypes,
-    keys: &mut KeySet,
-    out: &'o mut String,
-) -> (&'o str, usize) {
-    entries(out, links, |out, link, detail| {
-        let context = &link.span_context;
-        let mut members = Members::open(out, detail);
-        members.text("trace_id", Hex::<32>::new(&context.trace_id().to_bytes()).as_str());
-        members.text("span_id", Hex::<16>::new(&context.span_id().to_bytes()).as_str());
-        if detail != Detail::Bare && context.trace_state().into_iter().len() > 0 {
-            members.key("tracestate");
-            let state = Header(context.trace_state());
-            text::push_json_shown(members.out, format_args!("{state}"));
+impl Writer<'_> {
+    /// Writes the `events` tag; says how many events it has.
+    pub(crate) fn events<'o>(&mut self, events: &[Event], out: &'o mut String) -> (&'o str, usize) {
+        entries(out, events, |out, event, detail| {
+            let nest = Nest { source: Source::of(&event.attributes), ..self.nest };
+            let mut members = Members::open(out, detail);
+            let time = nanoseconds(event.timestamp);
+            if time != 0 {
+                members.number("time_unix_nano", time);
+            }
+            // A file and a line are in `code.*` already.
+            if !is_location(&event.name) {
+                let name = shown(&event.name, nest.split);
+                let name = self.redactor.event_name(name, &nest.source);
+                if !name.is_empty() {
+                    members.text("name", name);
+                }
+            }
+            let dropped = self.attributes(&mut members, &event.attributes, &nest, false);
+            members.close(i64::from(event.dropped_attributes_count) + dropped);
+        })
+    }
+
+    /// Writes the `_dd.span_links` tag; says how many links it has.
+    pub(crate) fn links<'o>(&mut self, links: &[Link], out: &'o mut String) -> (&'o str, usize) {
+        entries(out, links, |out, link, detail| {
+            let context = &link.span_context;
+            let mut members = Members::open(out, detail);
+            members.text("trace_id", Hex::<32>::new(&context.trace_id().to_bytes()).as_str());
+            members.text("span_id", Hex::<16>::new(&context.span_id().to_bytes()).as_str());
+            if detail != Detail::Bare && context.trace_state().into_iter().len() > 0 {
+                members.key("tracestate");
+                let state = Header(context.trace_state());
+                text::push_json_shown(members.out, format_args!("{state}"));
+            }
+            let nest = Nest { source: Source::of(&link.attributes), split: None, ..self.nest };
+            let dropped = self.attributes(&mut members, &link.attributes, &nest, true);
+            members.close(i64::from(link.dropped_attributes_count) + dropped);
+        })
+    }
+
+    /// Writes attributes as an object, if there are any; of equal keys the last. On links all are texts. Says
+    /// how many were dropped.
+    fn attributes(
+        &mut self,
+        members: &mut Members<'_>,
+        list: &[KeyValue],
+        nest: &Nest<'_>,
+        as_texts: bool,
+    ) -> i64 {
+        if members.detail == Detail::Bare {
+            return i64::try_from(list.len()).unwrap_or(i64::MAX);
         }
-        let dropped = members.attributes(&link.attributes, None, types, keys, text::push_json_text);
-        members.close(i64::from(link.dropped_attributes_count) + dropped);
-    })
+        let Self { keys, redactor, .. } = self;
+        let key = |entry: usize| shown_key(list[entry].key.as_str());
+        keys.reset(list.len());
+        for entry in 0..list.len() {
+            keys.put(hash(key(entry).0), entry, |other| key(other) == key(entry));
+        }
+        let is_last = |entry: usize| {
+            keys.get(hash(key(entry).0), |other| key(other) == key(entry)) == Some(entry)
+        };
+        let start = members.out.len();
+        members.key("attributes");
+        let mut attributes = Members::open(members.out, members.detail);
+        let mut dropped = 0;
+        for entry in (0..list.len()).filter(|entry| is_last(*entry)) {
+            if text::is_full(attributes.out) {
+                break;
+            }
+            dropped += attributes.attribute(&list[entry], redactor, nest, as_texts);
+        }
+        if attributes.out.len() == attributes.start {
+            members.out.truncate(start);
+        } else {
+            attributes.out.push('}');
+        }
+        dropped
+    }
 }
 
 /// Returns what of a text the error tags do not hold.
@@ -174,7 +217,15 @@ impl<'o> Members<'o> {
     }
 
     fn text(&mut self, key: &str, value: &str) {
-        self.short((key, ""), value);
+        self.key(key);
+        self.value(value);
+    }
+
+    fn value(&mut self, value: &str) {
+        match self.detail {
+            Detail::Whole => text::push_json_str(self.out, value),
+            Detail::Short | Detail::Bare => push_short(self.out, value),
+        }
     }
 
     fn number(&mut self, key: &str, value: i64) {
@@ -182,74 +233,42 @@ impl<'o> Members<'o> {
         text::push_int(self.out, value);
     }
 
-    /// Writes attributes as an object, if there are any; of equal keys the last. Says how many were dropped.
-    fn attributes(
-        &mut self,
-        list: &[KeyValue],
-        split: Option<Split<'_>>,
-        types: SpanTypes,
-        keys: &mut KeySet,
-        push: impl Fn(&mut String, &Value),
-    ) -> i64 {
-        if self.detail == Detail::Bare {
-            return i64::try_from(list.len()).unwrap_or(i64::MAX);
-        }
-        let key = |entry: usize| shown_key(list[entry].key.as_str());
-        keys.reset(list.len());
-        for entry in 0..list.len() {
-            keys.put(hash(key(entry).0), entry, |other| key(other) == key(entry));
-        }
-        let is_last = |entry: usize| {
-            keys.get(hash(key(entry).0), |other| key(other) == key(entry)) == Some(entry)
-        };
-        let is_left_out = |entry: usize| {
-            let key = list[entry].key.as_str();
-            Name::of(key).is_secret(types) || is_no_stack(key, &list[entry].value)
-        };
-        let mut written =
-            (0..list.len()).filter(|entry| is_last(*entry) && !is_left_out(*entry)).peekable();
-        if written.peek().is_none() {
-            return 0;
-        }
-        self.key("attributes");
-        let mut attributes = Members::open(self.out, self.detail);
-        let mut dropped = 0;
-        for entry in written {
-            if text::is_full(attributes.out) {
-                break;
-            }
-            dropped += match &list[entry].value {
-                Value::String(text) => attributes.short(key(entry), shown(text.as_str(), split)),
-                value => attributes.attribute(key(entry), value, &push),
-            };
-        }
-        attributes.out.push('}');
-        dropped
-    }
-
-    /// Writes a text, which is never dropped.
-    fn short(&mut self, key: (&str, &'static str), value: &str) -> i64 {
-        self.cut_key(key);
-        match self.detail {
-            Detail::Whole => text::push_json_str(self.out, value),
-            Detail::Short | Detail::Bare => push_short(self.out, value),
-        }
-        0
-    }
-
-    /// Writes an attribute that is no text; says whether it was dropped, as 1 or 0.
+    /// Writes an attribute as it may be shown; says whether it was dropped, as 1 or 0.
     fn attribute(
         &mut self,
-        key: (&str, &'static str),
-        value: &Value,
-        push: impl Fn(&mut String, &Value),
+        attribute: &KeyValue,
+        redactor: &mut Redactor,
+        nest: &Nest<'_>,
+        as_texts: bool,
     ) -> i64 {
         let before = self.out.len();
-        self.cut_key(key);
+        let key = attribute.key.as_str();
+        match &attribute.value {
+            value if is_no_stack(key, value) => return 0,
+            Value::String(text) => {
+                let text = shown(text.as_str(), nest.split);
+                if let Some(shown) = redactor.nested(key, text, nest) {
+                    self.cut_key(shown_key(key));
+                    self.value(shown);
+                }
+                return 0;
+            }
+            _ if redactor.hides(key, nest) => return 0,
+            _ => self.cut_key(shown_key(key)),
+        }
         let start = self.out.len();
-        push(self.out, value);
+        match &attribute.value {
+            Value::Array(Array::String(items)) if !as_texts => redactor.push_list(self.out, items),
+            // Rare enough for a temporary.
+            value @ Value::Array(_) if as_texts => {
+                let text = &mut String::new();
+                text::push_json_str(self.out, redactor.tag(None, value, nest.query, text));
+            }
+            value if as_texts => text::push_json_text(self.out, value),
+            value => text::push_json(self.out, value),
+        }
         let is_dropped = self.detail == Detail::Short
-            && matches!(value, Value::Array(_))
+            && matches!(attribute.value, Value::Array(_))
             && self.out.len() - start > MAX_SHORT;
         if is_dropped {
             self.out.truncate(before);
@@ -269,7 +288,16 @@ impl<'o> Members<'o> {
 mod tests {
     use std::time::{Duration, UNIX_EPOCH};
 
+    use super::super::SpanTypes;
+    use super::super::obfuscate::{Language, Query};
     use super::*;
+
+    fn events<'o>(list: &[Event], types: SpanTypes, out: &'o mut String) -> (&'o str, usize) {
+        let (mut keys, mut redactor) = (KeySet::default(), Redactor::new(types));
+        let (language, query) = (Language::Unknown, Query::Kept);
+        let nest = Nest { source: Source::default(), language, query, split: None };
+        Writer { keys: &mut keys, redactor: &mut redactor, nest }.events(list, out)
+    }
 
     fn event(size: usize) -> Event {
         let attribute = KeyValue::new("exception.stacktrace", "x".repeat(size));
@@ -279,7 +307,7 @@ mod tests {
     /// Returns the events tag, and how many events it has.
     fn written(list: &[Event]) -> (serde_json::Value, usize) {
         let mut out = String::new();
-        let (text, count) = events(list, None, SpanTypes::Agent, &mut KeySet::default(), &mut out);
+        let (text, count) = events(list, SpanTypes::Agent, &mut out);
         assert!(text.len() <= MAX_VALUE);
         let parsed: serde_json::Value = serde_json::from_str(text).unwrap();
         assert_eq!(parsed.as_array().unwrap().len(), count);
@@ -327,12 +355,15 @@ mod tests {
     }
 
     #[test]
-    fn an_attribute_is_written_once_and_a_statement_not_where_nobody_hides_it() {
+    fn an_attribute_is_written_once_and_a_statement_without_its_literals() {
         let pairs = [("k", "old"), ("db.statement", "SELECT 'secret'"), ("k", "new")];
         let attributes = pairs.map(|(key, value)| KeyValue::new(key, value)).to_vec();
         let event = Event::new("query", UNIX_EPOCH, attributes, 0);
         for (types, json) in [
-            (SpanTypes::Documented, r#"[{"name":"query","attributes":{"k":"new"}}]"#),
+            (
+                SpanTypes::Documented,
+                r#"[{"name":"query","attributes":{"db.statement":"SELECT ?","k":"new"}}]"#,
+            ),
             (
                 SpanTypes::Agent,
                 r#"[{"name":"query","attributes":{"db.statement":"SELECT 'secret'","k":"new"}}]"#,
@@ -340,7 +371,7 @@ mod tests {
         ] {
             let mut out = String::new();
             let list = std::slice::from_ref(&event);
-            assert_eq!(events(list, None, types, &mut KeySet::default(), &mut out), (json, 1));
+            assert_eq!(events(list, types, &mut out), (json, 1));
         }
     }
 

@@ -9,6 +9,7 @@
 //! `pkg/trace/transform/transform.go`; each table names its source.
 
 mod attributes;
+mod drivers;
 mod errors;
 mod hash;
 pub(crate) mod ids;
@@ -18,6 +19,7 @@ mod naming;
 mod normalize;
 pub(crate) mod obfuscate;
 mod pass;
+mod redact;
 #[cfg(test)]
 mod reference;
 mod resource;
@@ -73,8 +75,9 @@ pub enum SpanTypes {
     /// the resource, `db.statement`, `db.query.text`, `db.query.summary` and `sql.query` has `?` for each
     /// literal, reading as the Agent would store it; of redis, valkey and memcached only the names of
     /// commands are left; values in the JSON of MongoDB, Elasticsearch and OpenSearch become `?`. What
-    /// cannot be read is left out, as are parameters (`db.query.parameter.*`), and statements in events,
-    /// links, scope and resource. It holds for spans of every kind that have a database system or a statement.
+    /// cannot be read is left out, as are parameters (`db.query.parameter.*`), and statements in scope and
+    /// resource. It holds for spans of every kind that have a database system or a statement, for what
+    /// database drivers write as events under `tracing`, and for any other text that begins like SQL.
     #[default]
     Documented,
     /// The Agent's own types: `web`, `http`, `sql`, `redis`, `mongodb`, `llm` and others.
@@ -199,7 +202,7 @@ pub(crate) fn map<S: Sink>(
         names,
     );
     let chosen = match hook {
-        Some(hook) => hooked(hook, span, chosen, hook_panicked),
+        Some(hook) => hooked(hook, span, chosen, hook_panicked).without_user_info(),
         None => chosen,
     };
     let is_error = pass.decided_tags(options, place, &chosen, database, env, version);

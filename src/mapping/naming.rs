@@ -42,6 +42,18 @@ pub struct SpanNames<'a> {
     pub span_type: Cow<'a, str>,
 }
 
+impl SpanNames<'_> {
+    /// Takes user names and passwords of URLs out, which a hook may have put in.
+    pub(crate) fn without_user_info(mut self) -> Self {
+        for name in [&mut self.service, &mut self.name, &mut self.resource, &mut self.span_type] {
+            if let Cow::Owned(shown) = obfuscate::without_user_info(name) {
+                *name = Cow::Owned(shown);
+            }
+        }
+        self
+    }
+}
+
 /// Buffers for the names of one span, reused by the next.
 #[derive(Debug, Default)]
 pub(crate) struct NameBuffers {
@@ -49,13 +61,14 @@ pub(crate) struct NameBuffers {
     name: String,
     resource: String,
     obfuscated: String,
+    span_type: String,
 }
 
 impl NameBuffers {
     /// Gives memory back that unusual names left over.
     pub(crate) fn shrink(&mut self) {
-        let Self { service, name, resource, obfuscated } = self;
-        [service, name, resource, obfuscated].into_iter().for_each(text::shrink);
+        let Self { service, name, resource, obfuscated, span_type } = self;
+        [service, name, resource, obfuscated, span_type].into_iter().for_each(text::shrink);
     }
 }
 
@@ -251,11 +264,12 @@ pub(crate) fn choose<'a>(
     buffers: &'a mut NameBuffers,
 ) -> SpanNames<'a> {
     let kind = kind_bit(kind);
-    let NameBuffers { service: service_buffer, name, resource, obfuscated } = buffers;
+    let NameBuffers { service: service_buffer, name, resource, obfuscated, span_type: own_type } =
+        buffers;
     let source = Source { span_name, kind, attributes, database };
     let service = own_service(attributes, service_buffer).unwrap_or(service);
     let name = match attributes.span_text(Known::DatadogName) {
-        Some(name) => name,
+        Some(own) => obfuscate::redacted(own, name, types == SpanTypes::Documented),
         None => build(OPERATION, &source, types, name),
     };
     let name = if name.is_empty() { UNNAMED_OPERATION } else { name };
@@ -265,14 +279,18 @@ pub(crate) fn choose<'a>(
     };
     let resource = if resource.is_empty() { name } else { resource };
     let resource = match types {
-        SpanTypes::Agent => resource,
+        SpanTypes::Agent => obfuscate::redacted(resource, obfuscated, false),
         SpanTypes::Documented => database.without_literals(resource, kind, attributes, obfuscated),
     };
     SpanNames {
         service: service.into(),
         name: normalize::cut(name, MAX_NAME).into(),
         resource: normalize::cut(resource, MAX_RESOURCE).into(),
-        span_type: normalize::cut(span_type(&source, types, gen_ai), MAX_NAME).into(),
+        span_type: normalize::cut(
+            obfuscate::redacted(span_type(&source, types, gen_ai), own_type, false),
+            MAX_NAME,
+        )
+        .into(),
     }
 }
 
@@ -292,7 +310,7 @@ fn own_service<'a>(attributes: &Lookup<'_, 'a>, out: &'a mut String) -> Option<&
     let mut own = [Known::DatadogService, Known::ServiceName].into_iter();
     let service = own.find_map(|known| attributes.span_text(known))?;
     out.clear();
-    normalize::push_service(out, service);
+    normalize::push_service(out, &obfuscate::without_user_info(service));
     Some(out)
 }
 
@@ -377,7 +395,10 @@ fn push(out: &mut String, part: &Part, source: &Source<'_, '_>) {
     let Source { span_name, attributes, database, .. } = source;
     match part {
         Lit(text) => out.push_str(text),
-        Norm(concept) => normalize::push_tag_value(out, attributes.text(concept).unwrap_or("")),
+        Norm(concept) => {
+            let text = obfuscate::without_user_info(attributes.text(concept).unwrap_or(""));
+            normalize::push_tag_value(out, &text);
+        }
         Val(concept) => text::push(out, attributes.text(concept).unwrap_or("")),
         Then(concept) => {
             if let Some(value) = attributes.text(concept) {

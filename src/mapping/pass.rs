@@ -16,7 +16,8 @@ use super::attributes::{self, Known, KnownSet, Rule};
 use super::errors::{Found, is_no_stack};
 use super::hash::{KeySet, hash};
 use super::lookup::{self, Lookup, Slots, string};
-use super::obfuscate::{Query, push_url};
+use super::obfuscate::Query;
+use super::redact::Redactor;
 use super::resource::ResourceFacts;
 use super::tags::{Name, clipped};
 use super::{Options, SpanTypes, text};
@@ -41,6 +42,7 @@ pub(super) struct Pass<'p, 'a, S: Sink> {
     /// For the attributes of events and links.
     nested_keys: &'p mut KeySet,
     scope: &'p mut ScopeTags<S::Prepared>,
+    redactor: &'p mut Redactor,
     text: &'p mut String,
     /// The texts of the error tags.
     error_text: &'p mut String,
@@ -60,6 +62,7 @@ pub(super) struct PassBuffers<P> {
     scope_keys: KeySet,
     nested_keys: KeySet,
     scope: ScopeTags<P>,
+    redactor: Redactor,
     text: String,
     error_text: String,
 }
@@ -70,7 +73,7 @@ const KEPT_KEYS: usize = 1_024;
 impl<P: Default> PassBuffers<P> {
     /// Gives memory back that unusual spans left over.
     pub(super) fn shrink(&mut self) {
-        let Self { keys, scope_keys, nested_keys, scope, text, error_text } = self;
+        let Self { keys, scope_keys, nested_keys, scope, redactor, text, error_text } = self;
         for keys in [keys, scope_keys, nested_keys] {
             keys.shrink(KEPT_KEYS);
         }
@@ -78,6 +81,7 @@ impl<P: Default> PassBuffers<P> {
             // Four tags of them, and names of scopes are short.
             *scope = ScopeTags::default();
         }
+        redactor.shrink();
         text::shrink(text);
         text::shrink(error_text);
     }
@@ -99,7 +103,9 @@ impl<'p, 'a, S: Sink> Pass<'p, 'a, S> {
         buffers: &'p mut PassBuffers<S::Prepared>,
         sink: S,
     ) -> Self {
-        let PassBuffers { keys, scope_keys, nested_keys, scope, text, error_text } = buffers;
+        let PassBuffers { keys, scope_keys, nested_keys, scope, redactor, text, error_text } =
+            buffers;
+        redactor.set_types(options.types);
         keys.reset(span.attributes.len());
         Self {
             span,
@@ -117,6 +123,7 @@ impl<'p, 'a, S: Sink> Pass<'p, 'a, S> {
             scope_keys,
             nested_keys,
             scope,
+            redactor,
             text,
             error_text,
             error: Found::default(),
@@ -150,9 +157,11 @@ impl<'p, 'a, S: Sink> Pass<'p, 'a, S> {
         self.noted.insert(known);
         match rule {
             Rule::Tag => self.plain(known, value),
-            Rule::Statement(_) if self.types == SpanTypes::Agent => self.plain(known, value),
+            Rule::Statement(_) | Rule::Driver if self.types == SpanTypes::Agent => {
+                self.plain(known, value);
+            }
             Rule::Query if self.query == Query::Kept => self.plain(known, value),
-            Rule::Statement(_) | Rule::Late => _ = self.late.insert(known),
+            Rule::Statement(_) | Rule::Driver | Rule::Late => _ = self.late.insert(known),
             Rule::Rename(target) => _ = self.late.insert(target),
             Rule::Note | Rule::Query => {}
         }
@@ -272,6 +281,14 @@ impl<'p, 'a, S: Sink> Pass<'p, 'a, S> {
         self.put(known, attribute.unwrap_or(text));
     }
 
+    /// As [`Self::put_default`], for a text that is redacted already.
+    fn put_default_redacted(&mut self, known: Known, text: &str) {
+        match self.slots[known as usize].and_then(string) {
+            Some(own) => self.put_default(known, own),
+            None => self.put_redacted(known, text),
+        }
+    }
+
     /// As [`Self::put_default`], for a text that is not a plain one.
     fn put_default_text(&mut self, known: Known, text: Text<'_>) {
         match self.slots[known as usize].and_then(string) {
@@ -283,10 +300,16 @@ impl<'p, 'a, S: Sink> Pass<'p, 'a, S> {
     /// Writes a text tag unless one of that name is written.
     #[inline]
     fn put(&mut self, known: Known, text: &str) {
-        match clipped(text) {
-            (text, "") if self.claim(known) => self.sink.tag(known.key(), text),
-            (_, "") => {}
-            (text, mark) => self.put_shown(known, format_args!("{text}{mark}")),
+        if self.claim(known) {
+            write_tag(&mut self.sink, known, self.redactor.shown(text));
+        }
+    }
+
+    /// As [`Self::put`], for a text that is redacted already.
+    #[inline]
+    fn put_redacted(&mut self, known: Known, text: &str) {
+        if self.claim(known) {
+            write_tag(&mut self.sink, known, text);
         }
     }
 
@@ -296,21 +319,12 @@ impl<'p, 'a, S: Sink> Pass<'p, 'a, S> {
         self.written.insert(known)
     }
 
-    fn put_shown(&mut self, known: Known, shown: std::fmt::Arguments<'_>) {
-        self.put_text(known, Text::Shown(shown));
-    }
-
     fn put_value(&mut self, known: Known, value: &Value) {
-        let mut buffer = std::mem::take(self.text);
-        match string(value).filter(|_| known.is_url()) {
-            Some(url) => {
-                buffer.clear();
-                push_url(&mut buffer, url, self.query);
-                self.put(known, &buffer);
-            }
-            None => self.put(known, text::of(value, &mut buffer)),
+        let shown = self.redactor.tag(Some(known), value, self.query, self.text);
+        // Of some texts nothing may be shown.
+        if (!shown.is_empty() || is_empty(value)) && self.written.insert(known) {
+            write_tag(&mut self.sink, known, shown);
         }
-        *self.text = buffer;
     }
 
     #[inline]
@@ -323,7 +337,7 @@ impl<'p, 'a, S: Sink> Pass<'p, 'a, S> {
     /// Writes a text tag that has no row.
     #[inline]
     fn write_value(&mut self, name: &Name<'_>, value: &Value) {
-        let (value, mark) = clipped(text::of(value, self.text));
+        let (value, mark) = clipped(self.redactor.tag(None, value, self.query, self.text));
         match (name.plain(), mark) {
             (Some(plain), "") => self.sink.text(plain, value),
             _ => self.sink.meta(
@@ -372,6 +386,17 @@ fn name_hash(name: &Name<'_>, buffer: &mut String) -> u64 {
 /// Whether an attribute is no tag.
 fn says_nothing(attribute: &KeyValue) -> bool {
     is_empty(&attribute.value) || is_no_stack(attribute.key.as_str(), &attribute.value)
+}
+
+/// Writes a text tag that has a row.
+#[inline]
+fn write_tag(sink: &mut impl Sink, known: Known, text: &str) {
+    match clipped(text) {
+        (text, "") => sink.tag(known.key(), text),
+        (text, mark) => {
+            sink.meta(Text::Plain(known.key()), Text::Shown(format_args!("{text}{mark}")));
+        }
+    }
 }
 
 fn is_empty(value: &Value) -> bool {

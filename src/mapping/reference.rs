@@ -4,7 +4,7 @@
 //! difference before it is committed.
 
 use super::normalize::{CUT_MARK, MAX_KEY, MAX_NAME, MAX_RESOURCE, MAX_VALUE};
-use super::{attributes, errors, naming, systems};
+use super::{attributes, drivers, errors, naming, systems};
 
 /// The page.
 const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/docs/mapping.md");
@@ -17,7 +17,7 @@ const NAME_END: &str = " -->\n";
 const END: &str = "<!-- end -->";
 
 /// Returns the tables by the names that the page calls them.
-fn tables() -> [(&'static str, String); 13] {
+fn tables() -> [(&'static str, String); 14] {
     [
         ("concepts", naming::reference::concepts()),
         ("operations", naming::reference::operations()),
@@ -29,6 +29,7 @@ fn tables() -> [(&'static str, String); 13] {
         ("removed", attributes::reference::removed()),
         ("renamed", attributes::reference::renamed()),
         ("statements", attributes::reference::statements()),
+        ("drivers", drivers::reference()),
         ("read", attributes::reference::read()),
         ("owned", attributes::reference::owned()),
         ("limits", limits()),

@@ -12,7 +12,8 @@ use super::hash::{Filter, KeySet, hash};
 use super::lookup::{Concept, Slots};
 use super::naming::{ENVIRONMENT, SERVICE, VERSION};
 use super::normalize::MAX_NAME;
-use super::obfuscate::push_url;
+use super::obfuscate::without_user_info;
+use super::redact::Redactor;
 use super::tags::{Name, push_clipped};
 use super::{Options, normalize, text};
 use crate::encoding::Sink;
@@ -82,8 +83,9 @@ impl<P> ResourceFacts<P> {
             version: String::new(),
         };
         facts.places.reset(options.tags.len() + resource.len());
-        for (key, value) in &options.tags {
-            facts.push::<S>(key, value, options);
+        let mut redactor = Redactor::new(options.types);
+        for (key, text) in &options.tags {
+            facts.push::<S>(key, &Value::from(text.clone()), options, &mut redactor);
         }
         // A resource has no order of its own: of two keys for one tag the new one, an empty text last.
         let order = |key: &str, value: &Value| {
@@ -93,13 +95,12 @@ impl<P> ResourceFacts<P> {
         let mut attributes: Vec<_> =
             resource.iter().map(|(key, value)| (key.as_str(), value)).collect();
         attributes.sort_by_cached_key(|(key, value)| (order(key, value), *key));
-        let mut buffer = String::new();
         for (key, value) in attributes {
             if let Some((known, _)) = Name::of(key).row() {
                 facts.slots[known as usize] = Some(value.clone());
                 facts.noted.insert(known);
             }
-            facts.push::<S>(key, text::of(value, &mut buffer), options);
+            facts.push::<S>(key, value, options, &mut redactor);
         }
         facts.has_db_name = facts.tags.iter().any(|tag| tag.known == Some(Known::DbName));
         facts.choose::<S>(options);
@@ -134,7 +135,13 @@ impl<P> ResourceFacts<P> {
     }
 
     /// Adds the tag of an attribute, unless there is none or its name is taken.
-    fn push<S: Sink<Prepared = P>>(&mut self, key: &str, value: &str, options: &Options) {
+    fn push<S: Sink<Prepared = P>>(
+        &mut self,
+        key: &str,
+        value: &Value,
+        options: &Options,
+        redactor: &mut Redactor,
+    ) {
         if [Known::Env, Known::Version].iter().any(|setting| setting.key() == key) {
             // A tag once it is decided.
             return;
@@ -147,14 +154,8 @@ impl<P> ResourceFacts<P> {
         if !self.places.insert(hash, tags.len(), |place| tags[place].name == name) {
             return;
         }
-        match known {
-            Some(known) if known.is_url() => {
-                let mut url = String::new();
-                push_url(&mut url, value, query);
-                self.add::<S>(Some(known), name, &url);
-            }
-            _ => self.add::<S>(known, name, value),
-        }
+        let mut buffer = String::new();
+        self.add::<S>(known, name, redactor.tag(known, value, query, &mut buffer));
     }
 
     /// Adds a tag, its text within the limit.
@@ -171,7 +172,8 @@ impl<P> ResourceFacts<P> {
             Some(service) => service,
             None => &self.own_service(options),
         };
-        normalize::cut(service, MAX_NAME).clone_into(&mut self.service);
+        let service = without_user_info(service);
+        normalize::cut(&service, MAX_NAME).clone_into(&mut self.service);
         normalize::push_service(&mut self.service_normalised, &self.service);
         self.env = self.unified(options, options.env.as_ref(), ENVIRONMENT, Known::Env);
         self.version = self.unified(options, options.version.as_ref(), VERSION, Known::Version);
@@ -196,7 +198,7 @@ impl<P> ResourceFacts<P> {
         // The SDK's own default says nothing that the exporter does not know better.
         let named = self.text(SERVICE).filter(|name| !name.starts_with(UNKNOWN_SERVICE));
         let chosen = named.unwrap_or(&options.unknown_service);
-        normalize::push_service(&mut service, chosen);
+        normalize::push_service(&mut service, &without_user_info(chosen));
         service
     }
 
@@ -211,16 +213,18 @@ impl<P> ResourceFacts<P> {
     ) -> String {
         let tag = || options.tags.iter().find(|(key, _)| key == plain.key()).map(|(_, text)| text);
         if let Some(value) = configured.or_else(tag) {
-            let value = value.clone();
+            let value = without_user_info(value).into_owned();
             for known in concept {
                 self.forget(*known);
             }
             return value;
         }
         let mut out = String::new();
-        normalize::push_tag_value(&mut out, self.text(concept).unwrap_or(""));
+        let text = without_user_info(self.text(concept).unwrap_or(""));
+        normalize::push_tag_value(&mut out, &text);
         if let (true, Some(value)) = (out.is_empty(), &self.slots[plain as usize]) {
-            push_clipped(&mut out, text::of(value, &mut String::new()));
+            let mut buffer = String::new();
+            push_clipped(&mut out, &without_user_info(text::of(value, &mut buffer)));
         }
         out
     }

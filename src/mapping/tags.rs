@@ -76,11 +76,16 @@ impl<'a> Name<'a> {
 
     /// Whether an attribute of this key holds a literal that only the Agent would hide.
     pub(crate) fn is_secret(&self, types: SpanTypes) -> bool {
-        types == SpanTypes::Documented
-            && (self.is_parameter() || matches!(self.row(), Some((_, Rule::Statement(_)))))
+        types == SpanTypes::Documented && (self.is_parameter() || self.is_statement())
     }
 
-    fn is_parameter(&self) -> bool {
+    /// Whether an attribute of this key is a statement.
+    pub(crate) fn is_statement(&self) -> bool {
+        matches!(self.row(), Some((_, Rule::Statement(_))))
+    }
+
+    /// Whether an attribute of this key is a value of a statement.
+    pub(crate) fn is_parameter(&self) -> bool {
         PARAMETER_PREFIXES.iter().any(|prefix| self.key.starts_with(prefix))
     }
 

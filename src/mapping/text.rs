@@ -40,6 +40,15 @@ fn written<'a>(value: &'a Value, out: &'a mut String) -> &'a str {
     out
 }
 
+/// Appends a list of texts, each as `show` returns it.
+pub(crate) fn push_texts(
+    out: &mut String,
+    items: &[StringValue],
+    mut show: impl FnMut(&mut String, &str),
+) {
+    push_items(out, items, |out, item| show(out, item.as_str()));
+}
+
 /// Appends a value as JSON that keeps its type.
 pub(crate) fn push_json(out: &mut String, value: &Value) {
     match value {
@@ -160,7 +169,7 @@ fn push_array(out: &mut String, array: &Array) {
     }
 }
 
-fn push_items<T>(out: &mut String, items: &[T], push: impl Fn(&mut String, &T)) {
+fn push_items<T>(out: &mut String, items: &[T], mut push: impl FnMut(&mut String, &T)) {
     out.push('[');
     for (i, item) in items.iter().enumerate() {
         if is_full(out) {

@@ -21,6 +21,7 @@ use crate::tidy::{ROOT, read};
 
 /// Replacements of known attributes that have no row.
 const NEW_WITHOUT_ROW: &[(&str, &str)] = &[
+    ("server.port", "the number in an old address, which holds no password"),
     ("url.path", "half of `http.target`: without the query there is nothing to hide"),
     (
         "feature_flag.error.message",
@@ -30,15 +31,11 @@ const NEW_WITHOUT_ROW: &[(&str, &str)] = &[
 
 /// Attributes that known ones replace and that have no row, here and in the Agent: plain tags.
 const OLD_WITHOUT_ROW: &[&str] = &[
-    "db.connection_string",
     "db.elasticsearch.cluster.name",
     "http.flavor",
-    "http.host",
     "http.request_content_length_uncompressed",
     "http.response_content_length_uncompressed",
     "http.user_agent",
-    "net.host.name",
-    "net.peer.name",
     "net.protocol.name",
     "net.protocol.version",
     "rpc.connect_rpc.error_code",

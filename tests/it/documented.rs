@@ -104,7 +104,9 @@ const NO_CALLS: &[(SpanKind, Tags, &str, &str)] = &[
     (Server,   &[("db.system", "mysql"), ("resource.name", "DELETE /mails/from/{id}")],     "n", "DELETE /mails/from/{id}"),
     (Internal, &[("db.system", "mysql")],                                "load cart",            "load cart"),
     (Internal, &[("db.system", "redis")],                                "load cart",            "load cart"),
-    (Server,   &[],                                                      "SELECT 'a'",           "SELECT 'a'"),
+    (Server,   &[],                                                      "SELECT 'a'",           "SELECT ?"),
+    (Internal, &[],                                                      "select 'a'",           "select ?"),
+    (Internal, &[],                                                      "create order 42",      "create order 42"),
 ];
 
 /// A system, an attribute with a statement, and what is left of it as a tag under the documented types.

@@ -1,6 +1,9 @@
 //! No literal leaves the process: secrets are planted in statements of every dialect, in commands, documents
 //! and URLs, and are looked for in the whole body. And whatever the text, nothing panics.
 
+mod drivers;
+mod places;
+
 use std::cell::RefCell;
 
 use datadog_test_agent::TestAgent;

@@ -4,7 +4,7 @@ use super::{CLIENT, DB_STATEMENT, DB_SYSTEM, HTTP_METHOD, Kinds, NameBuffers};
 use crate::mapping::SpanTypes;
 use crate::mapping::lookup::Lookup;
 use crate::mapping::normalize;
-use crate::mapping::obfuscate::{Guarded, Language, Seen, guard, is_route, push_statement};
+use crate::mapping::obfuscate::{self, Guarded, Language, Seen, guard, is_route, push_statement};
 use crate::mapping::systems::{self, System};
 
 /// The Agent's resource for a statement that it cannot read.
@@ -45,8 +45,11 @@ impl<'a> Database<'a> {
     ) -> &'a str {
         let language = self.language();
         let has_database = self.system.is_some() || self.given.is_some();
-        if !has_database || self.statement == Some(resource) {
+        if self.statement == Some(resource) {
             return resource;
+        }
+        if !has_database {
+            return obfuscate::redacted(resource, out, true);
         }
         out.clear();
         // What serves HTTP may know of a database.
@@ -60,7 +63,7 @@ impl<'a> Database<'a> {
             false => guard(out, resource, language),
         };
         match (guarded, language) {
-            (Guarded::AsItIs, _) => resource,
+            (Guarded::AsItIs, _) => obfuscate::redacted(resource, out, true),
             (Guarded::Written, _) => out,
             (Guarded::Hidden, Language::Sql(_) | Language::Unknown) => NON_PARSABLE,
             (Guarded::Hidden, _) => {

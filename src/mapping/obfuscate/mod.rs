@@ -10,15 +10,24 @@ mod dialect;
 mod json;
 mod names;
 mod seen;
+mod signs;
 mod sql;
 mod tokens;
 mod url;
+mod within;
 mod words;
 
 pub(crate) use self::commands::is_route;
 pub(crate) use self::dialect::Dialect;
 pub(crate) use self::seen::Seen;
-pub(crate) use self::url::{Query, push_url};
+pub(crate) use self::signs::Signs;
+pub(crate) use self::url::{Query, push_address, push_connection, push_url};
+pub(crate) use self::within::Read;
+
+use std::borrow::Cow;
+
+use self::url::MAX_READ;
+use super::normalize::cut;
 
 /// What a database system understands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,8 +60,65 @@ pub(crate) fn push_statement(out: &mut String, text: &str, language: Language) -
     };
     if !is_read {
         out.truncate(start);
+    } else if url::holds_user_info(&out[start..]) {
+        // A name in quotes may be a URL. So rare that it may cost an allocation.
+        let shown = out.split_off(start);
+        url::push_text(out, &shown, false);
     }
     is_read
+}
+
+/// Returns a text without user names and passwords of URLs. For names, which hardly ever have any: then that
+/// costs an allocation.
+pub(crate) fn without_user_info(text: &str) -> Cow<'_, str> {
+    if !Signs::of(text).of_user() || !url::holds_user_info(text) {
+        return text.into();
+    }
+    let mut out = String::new();
+    url::push_text(&mut out, text, false);
+    out.into()
+}
+
+/// SQL of which nobody says the dialect.
+pub(crate) const SOME_SQL: Language = Language::Sql(Dialect::UNKNOWN);
+
+/// Appends a text of any kind without user names and passwords of URLs, and if there is a reader, without the
+/// literals of statements; false, and nothing, if there are none.
+pub(crate) fn push_redacted(
+    out: &mut String,
+    text: &str,
+    signs: Signs,
+    read: Option<Read<'_>>,
+) -> bool {
+    let was_cut = text.len() > MAX_READ;
+    let text = cut(text, MAX_READ);
+    let read = read.filter(|_| signs.of_statement());
+    if read.is_some_and(|read| within::push(out, text, was_cut, read)) {
+        return true;
+    }
+    let holds_user_info = signs.of_user() && url::holds_user_info(text);
+    if holds_user_info {
+        url::push_text(out, text, was_cut);
+    }
+    holds_user_info
+}
+
+/// Returns a text of any kind as [`push_redacted`] writes it, written into `out` unless it stays as it is.
+pub(crate) fn redacted<'t>(text: &'t str, out: &'t mut String, statements: bool) -> &'t str {
+    let signs = Signs::of(text);
+    if signs.is_empty() {
+        return text;
+    }
+    out.clear();
+    let mut read = |out: &mut String, text: &str| push_statement(out, text, SOME_SQL);
+    let read: Option<Read<'_>> = if statements { Some(&mut read) } else { None };
+    if push_redacted(out, text, signs, read) { out } else { text }
+}
+
+/// Appends a message without the literals of the statement that begins at a place.
+pub(crate) fn push_message(out: &mut String, text: &str, start: usize, read: Read<'_>) {
+    let text = cut(text, MAX_READ.max(start));
+    within::push_from(out, text, start, false, read);
 }
 
 /// What a text becomes that may be a statement, or a name without any literal.

@@ -57,6 +57,18 @@ impl Seen {
     pub(crate) fn shrink(&mut self) {
         text::shrink(&mut self.other);
     }
+
+    /// Appends a statement without its literals; false, and nothing, if it cannot be read.
+    pub(crate) fn push_statement(
+        &mut self,
+        out: &mut String,
+        text: &str,
+        language: Language,
+    ) -> bool {
+        let shown = self.statement(text, language);
+        out.push_str(shown.unwrap_or(""));
+        shown.is_some()
+    }
 }
 
 impl Slot {

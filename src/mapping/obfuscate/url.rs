@@ -1,9 +1,24 @@
-//! URLs -> the same URLs without user name and password, and without the query string where it is not wanted.
+//! URLs, and texts that hold some -> the same texts without user name and password, and without the query
+//! string where it is not wanted.
+//!
+//! One walk over the text. Without an `@` and a `://` there is nothing to do.
+
+use std::ops::Range;
 
 use crate::mapping::normalize::{MAX_VALUE, cut};
+use crate::mapping::text;
 
-/// Most bytes of a URL that are read: what a tag shows, behind a user name and password as long as that.
-const MAX_READ: usize = 2 * MAX_VALUE;
+/// Most bytes of a text that are read: what a tag shows, behind a user name and password as long as that.
+pub(super) const MAX_READ: usize = 2 * MAX_VALUE;
+
+/// What stands before the authority of a URL.
+const BEFORE_AUTHORITY: &str = "://";
+
+/// What ends the authority of a URL.
+const AFTER_AUTHORITY: [char; 4] = ['/', '?', '#', '\\'];
+
+/// Keys of a connection string without a scheme are cut off with everything behind the first of these.
+const BEFORE_OPTIONS: [char; 2] = ['?', ';'];
 
 /// What becomes of the query string of a URL.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -15,47 +30,123 @@ pub(crate) enum Query {
     Removed,
 }
 
-/// Appends a URL, or as much of it as is worth it. What stands before an `@` in its authority is never passed on.
+/// Appends a URL, or as much of it as is worth it. The part of its authority before an `@` is never passed on.
 pub(crate) fn push_url(out: &mut String, url: &str, query: Query) {
     let (whole, url) = (url, cut(url, MAX_READ));
-    let Some(start) = authority(url) else { return out.push_str(shown(url, query)) };
-    let rest = &url[start..];
-    out.push_str(&url[..start]);
-    let hidden = user_info(rest, url.len() < whole.len()).unwrap_or(0);
-    out.push_str(shown(&rest[hidden..], query));
-}
-
-/// Returns what of a URL stays.
-fn shown(url: &str, query: Query) -> &str {
-    match query {
-        Query::Kept => url,
-        Query::Removed => &url[..url.find(['?', '#']).unwrap_or(url.len())],
+    let was_cut = url.len() < whole.len();
+    let mut rest = url;
+    if let Some(after) = url.strip_prefix("//") {
+        out.push_str("//");
+        if let UserInfo::Is(length) = user_info(after, was_cut) {
+            rest = &after[length..];
+        } else {
+            rest = after;
+        }
+    }
+    let start = out.len();
+    push_text(out, rest, was_cut);
+    if query == Query::Removed {
+        let shown = out[start..].find(['?', '#']).map_or(out.len(), |at| start + at);
+        out.truncate(shown);
     }
 }
 
-/// Returns how long user and password are, the `@` behind them included. Of a URL that was cut that may be all:
-/// perhaps the `@` stood behind.
-fn user_info(rest: &str, was_cut: bool) -> Option<usize> {
-    let length = rest.find(['/', '?', '#', '\\']).unwrap_or(rest.len());
+/// Appends the address of a server, which may be an authority.
+pub(crate) fn push_address(out: &mut String, address: &str) {
+    if address.contains(BEFORE_AUTHORITY) {
+        return push_url(out, address, Query::Kept);
+    }
+    text::push(out, &address[address.rfind('@').map_or(0, |at| at + 1)..]);
+}
+
+/// Appends a connection string if it is a URL, without its options: passwords stand there too. Any other
+/// form is left out.
+pub(crate) fn push_connection(out: &mut String, connection: &str) {
+    if connection.contains(BEFORE_AUTHORITY) {
+        let start = out.len();
+        let read = cut(connection, MAX_READ);
+        push_text(out, read, read.len() < connection.len());
+        let shown = out[start..].find(BEFORE_OPTIONS).map_or(out.len(), |at| start + at);
+        out.truncate(shown);
+    }
+}
+
+/// Whether a text holds a URL with a user name.
+pub(crate) fn holds_user_info(text: &str) -> bool {
+    text.contains('@') && next(text, false).is_some()
+}
+
+/// Appends a text without user names and passwords of its URLs; of a text that was cut, also without the
+/// authority at its end, which may be the beginning of a password.
+pub(crate) fn push_text(out: &mut String, text: &str, was_cut: bool) {
+    let mut rest = text;
+    while let Some(found) = next(rest, was_cut) {
+        out.push_str(&rest[..found.start]);
+        rest = &rest[found.end..];
+    }
+    out.push_str(rest);
+}
+
+/// Returns where the next user name is, with the password and the `@` behind it.
+fn next(text: &str, was_cut: bool) -> Option<Range<usize>> {
+    let (mut from, mut clear_to) = (0, 0);
+    while let Some(at) = text[from..].find(BEFORE_AUTHORITY) {
+        let start = from + at + BEFORE_AUTHORITY.len();
+        let rest = &text[start..];
+        let length = match user_info(rest, was_cut) {
+            UserInfo::Is(length) => Some(length),
+            UserInfo::Nothing => None,
+            // The text is not searched again for an `@` where there was none before.
+            UserInfo::Unended if start < clear_to => None,
+            UserInfo::Unended => match rest.find(['@', '\n']) {
+                Some(at) if rest.as_bytes()[at] == b'@' => Some(at + 1),
+                end => {
+                    clear_to = end.map_or(text.len(), |end| start + end);
+                    None
+                }
+            },
+        };
+        if let Some(length) = length {
+            return Some(start..start + length);
+        }
+        from = start;
+    }
+    None
+}
+
+/// The part of a URL before its host.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum UserInfo {
+    Nothing,
+    /// So many bytes, the `@` behind it included.
+    Is(usize),
+    /// It looks like a password with blanks or quotes in it: it goes up to the next `@` of its line.
+    Unended,
+}
+
+/// Reads what stands before the host of a URL.
+fn user_info(rest: &str, was_cut: bool) -> UserInfo {
+    let is_outside = |c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '`' | '<' | '>');
+    let length = rest.find(|c| AFTER_AUTHORITY.contains(&c) || is_outside(c)).unwrap_or(rest.len());
     let authority = &rest[..length];
     // Where no port stands behind the colon, it is a password with a sign that should have been escaped.
     let host = authority.rsplit('@').next().unwrap_or("");
-    let is_cut = host.rsplit_once(':').is_some_and(|(_, port)| {
-        !port.ends_with(']') && !port.bytes().all(|byte| byte.is_ascii_digit())
-    });
-    if was_cut && (is_cut || length == rest.len()) {
-        return Some(rest.len());
+    let host = host.trim_end_matches(|c: char| c.is_ascii_punctuation() && c != ']');
+    let is_password = |(_, port): (&str, &str)| !port.bytes().all(|byte| byte.is_ascii_digit());
+    if !host.ends_with(']') && host.rsplit_once(':').is_some_and(is_password) {
+        let behind = &rest[length..];
+        let behind = &behind[..behind.find(is_outside).unwrap_or(behind.len())];
+        let behind = &behind[..behind.find(BEFORE_AUTHORITY).unwrap_or(behind.len())];
+        return match rest[..length + behind.len()].rfind('@') {
+            Some(at) => UserInfo::Is(at + 1),
+            None if was_cut => UserInfo::Is(rest.len()),
+            None => UserInfo::Unended,
+        };
     }
-    let end = if is_cut { rest.rfind('@') } else { authority.rfind('@') };
-    end.map(|at| at + 1)
-}
-
-/// Returns where the authority of a URL begins, if it has one.
-fn authority(url: &str) -> Option<usize> {
-    let end = url.find(['?', '#']).unwrap_or(url.len());
-    match url[..end].find("//")? {
-        0 => Some(2),
-        at => url[..at].ends_with(':').then_some(at + 2),
+    match authority.rfind('@') {
+        Some(at) => UserInfo::Is(at + 1),
+        None if was_cut && length == rest.len() && length > 0 => UserInfo::Is(length),
+        None => UserInfo::Nothing,
     }
 }
 
@@ -72,10 +163,13 @@ mod tests {
             ("//user:secret@host/a", "//host/a", "//host/a"),
             ("http://host/a@b?c=@d", "http://host/a@b?c=@d", "http://host/a@b"),
             ("/path?token=x", "/path?token=x", "/path"),
-            ("http://host?u=http://a:b@c", "http://host?u=http://a:b@c", "http://host"),
+            ("http://host?u=http://a:b@c", "http://host?u=http://c", "http://host"),
             ("http://user:sec/ret@host/a", "http://host/a", "http://host/a"),
             ("http://user:sec#ret@host", "http://host", "http://host"),
+            ("http://user:sec?ret@host/a?b", "http://host/a?b", "http://host/a"),
+            ("http://user:x://y@host", "http://host", "http://host"),
             ("http://[::1]/a@b", "http://[::1]/a@b", "http://[::1]/a@b"),
+            ("http://u:p@[::1]:80/", "http://[::1]:80/", "http://[::1]:80/"),
             ("", "", ""),
         ] {
             for (query, left) in [(Query::Kept, kept), (Query::Removed, removed)] {
@@ -83,6 +177,74 @@ mod tests {
                 push_url(&mut out, url, query);
                 assert_eq!(out, left, "{url}");
             }
+        }
+    }
+
+    #[test]
+    fn user_info_never_stays_in_the_middle_of_a_text() {
+        for (text, left) in [
+            (
+                "cannot reach postgres://user:secret@host/db: refused",
+                "cannot reach postgres://host/db: refused",
+            ),
+            ("`redis://:secret@host` is down", "`redis://host` is down"),
+            (
+                "url=\"amqp://u:secret@host/%2f\", mongodb+srv://u:se cret@host/db",
+                "url=\"amqp://host/%2f\", mongodb+srv://host/db",
+            ),
+            ("http://u:a\"secret@host and http://u2@host2", "http://host and http://host2"),
+            ("(http://host:8080), ask bob@example.com", "(http://host:8080), ask bob@example.com"),
+            ("bob@example.com reads https://host/@bob", "bob@example.com reads https://host/@bob"),
+            ("ü://ü:ü@ü", "ü://ü"),
+            ("://@", "://"),
+        ] {
+            let mut out = String::new();
+            push_text(&mut out, text, false);
+            assert_eq!(out, left, "{text}");
+            assert_eq!(holds_user_info(text), text != left, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_cut_text_does_not_end_in_a_password() {
+        for (text, left) in [
+            ("see http://user:secr", "see http://"),
+            ("see http://user:secr/et", "see http://"),
+            ("see http://host/user", "see http://host/user"),
+        ] {
+            let mut out = String::new();
+            push_text(&mut out, text, true);
+            assert_eq!(out, left, "{text}");
+        }
+    }
+
+    #[test]
+    fn addresses_and_connection_strings_lose_their_secrets() {
+        for (push, text, left) in [
+            (push_address as fn(&mut String, &str), "user:secret@host:80", "host:80"),
+            (push_address, "host", "host"),
+            (push_address, "http://user:secret@host", "http://host"),
+            (
+                push_connection,
+                "postgres://user:secret@host/db?password=secret",
+                "postgres://host/db",
+            ),
+            (push_connection, "jdbc:sqlserver://host;password=secret", "jdbc:sqlserver://host"),
+            (push_connection, "Server=host;Password=secret", ""),
+        ] {
+            let mut out = String::new();
+            push(&mut out, text);
+            assert_eq!(out, left, "{text}");
+        }
+    }
+
+    #[test]
+    fn many_urls_take_linear_time() {
+        for piece in ["a://b:c ", "a://b:c@d ", "a://b@", "://", "a://b:c\n"] {
+            let mut out = String::new();
+            let text = piece.repeat(200_000);
+            push_text(&mut out, &text, false);
+            assert!(out.len() <= text.len());
         }
     }
 

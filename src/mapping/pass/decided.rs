@@ -8,15 +8,17 @@ use std::fmt::Write as _;
 use opentelemetry::Value;
 use opentelemetry::trace::{SpanKind, Status};
 
-use super::{Pass, is_empty};
+use super::{Pass, is_empty, write_tag};
 use crate::encoding::{Sink, Text, whole};
-use crate::mapping::attributes::{self, Known, KnownSet, Speaks};
+use crate::mapping::attributes::{self, Known, KnownSet};
+use crate::mapping::drivers::{self, Source};
 use crate::mapping::hash::same;
 use crate::mapping::ids;
-use crate::mapping::links::{self, EXCEPTION};
+use crate::mapping::links::{self, EXCEPTION, Writer};
 use crate::mapping::lookup::{self, string};
 use crate::mapping::naming::{self, Database, SpanNames};
-use crate::mapping::obfuscate::{self, Dialect, Guarded, Language};
+use crate::mapping::obfuscate::without_user_info;
+use crate::mapping::redact::Nest;
 use crate::mapping::tags::push_clipped;
 use crate::mapping::{Options, Place, errors, normalize, status};
 
@@ -47,7 +49,7 @@ impl<'a, S: Sink> Pass<'_, 'a, S> {
         self.unified(version_of_span, naming::VERSION, &facts.version, version);
         let is_error = self.error_tags(options);
         self.ids_and_states();
-        self.events_and_links();
+        self.events_and_links(database);
         self.scope_name_and_version();
         self.status();
         let foreign_service = self.base_service(names);
@@ -61,7 +63,13 @@ impl<'a, S: Sink> Pass<'_, 'a, S> {
 
     fn kind(&mut self) {
         let own = self.lookup().span_text(Known::DatadogSpanKind);
-        self.force(Known::SpanKind, own.unwrap_or_else(|| naming::kind_name(&self.span.span_kind)));
+        if let Some(own) = own {
+            self.force(Known::SpanKind, own);
+        } else {
+            self.take_number(Known::SpanKind);
+            self.late.remove(Known::SpanKind);
+            self.put_redacted(Known::SpanKind, naming::kind_name(&self.span.span_kind));
+        }
     }
 
     fn status_code(&self) -> Option<i64> {
@@ -79,7 +87,8 @@ impl<'a, S: Sink> Pass<'_, 'a, S> {
         self.sink.metric(Text::Plain(Known::HttpStatusCode.key()), code as f64);
         match three_digits(code) {
             Some(digits) => {
-                self.put(Known::HttpStatusCode, std::str::from_utf8(&digits).unwrap_or(""));
+                let digits = std::str::from_utf8(&digits).unwrap_or("");
+                self.put_redacted(Known::HttpStatusCode, digits);
             }
             None => _ = self.claim(Known::HttpStatusCode),
         }
@@ -141,35 +150,37 @@ impl<'a, S: Sink> Pass<'_, 'a, S> {
         while let Some(known) = found.pop() {
             let text = self.slots[known as usize].and_then(string);
             let (Some(text), Some(speaks)) = (text, known.speaks()) else { continue };
-            if database.is_read_from(text) {
+            let shown = if database.is_read_from(text) {
                 // The resource needed it already.
-                if let Some(statement) = database.statement {
-                    self.put(known, statement);
+                database.statement
+            } else {
+                self.redactor.statement(text, speaks, database.language())
+            };
+            if let Some(shown) = shown {
+                if self.written.insert(known) {
+                    write_tag(&mut self.sink, known, shown);
                 }
+            }
+        }
+        self.of_drivers();
+    }
+
+    /// Attributes that a database driver may have written.
+    fn of_drivers(&mut self) {
+        let mut found = self.late.split_off(&attributes::OF_DRIVERS);
+        while let Some(known) = found.pop() {
+            let Some(value) = self.slots[known as usize] else { continue };
+            let source = Source::of(&self.span.attributes);
+            let Some(holds) = drivers::find(known.key(), &source) else {
+                self.plain(known, value);
                 continue;
-            }
-            let language = match speaks {
-                Speaks::System | Speaks::Summary => database.language(),
-                Speaks::Sql => match database.language() {
-                    sql @ Language::Sql(_) => sql,
-                    _ => Language::Sql(Dialect::UNKNOWN),
-                },
-                Speaks::Json => Language::Json,
-                Speaks::Nothing => continue,
             };
-            let mut buffer = std::mem::take(self.text);
-            buffer.clear();
-            let guarded = match speaks {
-                Speaks::Summary => obfuscate::guard(&mut buffer, text, language),
-                _ if obfuscate::push_statement(&mut buffer, text, language) => Guarded::Written,
-                _ => Guarded::Hidden,
-            };
-            match guarded {
-                Guarded::AsItIs => self.put(known, text),
-                Guarded::Written => self.put(known, &buffer),
-                Guarded::Hidden => {}
+            let shown = string(value).and_then(|text| self.redactor.of_driver(text, holds));
+            if let Some(shown) = shown {
+                if self.written.insert(known) {
+                    write_tag(&mut self.sink, known, shown);
+                }
             }
-            *self.text = buffer;
         }
     }
 
@@ -188,9 +199,10 @@ impl<'a, S: Sink> Pass<'_, 'a, S> {
         let attributes = self.lookup();
         let on_span = concept.iter().any(|known| attributes.span(*known).is_some());
         match attributes.span_text(replacement) {
-            Some(own) => push_clipped(out, own),
+            Some(own) => push_clipped(out, &without_user_info(own)),
             None if on_span => {
-                normalize::push_tag_value(out, attributes.text(concept).unwrap_or(""));
+                let text = without_user_info(attributes.text(concept).unwrap_or(""));
+                normalize::push_tag_value(out, &text);
             }
             None => {}
         }
@@ -217,7 +229,8 @@ impl<'a, S: Sink> Pass<'_, 'a, S> {
         let mut texts = std::mem::take(self.error_text);
         if failed {
             let code = self.status_code().filter(|code| HTTP_STATUSES.contains(code));
-            self.error = errors::Found::of(self.span, code, self.grpc_code(), &mut texts);
+            let grpc_code = self.grpc_code();
+            self.error = errors::Found::of(self.span, (code, grpc_code), self.redactor, &mut texts);
         }
         for (number, tag) in errors::TAGS.iter().enumerate() {
             match self.lookup().span_text(tag.replaced_by) {
@@ -252,14 +265,20 @@ impl<'a, S: Sink> Pass<'_, 'a, S> {
         }
     }
 
-    fn events_and_links(&mut self) {
+    fn events_and_links(&mut self, database: Database<'_>) {
         let span = self.span;
         let mut json = std::mem::take(self.text);
+        let texts = std::mem::take(self.error_text);
+        let nest = Nest {
+            source: Source::default(),
+            language: database.language(),
+            query: self.query,
+            split: self.error.split(&texts),
+        };
         if !span.events.is_empty() {
-            let split = self.error.split(self.error_text);
-            let (list, written) =
-                links::events(&span.events, split, self.types, self.nested_keys, &mut json);
-            self.put_default(Known::Events, list);
+            let mut writer = Writer { keys: self.nested_keys, redactor: self.redactor, nest };
+            let (list, written) = writer.events(&span.events, &mut json);
+            self.put_default_redacted(Known::Events, list);
             let left_out = span.events.len() - written;
             self.dropped(Known::DroppedEvents, left_out, span.events.dropped_count);
             if span.events.iter().any(|event| event.name == EXCEPTION) {
@@ -267,13 +286,13 @@ impl<'a, S: Sink> Pass<'_, 'a, S> {
             }
         }
         if !span.links.is_empty() {
-            let (list, written) =
-                links::links(&span.links, self.types, self.nested_keys, &mut json);
-            self.put_default(Known::SpanLinks, list);
+            let mut writer = Writer { keys: self.nested_keys, redactor: self.redactor, nest };
+            let (list, written) = writer.links(&span.links, &mut json);
+            self.put_default_redacted(Known::SpanLinks, list);
             let left_out = span.links.len() - written;
             self.dropped(Known::DroppedLinks, left_out, span.links.dropped_count);
         }
-        *self.text = json;
+        (*self.text, *self.error_text) = (json, texts);
     }
 
     /// Counts entries that did not fit, with those that the SDK had dropped before.
@@ -285,7 +304,7 @@ impl<'a, S: Sink> Pass<'_, 'a, S> {
     fn status(&mut self) {
         let span = self.span;
         let (code, description) = status::describe(&span.status);
-        self.put_default(Known::StatusCode, code);
+        self.put_default_redacted(Known::StatusCode, code);
         if !description.is_empty() {
             let texts = std::mem::take(self.error_text);
             let split = self.error.split(&texts);
@@ -315,8 +334,8 @@ impl<'a, S: Sink> Pass<'_, 'a, S> {
         if high != 0 {
             self.put_text(Known::TraceIdHigh, Text::Hex(&high.to_be_bytes()));
         }
-        self.put_default(Known::Language, "rust");
-        self.put_default(Known::RuntimeId, &options.runtime_id);
+        self.put_default_redacted(Known::Language, "rust");
+        self.put_default_redacted(Known::RuntimeId, &options.runtime_id);
         if let Some(hostname) = &options.hostname {
             self.put(Known::Hostname, hostname);
         }

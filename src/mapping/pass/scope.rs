@@ -62,7 +62,9 @@ impl<'a, S: Sink> Pass<'_, 'a, S> {
             same(&self.scope.name, name) && same(&self.scope.version, fitting("", version));
         if !is_same || self.scope.tags.is_none() {
             let mut clipped = [const { String::new() }; 4];
-            texts.iter().zip(&mut clipped).for_each(|(text, out)| push_clipped(out, text));
+            for (text, out) in texts.iter().zip(&mut clipped) {
+                push_clipped(out, self.redactor.shown(text));
+            }
             let tags: Vec<_> = TAGS
                 .iter()
                 .zip(&clipped)

@@ -45,7 +45,7 @@ const ON_PURPOSE: &[Row] = &[
     Row { field: "meta.error.chain",       why: "an empty list is no stack",                             is_meant: |p| p.only_left() && p.left == "[]" },
     Row { field: "meta.exception.stacktrace", why: "an empty list is no stack",                          is_meant: |p| p.only_left() && p.left == "[]" },
     Row { field: "meta.http.status_code",  why: "the number is a text too: the tag that dashboards use", is_meant: |p| p.right_span["metrics.http.status_code"] == p.right },
-    Row { field: "meta.http.url",          why: "user and password go, whatever the type",               is_meant: |p| p.left.replace("u:p@", "") == p.right },
+    Row { field: "*",                      why: "user and password of a URL go, wherever it stands",     is_meant: |p| p.left.replace("u:p@", "") == p.right },
     Row { field: "meta.language",          why: "process facts on the first span of a chunk",            is_meant: |p| p.only_right() && p.right == "rust" },
     Row { field: "meta.runtime-id",        why: "process facts on the first span of a chunk",            is_meant: |p| p.only_right() },
     Row { field: "metrics.process_id",     why: "process facts on the first span of a chunk",            is_meant: |p| p.only_right() },

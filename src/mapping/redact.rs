@@ -1,0 +1,318 @@
+//! Redaction of any text: without literals of statements, and without user and password of URLs.
+//!
+//! Statements go where the exporter obfuscates ([`SpanTypes::Documented`]); user names and passwords of URLs
+//! go always. What holds neither is returned as it is. Not here: the languages ([`super::obfuscate`]).
+
+use opentelemetry::{Array, StringValue, Value};
+
+use super::SpanTypes;
+use super::attributes::{Known, Rule, Speaks};
+use super::drivers::{self, Holds, Source};
+use super::errors::Split;
+use super::obfuscate::{
+    self, Guarded, Language, Query, Read, SOME_SQL, Seen, Signs, push_address, push_connection,
+    push_statement, push_url,
+};
+use super::tags::Name;
+use super::text;
+
+/// What stands between a message and the statement in it.
+const COLON: &str = ": ";
+
+/// The words in a message that say that a statement follows.
+const BEFORE_SQL: [&str; 2] = ["query", "statement"];
+
+/// What stands for values of which nobody knows how many there are.
+const VALUES: &str = "?";
+
+/// What begins a document in a message.
+const BRACE: char = '{';
+
+/// Texts of `sqlx::query` that are messages.
+const MESSAGES: [&str; 2] = ["event ", "slow statement: "];
+
+/// Redacts texts, with what it keeps from one text to the next.
+#[derive(Debug, Default)]
+pub(crate) struct Redactor {
+    types: SpanTypes,
+    seen: Seen,
+    out: String,
+    list: String,
+}
+
+impl Redactor {
+    /// Returns one for the texts of these span types.
+    pub(crate) fn new(types: SpanTypes) -> Self {
+        Self { types, ..Self::default() }
+    }
+
+    /// Sets whose statements are taken out.
+    pub(crate) fn set_types(&mut self, types: SpanTypes) {
+        self.types = types;
+    }
+
+    /// Gives memory back that long texts left over.
+    pub(crate) fn shrink(&mut self) {
+        self.seen.shrink();
+        text::shrink(&mut self.out);
+        text::shrink(&mut self.list);
+    }
+
+    /// Returns a text as it may be shown.
+    #[inline]
+    pub(crate) fn shown<'t>(&'t mut self, text: &'t str) -> &'t str {
+        let signs = Signs::of(text);
+        if signs.is_empty() { text } else { self.redacted(text, signs) }
+    }
+
+    fn redacted<'t>(&'t mut self, text: &'t str, signs: Signs) -> &'t str {
+        let Self { types, seen, out, .. } = self;
+        out.clear();
+        let mut read =
+            |out: &mut String, statement: &str| seen.push_statement(out, statement, SOME_SQL);
+        let read: Option<Read<'_>> = match types {
+            SpanTypes::Documented => Some(&mut read),
+            SpanTypes::Agent => None,
+        };
+        if obfuscate::push_redacted(out, text, signs, read) { out } else { text }
+    }
+
+    /// Returns the value of an attribute, as the text of its tag, as it may be shown.
+    pub(crate) fn tag<'t>(
+        &'t mut self,
+        known: Option<Known>,
+        value: &'t Value,
+        query: Query,
+        buffer: &'t mut String,
+    ) -> &'t str {
+        match value {
+            Value::String(text) => self.text(known, text.as_str(), query),
+            Value::Array(Array::String(items)) => {
+                buffer.clear();
+                self.push_list(buffer, items);
+                buffer
+            }
+            other => text::of(other, buffer),
+        }
+    }
+
+    /// Appends a list of texts as they may be shown.
+    pub(crate) fn push_list(&mut self, out: &mut String, items: &[StringValue]) {
+        text::push_texts(out, items, |out, item| text::push_json_str(out, self.shown(item)));
+    }
+
+    fn text<'t>(&'t mut self, known: Option<Known>, text: &'t str, query: Query) -> &'t str {
+        let signs = Signs::of(text);
+        self.out.clear();
+        match known {
+            Some(known) if known.is_url() => {
+                if query == Query::Kept && !signs.of_user() {
+                    return text;
+                }
+                push_url(&mut self.out, text, query);
+            }
+            Some(known) if known.is_address() => {
+                if !signs.of_user() {
+                    return text;
+                }
+                push_address(&mut self.out, text);
+            }
+            Some(Known::DbConnectionString) => push_connection(&mut self.out, text),
+            _ if signs.is_empty() => return text,
+            _ => return self.redacted(text, signs),
+        }
+        &self.out
+    }
+
+    /// Returns a text of an event or a link as it may be shown, if anything of it may.
+    pub(crate) fn nested<'t>(
+        &'t mut self,
+        key: &str,
+        text: &'t str,
+        nest: &Nest<'_>,
+    ) -> Option<&'t str> {
+        let row = Name::of(key).row();
+        if self.types == SpanTypes::Documented {
+            if Name::of(key).is_parameter() {
+                return None;
+            }
+            if let Some(holds) = drivers::find(key, &nest.source) {
+                return self.of_driver(text, holds);
+            }
+            if let Some((_, Rule::Statement(speaks))) = row {
+                return self.statement(text, speaks, nest.language);
+            }
+        }
+        if matches!(row, Some((_, Rule::Query))) && nest.query == Query::Removed {
+            return None;
+        }
+        Some(self.text(row.map(|(known, _)| known.tag()), text, nest.query))
+    }
+
+    /// Whether nothing may be shown of an attribute of an event or a link that is no text.
+    pub(crate) fn hides(&self, key: &str, nest: &Nest<'_>) -> bool {
+        self.types == SpanTypes::Documented
+            && (Name::of(key).is_secret(self.types) || drivers::find(key, &nest.source).is_some())
+    }
+
+    /// Returns an attribute of an event, or its text, without what a driver has written there; any other is
+    /// returned as it is.
+    pub(crate) fn without_values<'t>(
+        &'t mut self,
+        key: &str,
+        text: &'t str,
+        source: &Source<'_>,
+    ) -> Option<&'t str> {
+        match (self.types, drivers::find(key, source)) {
+            (SpanTypes::Documented, Some(holds)) => self.of_driver(text, holds),
+            _ => Some(text),
+        }
+    }
+
+    /// Returns what may be shown of the name of an event, which under `tracing` is its text.
+    pub(crate) fn event_name<'t>(&'t mut self, name: &'t str, source: &Source<'_>) -> &'t str {
+        let holds = match self.types {
+            SpanTypes::Documented => drivers::find(drivers::TEXT, source),
+            SpanTypes::Agent => None,
+        };
+        match holds {
+            Some(holds) if !MESSAGES.iter().any(|message| name.starts_with(message)) => {
+                self.of_driver(name, holds).unwrap_or("")
+            }
+            _ => self.shown(name),
+        }
+    }
+
+    /// Returns a statement, or the name of one, without its literals, if it can be read.
+    pub(crate) fn statement<'t>(
+        &'t mut self,
+        text: &'t str,
+        speaks: Speaks,
+        system: Language,
+    ) -> Option<&'t str> {
+        let language = speaks.language(system)?;
+        if speaks != Speaks::Summary {
+            return self.seen.statement(text, language);
+        }
+        self.out.clear();
+        match obfuscate::guard(&mut self.out, text, language) {
+            Guarded::AsItIs => Some(self.shown(text)),
+            Guarded::Written => Some(&self.out),
+            Guarded::Hidden => None,
+        }
+    }
+
+    /// Returns what may be shown of a text that a driver wrote, if anything may.
+    pub(crate) fn of_driver<'t>(&'t mut self, text: &'t str, holds: Holds) -> Option<&'t str> {
+        self.out.clear();
+        match holds {
+            Holds::Values => None,
+            Holds::Sql => self.seen.statement(text, SOME_SQL),
+            Holds::Json => push_statement(&mut self.out, text, Language::Json).then_some(&self.out),
+            Holds::MessageAndSql => Some(self.message_and_sql(text)),
+            Holds::MessageAndValues => {
+                let end = text.find(COLON).map(|at| at + COLON.len());
+                Some(self.up_to(text, end))
+            }
+            Holds::MessageAndDocument => Some(self.up_to(text, text.find(BRACE))),
+        }
+    }
+
+    fn message_and_sql<'t>(&'t mut self, text: &'t str) -> &'t str {
+        let Some((message, rest)) = text.split_once(COLON) else { return self.shown(text) };
+        if !BEFORE_SQL.iter().any(|word| message.contains(word)) {
+            return self.shown(text);
+        }
+        let start = text.len() - rest.trim_start_matches('`').len();
+        let Self { seen, out, .. } = self;
+        obfuscate::push_message(out, text, start, &mut |out, statement| {
+            seen.push_statement(out, statement, SOME_SQL)
+        });
+        &self.out
+    }
+
+    /// Shows a message up to a place, and [`VALUES`] for the rest.
+    fn up_to<'t>(&'t mut self, text: &'t str, end: Option<usize>) -> &'t str {
+        let Some(end) = end else { return self.shown(text) };
+        let mut list = std::mem::take(&mut self.list);
+        list.clear();
+        list.push_str(self.shown(&text[..end]));
+        list.push_str(VALUES);
+        self.list = list;
+        &self.list
+    }
+}
+
+/// Where a text stands in an event or a link.
+#[derive(Clone, Copy)]
+pub(crate) struct Nest<'a> {
+    /// Who wrote it.
+    pub(crate) source: Source<'a>,
+    /// What the database system of the span understands.
+    pub(crate) language: Language,
+    /// What becomes of the query string of a URL.
+    pub(crate) query: Query,
+    /// A text that the error tags hold in two parts.
+    pub(crate) split: Option<Split<'a>>,
+}
+
+#[cfg(test)]
+mod tests {
+    use opentelemetry::{KeyValue, StringValue};
+
+    use super::*;
+
+    #[test]
+    fn texts_of_drivers_lose_their_values() {
+        for (holds, text, left) in [
+            (Holds::Sql, "PRAGMA key='secret'", Some("PRAGMA key = ?")),
+            (Holds::Sql, "\n\nSELECT 'secret'\n", Some("SELECT ?")),
+            (Holds::Sql, "", None),
+            (Holds::Json, r#"{"find":"secret"}"#, Some(r#"{"find":"?"}"#)),
+            (Holds::Json, r#"{"find":"secre..."#, None),
+            (Holds::Values, "secret", None),
+            (
+                Holds::MessageAndSql,
+                "preparing query s0: lock tables t, 'secret'",
+                Some("preparing query s0: lock tables t, ?"),
+            ),
+            (
+                Holds::MessageAndSql,
+                "Failed to execute query: `x 'secret' -- binds: [\"secret\"]`, error: no table",
+                Some("Failed to execute query: `x ?`, error: no table"),
+            ),
+            (
+                Holds::MessageAndSql,
+                "Established connected to `postgres://u:secret@host/db`",
+                Some("Established connected to `postgres://host/db`"),
+            ),
+            (
+                Holds::MessageAndValues,
+                "executing statement s0 with parameters: [\"secret\"]",
+                Some("executing statement s0 with parameters: ?"),
+            ),
+            (
+                Holds::MessageAndDocument,
+                "Kind: E11000 duplicate key: { email: \"secret\" }",
+                Some("Kind: E11000 duplicate key: ?"),
+            ),
+            (Holds::MessageAndDocument, "Kind: I/O error", Some("Kind: I/O error")),
+        ] {
+            let mut redactor = Redactor::default();
+            assert_eq!(redactor.of_driver(text, holds), left, "{text}");
+        }
+    }
+
+    #[test]
+    fn each_text_of_a_list_is_redacted() {
+        let list: Vec<StringValue> = vec!["SELECT 'secret'".into(), "a://u:secret@b".into()];
+        let list = KeyValue::new("k", Value::Array(list.into())).value;
+        for (types, left) in [
+            (SpanTypes::Documented, r#"["SELECT ?","a://b"]"#),
+            (SpanTypes::Agent, r#"["SELECT 'secret'","a://b"]"#),
+        ] {
+            let mut redactor = Redactor::new(types);
+            assert_eq!(redactor.tag(None, &list, Query::Kept, &mut String::new()), left);
+        }
+    }
+}
