@@ -36,50 +36,46 @@ const fn cache(name: &'static str, native: &'static str) -> System {
 }
 
 /// A system of which the Agent knows that it speaks SQL.
-const fn sql(name: &'static str) -> System {
-    db(name, "sql", Language::Sql(Dialect::STANDARD))
-}
-
-const fn hashed(name: &'static str) -> System {
-    db(name, "sql", Language::Sql(Dialect::HASHED))
-}
-
-const fn quoting(name: &'static str) -> System {
-    db(name, "sql", Language::Sql(Dialect::QUOTING))
-}
-
-const fn escaping(name: &'static str) -> System {
-    db(name, "sql", Language::Sql(Dialect::ESCAPING))
+const fn sql(name: &'static str, dialect: &'static Dialect) -> System {
+    db(name, "sql", Language::Sql(dialect))
 }
 
 /// A system that speaks SQL, of which the Agent does not know.
-const fn unseen(name: &'static str, dialect: Dialect) -> System {
+const fn unseen(name: &'static str, dialect: &'static Dialect) -> System {
     db(name, "db", Language::Sql(dialect))
 }
-
-const MYSQL: Language = Language::Sql(Dialect::MYSQL);
-const TRANSACT: Language = Language::Sql(Dialect::TRANSACT);
 
 /// Database systems. The Agent's rows are `pkg/opentelemetry-mapping-go/otlp/attributes`, 7.85.
 #[rustfmt::skip]
 static SYSTEMS: &[System] = &[
-    sql("adabas"), sql("cache"), db("clickhouse", "sql", MYSQL), sql("cloudscape"), sql("cockroachdb"),
-    sql("coldfusion"), hashed("db2"), sql("derby"), sql("edb"), sql("filemaker"), sql("firebird"), sql("firstsql"),
-    sql("h2"), sql("hanadb"), sql("hsqldb"), quoting("informix"), sql("ingres"), sql("instantdb"), sql("interbase"),
-    db("mariadb", "sql", MYSQL), sql("maxdb"), db("mssql", "sql", TRANSACT), db("mysql", "sql", MYSQL),
-    sql("netezza"), hashed("oracle"), db("other_sql", "sql", Language::Sql(Dialect::UNKNOWN)), sql("pervasive"),
-    sql("pointbase"), sql("postgresql"), sql("progress"), escaping("redshift"), sql("sqlite"),
-    quoting("sybase"), sql("teradata"), sql("vertica"),
+    sql("adabas", Dialect::STANDARD), sql("cache", Dialect::QUOTING), sql("clickhouse", Dialect::CLICKHOUSE),
+    sql("cloudscape", Dialect::STANDARD), sql("cockroachdb", Dialect::POSTGRES), sql("coldfusion", Dialect::UNKNOWN),
+    sql("db2", Dialect::DB2), sql("derby", Dialect::STANDARD), sql("edb", Dialect::POSTGRES),
+    sql("filemaker", Dialect::STANDARD), sql("firebird", Dialect::QUOTING), sql("firstsql", Dialect::STANDARD),
+    sql("h2", Dialect::STANDARD), sql("hanadb", Dialect::STANDARD), sql("hsqldb", Dialect::STANDARD),
+    sql("informix", Dialect::INFORMIX), sql("ingres", Dialect::STANDARD), sql("instantdb", Dialect::STANDARD),
+    sql("interbase", Dialect::QUOTING), sql("mariadb", Dialect::MYSQL), sql("maxdb", Dialect::STANDARD),
+    sql("mssql", Dialect::TRANSACT), sql("mysql", Dialect::MYSQL), sql("netezza", Dialect::POSTGRES),
+    sql("oracle", Dialect::ORACLE), sql("other_sql", Dialect::UNKNOWN), sql("pervasive", Dialect::STANDARD),
+    sql("pointbase", Dialect::STANDARD), sql("postgresql", Dialect::POSTGRES), sql("progress", Dialect::QUOTING),
+    sql("redshift", Dialect::REDSHIFT), sql("sqlite", Dialect::SQLITE), sql("sybase", Dialect::SYBASE),
+    sql("teradata", Dialect::STANDARD), sql("vertica", Dialect::POSTGRES),
     // The stable names of some of them, as the Agent has known them since 7.85 at the latest.
-    sql("actian.ingres"), escaping("aws.redshift"), sql("firebirdsql"), sql("h2database"), hashed("ibm.db2"),
-    quoting("ibm.informix"), sql("ibm.netezza"), sql("intersystems.cache"), db("microsoft.sql_server", "sql", TRANSACT),
-    hashed("oracle.db"), sql("sap.hana"), sql("sap.maxdb"), sql("softwareag.adabas"),
+    sql("actian.ingres", Dialect::STANDARD), sql("aws.redshift", Dialect::REDSHIFT), sql("firebirdsql", Dialect::QUOTING),
+    sql("h2database", Dialect::STANDARD), sql("ibm.db2", Dialect::DB2), sql("ibm.informix", Dialect::INFORMIX),
+    sql("ibm.netezza", Dialect::POSTGRES), sql("intersystems.cache", Dialect::QUOTING),
+    sql("microsoft.sql_server", Dialect::TRANSACT), sql("oracle.db", Dialect::ORACLE),
+    sql("sap.hana", Dialect::STANDARD), sql("sap.maxdb", Dialect::STANDARD), sql("softwareag.adabas", Dialect::STANDARD),
     // Names that the Agent does not know, common all the same.
-    unseen("postgres", Dialect::STANDARD), unseen("pgsql", Dialect::STANDARD), unseen("trino", Dialect::STANDARD),
-    unseen("snowflake", Dialect::UNKNOWN), unseen("gcp.spanner", Dialect::UNKNOWN), unseen("spanner", Dialect::UNKNOWN),
-    unseen("bigquery", Dialect::MYSQL), unseen("hive", Dialect::MYSQL), unseen("tidb", Dialect::MYSQL),
-    unseen("sqlserver", Dialect::TRANSACT),
-    db("cassandra", "cassandra", Language::Sql(Dialect::STANDARD)),
+    unseen("access", Dialect::ACCESS), unseen("msaccess", Dialect::ACCESS),
+    unseen("bigquery", Dialect::BIGQUERY), unseen("gcp.bigquery", Dialect::BIGQUERY),
+    unseen("databricks", Dialect::HIVE), unseen("hive", Dialect::HIVE), unseen("spark", Dialect::HIVE),
+    unseen("duckdb", Dialect::POSTGRES), unseen("pgsql", Dialect::POSTGRES), unseen("postgres", Dialect::POSTGRES),
+    unseen("libsql", Dialect::SQLITE), unseen("sqlcipher", Dialect::SQLITE), unseen("turso", Dialect::SQLITE),
+    unseen("gcp.spanner", Dialect::UNKNOWN), unseen("spanner", Dialect::UNKNOWN),
+    unseen("snowflake", Dialect::SNOWFLAKE), unseen("sqlserver", Dialect::TRANSACT), unseen("tidb", Dialect::MYSQL),
+    unseen("trino", Dialect::STANDARD),
+    db("cassandra", "cassandra", Language::Sql(Dialect::CASSANDRA)),
     db("elasticsearch", "elasticsearch", Language::Json), db("mongodb", "mongodb", Language::Json),
     db("opensearch", "opensearch", Language::Json),
     cache("memcached", "memcached"), cache("redis", "redis"), cache("valkey", "db"),
@@ -117,11 +113,31 @@ pub(super) fn reference() -> String {
 
 #[cfg(test)]
 fn language(language: Language) -> String {
+    const DIALECTS: [(&Dialect, &str); 16] = [
+        (Dialect::ACCESS, "SQL of Access"),
+        (Dialect::BIGQUERY, "SQL of BigQuery"),
+        (Dialect::CASSANDRA, "CQL"),
+        (Dialect::CLICKHOUSE, "SQL of ClickHouse"),
+        (Dialect::DB2, "SQL of DB2"),
+        (Dialect::HIVE, "SQL of Hive and Spark"),
+        (Dialect::INFORMIX, "SQL of Informix"),
+        (Dialect::MYSQL, "SQL of MySQL"),
+        (Dialect::ORACLE, "SQL of Oracle"),
+        (Dialect::POSTGRES, "SQL of PostgreSQL"),
+        (Dialect::REDSHIFT, "SQL of Redshift"),
+        (Dialect::SNOWFLAKE, "SQL of Snowflake"),
+        (Dialect::SQLITE, "SQL of SQLite"),
+        (Dialect::SYBASE, "Transact-SQL of Sybase"),
+        (Dialect::TRANSACT, "Transact-SQL"),
+        (Dialect::UNKNOWN, "SQL of any dialect"),
+    ];
     let text = match language {
-        Language::Sql(Dialect::MYSQL) => "SQL of MySQL",
-        Language::Sql(Dialect::TRANSACT) => "Transact-SQL",
-        Language::Sql(Dialect::UNKNOWN) => "SQL of any dialect",
-        Language::Sql(_) => "SQL",
+        Language::Sql(dialect) if dialect == Dialect::QUOTING => {
+            "SQL, double quotes as an option decides"
+        }
+        Language::Sql(dialect) => {
+            DIALECTS.iter().find(|(known, _)| *known == dialect).map_or("SQL", |(_, text)| text)
+        }
         Language::Commands => "commands",
         Language::Json => "JSON",
         Language::Unknown => "SQL if it looks like it",

@@ -2,11 +2,13 @@
 //! and URLs, and are looked for in the whole body. And whatever the text, nothing panics.
 
 mod drivers;
+mod passwords;
 mod places;
+mod readings;
 
 use std::cell::RefCell;
 
-use datadog_test_agent::TestAgent;
+use datadog_test_agent::{ReceivedSpan, TestAgent};
 use opentelemetry::KeyValue;
 use opentelemetry::trace::SpanKind;
 use opentelemetry_datadog_agent::{DatadogExporter, Protocol};
@@ -14,9 +16,10 @@ use opentelemetry_sdk::trace::{SpanData, SpanExporter as _};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
+use proptest::strategy::ValueTree as _;
 use proptest::test_runner::{Config, TestRunner};
 
-use crate::support::{PROTOCOLS, SOON, agent, block_on, span};
+use crate::support::{PROTOCOLS, SOON, agent, block_on, context, span};
 
 /// Statements, commands, documents and texts per test.
 const CASES: u32 = 1_000;
@@ -329,6 +332,82 @@ fn no_user_and_no_password_of_a_url_is_in_the_body() {
                 ("mysql", format!("{scheme}://{}@host{tail}", planted(user, &secret)))
             });
     for_all(text, &["http.url", "url.full"], shows_no_secret);
+}
+
+/// Texts of pieces that open and close literals, names and comments in some dialects, in one export.
+const TEXTS: usize = 500;
+
+/// Exports each text as the statement of a span, and returns what is shown of it.
+fn shown(agent: &TestAgent, exporter: &DatadogExporter, texts: &[(&str, String)]) -> Vec<String> {
+    agent.clear();
+    let batch = (1..).zip(texts).map(|(number, (system, text))| {
+        let mut span = span();
+        span.span_context = context(1, number);
+        span.attributes.push(KeyValue::new("db.system.name", (*system).to_owned()));
+        span.attributes.push(KeyValue::new("db.query.text", text.clone()));
+        span
+    });
+    block_on(exporter.export(batch.collect())).unwrap();
+    exporter.handle().flush(SOON).unwrap();
+    let mut spans = agent.spans();
+    spans.sort_by_key(|span| span.span_id);
+    let text =
+        |span: ReceivedSpan| span.resource + span.meta.get("db.query.text").map_or("", |text| text);
+    spans.into_iter().map(text).collect()
+}
+
+/// Returns the pieces without those that a leak does not need.
+fn smallest(
+    mut pieces: Vec<&'static str>,
+    leaks: impl Fn(&[&'static str]) -> bool,
+) -> Vec<&'static str> {
+    let mut at = 0;
+    while at < pieces.len() {
+        let mut fewer = pieces.clone();
+        fewer.remove(at);
+        if leaks(&fewer) {
+            pieces = fewer;
+        } else {
+            at += 1;
+        }
+    }
+    pieces
+}
+
+#[test]
+fn a_text_that_is_a_literal_in_any_reading_of_the_system_is_not_shown() {
+    let agent = agent();
+    let exporter = &exporters(&agent)[0];
+    let known = readings::READINGS.iter().flat_map(|(systems, _)| *systems);
+    let systems: Vec<_> = readings::UNKNOWN.iter().cycle().take(40).chain(known).copied().collect();
+    let pieces = (select(systems), vec(select(readings::PIECES), 1..24));
+    let mut runner = TestRunner::new(config());
+    let leak = |system: &str, pieces: &[&str], shown: &str| {
+        let (text, marks) = readings::statement(pieces);
+        readings::leak(system, &text, marks, shown)
+    };
+    let mut marks_shown = 0;
+    for _ in 0..20 {
+        let cases: Vec<_> =
+            (0..TEXTS).map(|_| pieces.new_tree(&mut runner).unwrap().current()).collect();
+        let texts: Vec<_> =
+            cases.iter().map(|(system, pieces)| (*system, readings::statement(pieces).0)).collect();
+        for ((system, pieces), seen) in cases.into_iter().zip(shown(&agent, exporter, &texts)) {
+            marks_shown += usize::from(seen.contains(MARK));
+            if leak(system, &pieces, &seen).is_none() {
+                continue;
+            }
+            let again = |pieces: &[&str]| {
+                let (text, _) = readings::statement(pieces);
+                let seen = shown(&agent, exporter, &[(system, text)]).remove(0);
+                leak(system, pieces, &seen).map(|leak| (leak, seen))
+            };
+            let pieces = smallest(pieces, |fewer| again(fewer).is_some());
+            panic!("{system}: {:?}: {:?}", readings::statement(&pieces).0, again(&pieces));
+        }
+    }
+    // A reader that hides everything would pass, too.
+    assert!(marks_shown > 1_000, "{marks_shown}");
 }
 
 #[test]

@@ -21,22 +21,21 @@ const COMPOUND: [&str; 6] = ["CLIENT", "CLUSTER", "COMMAND", "CONFIG", "DEBUG", 
 pub(super) fn push(out: &mut String, text: &str) -> bool {
     let start = out.len();
     let (mut count, mut was_cut) = (0, false);
+    let is_known = |word: &str| names::contains(word) || names::is_of_module(word);
     for line in text.lines() {
         let mut words = line.split_ascii_whitespace();
         let Some(command) = words.next() else { continue };
         if count == MAX_COMMANDS {
             break;
         }
-        // A value may hold an end of line: behind one, each word must be known.
-        let is_first = out.len() == start;
-        if !is_command(command) || !(is_first || names::contains(command)) {
+        // A value may hold an end of line, and anything may stand in it: each word must be known.
+        if !is_command(command) || !is_known(command) {
             was_cut = true;
             continue;
         }
         push_upper(out, start, command);
         if COMPOUND.iter().any(|known| known.eq_ignore_ascii_case(command)) {
-            let fits = |word: &&str| is_command(word) && (is_first || names::is_second(word));
-            if let Some(second) = words.next().filter(fits) {
+            if let Some(second) = words.next().filter(|word| names::is_second(word)) {
                 push_upper(out, start, second);
             }
         }
@@ -50,14 +49,14 @@ pub(super) fn push(out: &mut String, text: &str) -> bool {
     count > 0
 }
 
-/// Whether a text begins with a command and its first argument.
+/// Returns whether a text begins with a command and its first argument.
 pub(super) fn looks_like_commands(text: &str) -> bool {
     let mut words = text.split_ascii_whitespace();
     let is_known = |word| names::contains(word) || names::is_of_module(word);
     words.next().is_some_and(is_known) && words.next().is_some()
 }
 
-/// Whether a text is the HTTP method that is a command too, and a path.
+/// Returns whether a text is the HTTP method that is a command too, and a path.
 pub(crate) fn is_route(text: &str) -> bool {
     let mut words = text.split_ascii_whitespace();
     words.next() == Some("GET")
@@ -72,7 +71,7 @@ fn push_upper(out: &mut String, start: usize, word: &str) {
     out.extend(word.chars().map(|c| c.to_ascii_uppercase()));
 }
 
-/// Whether a word can be a command; a cut text ends in dots.
+/// Returns whether a word can be a command; a cut text ends in dots.
 fn is_command(word: &str) -> bool {
     let is_plain = |byte: u8| byte.is_ascii_alphabetic() || b"._-".contains(&byte);
     let may_follow = |byte: u8| is_plain(byte) || byte.is_ascii_digit();
@@ -98,6 +97,11 @@ mod tests {
             ("SET k v\nGE...", "SET ..."),
             ("\n  GET  a\n\n", "GET"),
             ("config 'secret'", "CONFIG"),
+            ("client secret", "CLIENT"),
+            ("AUTH secret", "AUTH"),
+            ("HELLO 3 AUTH user secret", "HELLO"),
+            ("ACL SETUSER user on >secret", "ACL"),
+            ("'a\nsecret' b\nGET secret", "GET"),
             ("SET k one\nsecret two\nGET k", "SET GET"),
             ("SET k 'one\nclient secret'", "SET CLIENT"),
             ("MULTI\nconfig set a secret", "MULTI CONFIG SET"),
@@ -110,7 +114,9 @@ mod tests {
 
     #[test]
     fn what_is_no_command_is_no_text() {
-        for text in ["", "  \n", "'secret'", "7", "{\"a\":1}", "pass=word", &"k".repeat(33)] {
+        for text in
+            ["", "  \n", "'secret'", "secret 1", "7", "{\"a\":1}", "pass=word", &"k".repeat(33)]
+        {
             assert!(!push(&mut String::new(), text), "{text}");
         }
     }

@@ -6,12 +6,17 @@
 //! system speaks which language ([`super::systems`]).
 
 mod commands;
+mod context;
 mod dialect;
 mod json;
+mod kinds;
 mod names;
+mod places;
+mod quotes;
 mod seen;
 mod signs;
 mod sql;
+mod steps;
 mod tokens;
 mod url;
 mod within;
@@ -26,14 +31,13 @@ pub(crate) use self::within::Read;
 
 use std::borrow::Cow;
 
-use self::url::MAX_READ;
-use super::normalize::cut;
+use super::normalize::{self, cut};
 
 /// What a database system understands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Language {
     /// SQL, in one of its dialects.
-    Sql(Dialect),
+    Sql(&'static Dialect),
     /// Commands of one word, then keys and values: redis, valkey, memcached.
     Commands,
     /// Documents in JSON: MongoDB, Elasticsearch, OpenSearch.
@@ -43,20 +47,43 @@ pub(crate) enum Language {
 }
 
 impl Language {
-    /// Whether a text of any kind can be read in it: then it needs no other guard.
+    /// Returns whether a text of any kind can be read in it: then it needs no other guard.
     pub(crate) fn is_read(self) -> bool {
         matches!(self, Self::Sql(_) | Self::Commands)
     }
 }
 
+/// The most bytes of a text that are read: ten times what a tag holds, since most of a long statement is
+/// literals. Behind them the text counts as cut, which shows no literal.
+const MAX_READ: usize = 256 * 1_024;
+
+/// The most bytes that are written, but for the last token: no tag holds more.
+const MAX_WRITTEN: usize = normalize::MAX_VALUE;
+
+/// How much of a text is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Length {
+    Whole,
+    Cut,
+}
+
+/// Returns what is read of a text.
+fn read(text: &str) -> (&str, Length) {
+    let read = cut(text, MAX_READ);
+    (read, if read.len() == text.len() { Length::Whole } else { Length::Cut })
+}
+
 /// Appends a statement or command without its literals; false, and nothing, if it cannot be read.
 pub(crate) fn push_statement(out: &mut String, text: &str, language: Language) -> bool {
     let start = out.len();
+    let (text, length) = read(text);
     let is_read = match language {
-        Language::Sql(dialect) => sql::push(out, text, dialect),
+        Language::Sql(dialect) => sql::push(out, text, dialect, length),
         Language::Commands => commands::push(out, text),
-        Language::Json => json::push(out, text),
-        Language::Unknown => sql::looks_like_sql(text) && sql::push(out, text, Dialect::UNKNOWN),
+        Language::Json => json::push(out, text, length),
+        Language::Unknown => {
+            sql::looks_like_sql(text) && sql::push(out, text, Dialect::UNKNOWN, length)
+        }
     };
     if !is_read {
         out.truncate(start);
@@ -134,29 +161,34 @@ pub(crate) enum Guarded {
 
 /// Appends what may be shown of a text that may be a statement.
 pub(crate) fn guard(out: &mut String, text: &str, language: Language) -> Guarded {
+    let (looked_at, _) = read(text);
     let is_statement = match language {
         Language::Sql(_) => {
-            holds_more_than_words(text) || (holds_signs(text) && sql::looks_like_sql(text))
+            holds_more_than_words(looked_at)
+                || (holds_signs(looked_at) && sql::looks_like_sql(looked_at))
+                || sql::may_hide_words(looked_at)
         }
-        Language::Commands => commands::looks_like_commands(text),
-        Language::Json => json::looks_like_json(text) || sql::looks_like_sql(text),
-        Language::Unknown => sql::looks_like_sql(text),
+        Language::Commands => commands::looks_like_commands(looked_at),
+        Language::Json => json::looks_like_json(looked_at) || sql::looks_like_sql(looked_at),
+        Language::Unknown => sql::looks_like_sql(looked_at) || sql::may_hide_words(looked_at),
     };
-    // What looks like SQL need not be looked at again.
-    let language = match language {
+    // A text that looks like SQL need not be looked at again.
+    let known = match language {
         Language::Unknown => Language::Sql(Dialect::UNKNOWN),
         known => known,
     };
     if !is_statement {
-        Guarded::AsItIs
-    } else if push_statement(out, text, language) {
+        // A quote in a text that nobody can read: perhaps of a literal.
+        let is_name = !looked_at.contains(['\'', '"']);
+        if is_name { Guarded::AsItIs } else { Guarded::Hidden }
+    } else if push_statement(out, text, known) {
         Guarded::Written
     } else {
         Guarded::Hidden
     }
 }
 
-/// Whether a name holds more than plain words, and so maybe a literal. Names by the semantic conventions
+/// Returns whether a name holds more than plain words, and so maybe a literal. Names by the semantic conventions
 /// (`SELECT shop.orders`, `findAndModify users`, `GET /users/{id}`) are plain words.
 pub(crate) fn holds_more_than_words(name: &str) -> bool {
     let plain =
@@ -165,14 +197,14 @@ pub(crate) fn holds_more_than_words(name: &str) -> bool {
         .any(|word| word.as_bytes()[0].is_ascii_digit() || !word.chars().all(plain))
 }
 
-/// Whether plain words hold a number, or what may begin a comment: without, there is nothing to hide in them.
+/// Returns whether plain words hold a number, or what may begin a comment: without, there is nothing to hide in them.
 fn holds_signs(words: &str) -> bool {
     words.bytes().any(|byte| byte.is_ascii_digit() || byte == b'-' || byte == b'/')
 }
 
-/// Whether a text is a statement in SQL.
+/// Returns whether a text is a statement in SQL.
 pub(crate) fn looks_like_sql(text: &str) -> bool {
-    sql::looks_like_sql(text)
+    sql::looks_like_sql(read(text).0)
 }
 
 #[cfg(test)]
@@ -213,6 +245,14 @@ mod tests {
             (Language::Json, r#"{"a": "secret"}"#, Some(r#"{"a":"?"}"#)),
             (Language::Json, r#"{"a": "secret"#, Some("")),
             (Language::Json, "SELECT a FROM t WHERE b = 'secret'", Some("")),
+            (sql, "ALTER USER u IDENTIFIED BY secret", Some("ALTER USER u IDENTIFIED BY ?")),
+            (sql, "INSERT INTO t EXEC p secret", Some("INSERT INTO t EXEC p ?")),
+            (Language::Unknown, "PRAGMA key = secret", Some("PRAGMA key = ?")),
+            (Language::Unknown, "sp_addlogin u, secret", Some("sp_addlogin ?")),
+            (Language::Unknown, "call it \"secret\"", Some("call it ?")),
+            (Language::Unknown, "open the door", Some("open the door")),
+            (Language::Unknown, "find 'secret'", Some("")),
+            (Language::Commands, "find 'secret'", Some("")),
         ] {
             let mut out = String::new();
             let expected = match left {

@@ -10,7 +10,8 @@ pub(super) fn is_second(word: &str) -> bool {
     is_in(SECOND, word)
 }
 
-fn is_in(table: &[&str], word: &str) -> bool {
+/// Returns whether a table in order holds a word, in any case.
+pub(super) fn is_in(table: &[&str], word: &str) -> bool {
     let upper = |name: &str| {
         let word = word.bytes().map(|byte| byte.to_ascii_uppercase());
         name.bytes().cmp(word)
@@ -64,7 +65,8 @@ const NAMES: &[&str] = &[
     "SLAVEOF", "SLOWLOG", "SMEMBERS", "SMISMEMBER", "SMOVE", "SORT", "SORT_RO", "SPOP", "SPUBLISH", "SRANDMEMBER",
     "SREM", "SSCAN", "SSUBSCRIBE", "STATS", "STRLEN", "SUBSCRIBE", "SUBSTR", "SUNION", "SUNIONSTORE",
     "SUNSUBSCRIBE", "SWAPDB", "SYNC", "TIME", "TOUCH", "TTL", "TYPE", "UNLINK", "UNSUBSCRIBE", "UNWATCH",
-    "VERBOSITY", "VERSION", "WAIT", "WAITAOF", "WATCH", "XACK", "XADD", "XAUTOCLAIM", "XCLAIM", "XDEL", "XGROUP",
+    "VADD", "VCARD", "VDIM", "VEMB", "VERBOSITY", "VERSION", "VGETATTR", "VINFO", "VISMEMBER", "VLINKS", "VRANDMEMBER", "VRANGE",
+    "VREM", "VSETATTR", "VSIM", "WAIT", "WAITAOF", "WATCH", "XACK", "XADD", "XAUTOCLAIM", "XCLAIM", "XDEL", "XGROUP",
     "XINFO", "XLEN", "XPENDING", "XRANGE", "XREAD", "XREADGROUP", "XREVRANGE", "XSETID", "XTRIM", "ZADD", "ZCARD",
     "ZCOUNT", "ZDIFF", "ZDIFFSTORE", "ZINCRBY", "ZINTER", "ZINTERCARD", "ZINTERSTORE", "ZLEXCOUNT", "ZMPOP",
     "ZMSCORE", "ZPOPMAX", "ZPOPMIN", "ZRANDMEMBER", "ZRANGE", "ZRANGEBYLEX", "ZRANGEBYSCORE", "ZRANGESTORE",

@@ -4,10 +4,12 @@
 //! `( ?, ?, ? )` as `( ? )`, `VALUES ( ? ), ( ? )` as `VALUES ( ? )`. Source: `DataDog/datadog-agent`,
 //! `pkg/obfuscate/sql.go` (its default mode).
 
-use super::Dialect;
-use super::dialect::Backslash;
-use super::tokens::{Findings, Token, Tokens};
+use super::context::{Context, Verdict, is_system_procedure};
+use super::dialect::Answer;
+use super::kinds::{self, Kind as Statement};
+use super::tokens::{Token, Tokens};
 use super::words::Keyword;
+use super::{Dialect, Length, MAX_WRITTEN};
 
 /// What stands for a literal.
 const LITERAL: &str = "?";
@@ -21,7 +23,7 @@ const STATEMENTS: &[(&str, &str)] = &[
     ("TRUNCATE", "TABLE"), ("CREATE", ""), ("ALTER", ""), ("DROP", ""), ("GRANT", "TO"), ("REVOKE", "FROM"),
 ];
 
-/// Whether a text is a statement in SQL, by its words.
+/// Returns whether a text is a statement in SQL, by its words.
 pub(super) fn looks_like_sql(text: &str) -> bool {
     let mut tokens = Tokens::new(text, Dialect::UNKNOWN);
     let mut words = tokens
@@ -45,33 +47,80 @@ pub(super) fn looks_like_sql(text: &str) -> bool {
         None => return false,
     };
     // Where the walk broke off, the word may stand behind.
-    is_sql || tokens.findings().is_broken
+    is_sql || tokens.findings().gave_up
+}
+
+/// Returns whether words may be literals in a text, if it is a statement.
+pub(super) fn may_hide_words(text: &str) -> bool {
+    let mut tokens = Tokens::new(text, Dialect::UNKNOWN).filter(|token| *token != Token::Comment);
+    let is_special = match tokens.next() {
+        Some(Token::Name(word) | Token::Keyword(_, word)) => {
+            kinds::kind(word).is_some_and(|kind| kind != Statement::Rows)
+                || is_system_procedure(word)
+        }
+        _ => false,
+    };
+    is_special
+        || tokens
+            .any(|token| matches!(token, Token::Keyword(Keyword::Execute | Keyword::Identified, _)))
 }
 
 /// Appends a statement without its literals; false if nothing is left of it.
-pub(super) fn push(out: &mut String, text: &str, dialect: Dialect) -> bool {
+pub(super) fn push(
+    out: &mut String,
+    text: &str,
+    dialect: &'static Dialect,
+    length: Length,
+) -> bool {
     let start = out.len();
-    let Findings { is_broken, doubt } = write(out, Tokens::new(text, dialect), usize::MAX);
-    // A backslash before a quote: perhaps the literal ends there, perhaps not. Where nobody can tell, or
-    // where the statement ends within a literal, nothing behind it is shown.
-    if let Some(doubt) = doubt.filter(|_| is_broken || dialect.backslash == Backslash::Unknown) {
+    let end = write(out, Tokens::new(text, dialect), dialect, usize::MAX);
+    // A backslash before a quote: perhaps the literal ends there, perhaps not. What follows is shown only if
+    // the statement makes sense in the usual reading and in no other.
+    let is_sure = |_: &usize| {
+        dialect.escapes != Answer::Unknown
+            && end.is_whole
+            && length == Length::Whole
+            && is_wrong(Tokens::new_other(text, dialect))
+    };
+    if let Some(doubt) = end.doubt.filter(|doubt| !is_sure(doubt)) {
         out.truncate(start);
-        write(out, Tokens::new(text, dialect), doubt);
+        write(out, Tokens::new(text, dialect), dialect, doubt);
     }
     out.len() > start
 }
 
+/// Returns whether a walk finds out that it reads a statement wrong.
+fn is_wrong(mut tokens: Tokens<'_>) -> bool {
+    tokens.by_ref().for_each(drop);
+    tokens.findings().is_wrong
+}
+
+/// How far a statement was written.
+struct End {
+    /// It was read to its end, and makes sense.
+    is_whole: bool,
+    doubt: Option<usize>,
+}
+
 /// Writes the tokens up to the one that begins at `end`; then a literal stands for the rest.
-fn write(out: &mut String, mut tokens: Tokens<'_>, end: usize) -> Findings {
-    let mut writer = Writer { start: out.len(), out, last: Kind::Other, literals: 0, groups: 0 };
+fn write(out: &mut String, mut tokens: Tokens<'_>, dialect: &Dialect, end: usize) -> End {
+    let start = out.len();
+    let mut context = Context::new(dialect);
+    let mut writer = Writer { start, out, last: Kind::Other, literals: 0, groups: 0 };
+    let mut is_whole = true;
     while let Some(token) = tokens.next() {
-        if tokens.position() > end {
-            writer.token(Token::Literal);
+        let verdict = context.judge(token);
+        let is_behind = tokens.position() > end || verdict == Verdict::Rest;
+        let is_prefix = token == Token::Name("N") && tokens.is_at_text();
+        let is_hidden = is_behind || (verdict == Verdict::Hidden && !is_prefix);
+        writer.token(if is_hidden { Token::Literal } else { token });
+        if is_behind || writer.out.len() - start > MAX_WRITTEN {
+            is_whole = false;
             break;
         }
-        writer.token(token);
     }
-    tokens.findings()
+    let findings = tokens.findings();
+    End { is_whole: is_whole && !findings.gave_up, doubt: findings.doubt }
 }
 
 /// What the token before was, as far as it matters to the next.
@@ -137,7 +186,16 @@ impl Writer<'_> {
             Token::Literal => (Kind::Literal, LITERAL),
             Token::Keyword(Keyword::As, _) => (Kind::As, ""),
             Token::Keyword(Keyword::Savepoint, word) => (Kind::Savepoint, word),
-            Token::Keyword(Keyword::Query, word) => (Kind::Query, word),
+            Token::Keyword(Keyword::Query | Keyword::Update, word) => (Kind::Query, word),
+            Token::Keyword(
+                Keyword::Clause
+                | Keyword::Execute
+                | Keyword::Format
+                | Keyword::Identified
+                | Keyword::Set
+                | Keyword::Stdin,
+                word,
+            ) => (Kind::Name, word),
             Token::Keyword(_, word) => (Kind::Other, word),
             Token::Name(name) | Token::Bracketed(name) => (Kind::Name, name),
             Token::Sign(sign) => match sign.as_bytes() {
@@ -202,9 +260,9 @@ impl Writer<'_> {
 mod tests {
     use super::*;
 
-    fn obfuscated(text: &str, dialect: Dialect) -> String {
+    fn obfuscated(text: &str, dialect: &'static Dialect) -> String {
         let mut out = String::new();
-        push(&mut out, text, dialect);
+        push(&mut out, text, dialect, Length::Whole);
         out
     }
 
@@ -220,7 +278,8 @@ mod tests {
         ("SELECT a FROM t WHERE id IN (SELECT 1)", "SELECT a FROM t WHERE id IN ( SELECT ? )"),
         ("SELECT $$secret$$, $f$secret$x$f$, $1", "SELECT ?"),
         ("SELECT x'ff', N'secret', E'se\\'cret', 0xFF, .5", "SELECT x ? N ?"),
-        ("SELECT q'[it's secret]', nq'!sec'ret!' FROM t", "SELECT ? FROM t"),
+        ("SELECT q'[secret]' FROM t", "SELECT q ? FROM t"),
+        ("SELECT q'[it's secret]', nq'!sec'ret!' FROM t", "SELECT ?"),
         ("SELECT a AS b, NULL, true -- secret\nFROM t /* secret /* */ */;", "SELECT a, ? FROM t"),
         ("UPDATE t SET a = :name, b = @p WHERE c::text = ?", "UPDATE t SET a = :name, b = @p WHERE c :: text = ?"),
         ("SELECT a->>'secret' FROM t", "SELECT a ->> ? FROM t"),
@@ -252,6 +311,7 @@ mod tests {
                 Dialect::TRANSACT,
                 "SELECT [ a b ] FROM #t WHERE c = [ d ]",
             ),
+            ("SELECT q'[it's secret]', nq'!sec'ret!' FROM t", Dialect::ORACLE, "SELECT ? FROM t"),
             ("SELECT a #> '{secret}' FROM t", Dialect::STANDARD, "SELECT a #> ? FROM t"),
             ("SELECT \"secret\" FROM \"t\".\"u\"", Dialect::UNKNOWN, "SELECT ? FROM t . u"),
         ] {
@@ -261,10 +321,10 @@ mod tests {
 
     /// Statements that a reader of another dialect would take apart elsewhere.
     #[rustfmt::skip]
-    const TRAPS: &[(&str, Dialect, &str)] = &[
+    const TRAPS: &[(&str, &Dialect, &str)] = &[
         ("SELECT a#it's\nFROM t WHERE b = 'secret'",     Dialect::MYSQL,    "SELECT a FROM t WHERE b = ?"),
         ("SELECT a#42 FROM t",                           Dialect::STANDARD, "SELECT a # ? FROM t"),
-        ("SELECT obj# FROM sys.obj$",                    Dialect::HASHED,   "SELECT obj# FROM sys.obj$"),
+        ("SELECT obj# FROM sys.obj$",                    Dialect::ORACLE,   "SELECT obj# FROM sys.obj$"),
         ("SELECT a*42, t.*, count(*)",                   Dialect::STANDARD, "SELECT a * ? t.*, count ( * )"),
         ("SELECT a*E'it\\'s secret', 'a\\'b'",           Dialect::STANDARD, "SELECT a * ?"),
         ("SELECT x %(y + length(')')), 'secret'",        Dialect::STANDARD, "SELECT x % ( y + length ( ? ) )"),
@@ -287,7 +347,7 @@ mod tests {
     #[test]
     fn no_trap_shows_a_literal() {
         for (text, dialect, left) in TRAPS {
-            assert_eq!(obfuscated(text, *dialect), *left, "{text}");
+            assert_eq!(obfuscated(text, dialect), *left, "{text}");
         }
     }
 

@@ -1,10 +1,17 @@
 //! SQL text -> tokens, none of which shows a literal.
 //!
-//! One walk over the text, no memory of its own. Where dialects differ about what a literal is, the
-//! [`Dialect`] decides; what ends inside a literal or a comment has no tokens from there on. The names of
-//! the rules are those of `DataDog/datadog-agent`, `pkg/obfuscate/sql_tokenizer.go`.
+//! One walk over the text. It rests on one rule: at the start of each token, every reading that the
+//! [`Dialect`] allows is outside of literals, names in quotes and comments. A token that two readings end
+//! at different places is the last one. Names of rules are those of `DataDog/datadog-agent`,
+//! `pkg/obfuscate/sql_tokenizer.go`. Not here: passwords and arguments that look like names
+//! ([`super::context`]).
 
-use super::dialect::{Backslash, Dialect, DoubleQuotes, Hash};
+mod comments;
+mod quoted;
+
+use super::dialect::{Answer, Dialect, Hash};
+use super::places::Places;
+use super::quotes;
 use super::words::{self, Keyword, Meaning, is_word, is_word_start};
 
 /// A piece of a statement.
@@ -28,18 +35,18 @@ pub(super) enum Token<'a> {
 #[rustfmt::skip]
 const SIGNS: &[&str] = &["<=>", "->>", "#>>", "!~*", "<>", "<=", ">=", "!=", "!~", "~*", "::", "->", "#>", "#-"];
 
-/// What may begin or end a literal.
-const QUOTES: [char; 4] = ['\'', '"', '`', '$'];
-
 /// `xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx`.
 const UUID_LENGTH: usize = 36;
 
-/// What a walk over a statement found out about it.
+/// What a walk found out about a statement.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Findings {
-    /// Whether it ended inside a literal or a comment, or has a backslash outside of both.
-    pub(super) is_broken: bool,
-    /// Where the first literal begins that a backslash may end sooner or later than taken here.
+    /// The walk ended early: readings differ, or the text ended inside of something.
+    pub(super) gave_up: bool,
+    /// This reading cannot be right: the text ends inside of a literal or a comment, or there is a
+    /// backslash outside of both.
+    pub(super) is_wrong: bool,
+    /// The start of the first literal that a backslash may end sooner or later than it was taken here.
     pub(super) doubt: Option<usize>,
 }
 
@@ -49,97 +56,124 @@ pub(super) struct Findings {
 pub(super) struct Tokens<'a> {
     text: &'a str,
     at: usize,
-    dialect: Dialect,
-    /// Whether a backslash escapes.
+    dialect: &'static Dialect,
+    /// A backslash escapes in plain literals.
     escapes: bool,
     /// Open braces of an escape sequence around the whole statement.
     braces: u32,
-    /// Where the last token is that is no comment.
+    /// The place of the last token that is no comment.
     last: (usize, usize),
+    places: Places,
     findings: Findings,
 }
 
 #[expect(clippy::inline_always, reason = "see `Tokens`")]
 impl<'a> Tokens<'a> {
-    /// Starts a walk.
-    pub(super) fn new(text: &'a str, dialect: Dialect) -> Self {
+    /// Starts a walk in the usual reading of a dialect.
+    pub(super) fn new(text: &'a str, dialect: &'static Dialect) -> Self {
         Self {
             text,
             at: 0,
             dialect,
-            escapes: dialect.backslash != Backslash::Plain,
+            escapes: dialect.escapes != Answer::No,
             braces: 0,
             last: (0, 0),
+            places: Places::default(),
             findings: Findings::default(),
         }
     }
 
-    /// Returns what was found out so far.
+    /// Starts a walk in the other reading of backslashes.
+    pub(super) fn new_other(text: &'a str, dialect: &'static Dialect) -> Self {
+        let usual = Self::new(text, dialect);
+        Self { escapes: !usual.escapes, ..usual }
+    }
+
+    /// Returns the findings so far.
     pub(super) fn findings(&self) -> Findings {
         self.findings
     }
 
-    /// Returns where the next token begins, at the earliest.
+    /// Returns the place of the next token, at the earliest.
     pub(super) fn position(&self) -> usize {
         self.at
     }
 
+    /// Returns whether the word that was just taken is the prefix of a text: `N'..'`.
+    pub(super) fn is_at_text(&self) -> bool {
+        self.peek(0) == b'\''
+    }
+
+    fn bytes(&self) -> &'a [u8] {
+        self.text.as_bytes()
+    }
+
     fn rest(&self) -> &'a [u8] {
-        &self.text.as_bytes()[self.at..]
+        &self.bytes()[self.at..]
     }
 
     fn peek(&self, ahead: usize) -> u8 {
-        self.text.as_bytes().get(self.at + ahead).copied().unwrap_or(0)
+        self.bytes().get(self.at + ahead).copied().unwrap_or(0)
     }
 
-    /// Takes everything up to the end, since that is inside of something.
-    fn breaks_off(&mut self) {
-        self.findings.is_broken = true;
+    /// Ends the walk, since the readings differ from here on.
+    fn give_up(&mut self) -> Token<'a> {
+        self.findings.gave_up = true;
         self.at = self.text.len();
+        Token::Literal
+    }
+
+    /// Ends the walk, since the text ends inside of something.
+    fn ends_inside(&mut self) -> Token<'a> {
+        self.findings.is_wrong = true;
+        self.give_up()
+    }
+
+    /// Takes everything before `end`, if there is one.
+    fn take_to(&mut self, end: Option<usize>, token: Token<'a>) -> Token<'a> {
+        let Some(end) = end else { return self.ends_inside() };
+        self.at = end;
+        token
     }
 
     /// Takes the bytes for which `fits` is true.
     #[inline]
     fn take_while(&mut self, fits: impl Fn(u8) -> bool) {
-        let rest = self.rest();
-        self.at += rest.iter().position(|byte| !fits(*byte)).unwrap_or(rest.len());
+        let end = quotes::find_byte(self.bytes(), self.at, |byte| !fits(byte));
+        self.at = end.unwrap_or(self.text.len());
     }
 
     #[inline(always)]
     fn scan(&mut self) -> Token<'a> {
         let start = self.at;
         match self.peek(0) {
-            b'\'' => self.text_literal(b'\'', self.escapes),
+            b'\'' => self.text_literal(self.escapes),
             b'"' => self.double_quoted(),
-            b'`' => self.quoted_name(b'`'),
-            b'[' if self.dialect.brackets => self.bracketed(),
+            b'`' => self.backticked(),
+            b'[' if self.dialect.bracket_names != Answer::No => self.bracketed(),
             b'0'..=b'9' | b'a'..=b'f' | b'A'..=b'F' if self.is_uuid() => {
                 self.at += UUID_LENGTH;
                 Token::Literal
             }
             b'0'..=b'9' => self.number(),
             b'.' if self.peek(1).is_ascii_digit() => self.number(),
-            b'-' if self.peek(1) == b'-' => self.line_comment(self.is_dashed_comment()),
+            b'-' if self.peek(1) == b'-' => self.dashes(),
             b'-' if starts_number(self.peek(1), self.peek(2)) => self.number(),
-            b'/' if self.peek(1) == b'*' => self.block_comment(),
-            b'/' if self.peek(1) == b'/' => self.line_comment(false),
-            b'#' if self.dialect.hash == Hash::Comment => {
-                self.line_comment(self.dialect != Dialect::UNKNOWN)
-            }
+            b'/' => self.slash(),
             b'#' if self.dialect.hash == Hash::Letter => self.word(),
+            b'#' if self.dialect.hash != Hash::Operator => {
+                self.line_comment(1, self.dialect.hash == Hash::Comment)
+            }
             b'$' => self.dollar(),
             b':' => self.colon(),
             b'%' => self.percent(),
-            b'{' if start > 0 && self.braces == 0 => self.escape_sequence(),
+            b'{' => self.brace(),
             b'?' => self.single(Token::Literal),
+            b'\\' => self.ends_inside(),
             byte if is_word_start(byte) => self.word(),
             _ => self.sign(),
         }
-    }
-
-    /// Takes a token within another.
-    fn skip(&mut self) {
-        let _ = self.scan();
+        .or_give_up_across(self, start)
     }
 
     fn single(&mut self, token: Token<'a>) -> Token<'a> {
@@ -150,9 +184,10 @@ impl<'a> Tokens<'a> {
     fn sign(&mut self) -> Token<'a> {
         let start = self.at;
         match self.peek(0) {
+            b'(' => self.places.open(self.text, start),
+            b')' => self.places.close(),
             b'{' => self.braces += 1,
             b'}' => self.braces = self.braces.saturating_sub(1),
-            b'\\' => self.findings.is_broken = true,
             _ => {}
         }
         self.at += self.sign_length();
@@ -167,137 +202,60 @@ impl<'a> Tokens<'a> {
             return 1;
         }
         let long = SIGNS.iter().find(|sign| self.rest().starts_with(sign.as_bytes()));
-        long.map_or(1, |sign| sign.len())
+        match long.map_or(1, |sign| sign.len()) {
+            // `#--`: a comment begins in the middle.
+            2 if self.rest()[1..].starts_with(b"--") => 1,
+            length => length,
+        }
     }
 
-    /// A word, and what is special behind some of them: `E'..'`, `q'[..]'`.
+    /// A word, and literals with a prefix: `E'..'`, `q'[..]'`.
     #[inline(always)]
     fn word(&mut self) -> Token<'a> {
         let start = self.at;
+        if !self.peek(0).is_ascii() && !self.is_letter() {
+            // Quotes and signs of currencies of other scripts: literals somewhere.
+            return self.give_up();
+        }
         self.at += 1;
         let hash = self.dialect.hash == Hash::Letter;
         self.take_while(|byte| is_word(byte) || (hash && byte == b'#'));
+        if self.bytes()[start..self.at].contains(&b'$') {
+            if self.bytes()[start] == b'@' {
+                // A variable, or an operator and a text between dollars.
+                return self.give_up();
+            }
+            self.at = start + before_text(&self.bytes()[start..self.at]);
+        }
         // `t.*`, all columns of a table; in `a*5` the sign is an operator.
-        if self.peek(0) == b'*' && self.text.as_bytes()[self.at - 1] == b'.' {
+        if self.peek(0) == b'*' && self.bytes()[self.at - 1] == b'.' {
             self.at += 1;
         }
         let word = &self.text[start..self.at];
-        if self.peek(0) == b'\'' {
-            // The prefix is part of the literal: nothing else tells where that ends.
-            match word.rsplit(['@', '.', '#']).next() {
-                Some("q" | "Q" | "nq" | "nQ" | "Nq" | "NQ") => return self.oracle_literal(),
-                Some("e" | "E") => return self.text_literal(b'\'', true),
-                _ => {}
+        if matches!(self.peek(0), b'\'' | b'"') {
+            if let Some(literal) = self.prefixed(word) {
+                return literal;
             }
         }
         match words::meaning(word) {
-            Meaning::Keyword(keyword) => Token::Keyword(keyword, word),
+            Meaning::Keyword(keyword) => {
+                self.places.see(keyword, self.at);
+                Token::Keyword(keyword, word)
+            }
             Meaning::Literal => Token::Literal,
             Meaning::Name => Token::Name(word),
         }
     }
 
-    /// A text between quotes; a doubled quote is one of the text.
-    fn text_literal(&mut self, quote: u8, escapes: bool) -> Token<'a> {
-        let start = self.at;
-        self.at += 1;
-        loop {
-            self.take_while(|byte| byte != quote && byte != b'\\');
-            match (self.peek(0), self.peek(1)) {
-                (b'\\', next) => {
-                    if next == quote && self.findings.doubt.is_none() {
-                        self.findings.doubt = Some(start);
-                    }
-                    self.at += 1;
-                    if escapes && self.at < self.text.len() {
-                        self.at += 1;
-                    }
-                }
-                (one, two) if one == quote && two == quote => self.at += 2,
-                (one, _) if one == quote => {
-                    self.at += 1;
-                    return Token::Literal;
-                }
-                _ => {
-                    self.breaks_off();
-                    return Token::Literal;
-                }
-            }
-        }
-    }
-
-    /// Oracle's `q'[it's]'`: up to the bracket that belongs to the first one, and a quote.
-    fn oracle_literal(&mut self) -> Token<'a> {
-        self.at += 1;
-        let Some(open) = self.text[self.at..].chars().next() else {
-            self.breaks_off();
-            return Token::Literal;
-        };
-        let close = match open {
-            '[' => ']',
-            '{' => '}',
-            '(' => ')',
-            '<' => '>',
-            other => other,
-        };
-        self.at += open.len_utf8();
-        let mut end = [0; 5];
-        let length = close.encode_utf8(&mut end).len();
-        end[length] = b'\'';
-        self.skip_past(&end[..=length]);
-        Token::Literal
-    }
-
-    fn double_quoted(&mut self) -> Token<'a> {
-        let quotes = self.dialect.double_quotes;
-        if quotes == DoubleQuotes::Text {
-            return self.text_literal(b'"', self.escapes);
-        }
-        let start = self.at;
-        let name = self.quoted_name(b'"');
-        let is_name = match quotes {
-            DoubleQuotes::Unknown => self.is_before_name() || self.peek(0) == b'.',
-            // As in the Agent: what a column is compared with is hardly another one in quotes.
-            _ => self.last_text() != "=",
-        };
-        if is_name {
-            return name;
-        }
-        self.at = start;
-        self.text_literal(b'"', self.escapes && quotes == DoubleQuotes::Unknown)
+    /// Returns whether a character beyond ASCII may stand in a name.
+    fn is_letter(&self) -> bool {
+        let first = self.text[self.at..].chars().next();
+        first.is_some_and(|c| c.is_alphanumeric() || c.is_whitespace())
     }
 
     /// Returns the last token as it is written. Only its place is kept, since hardly anybody asks.
     fn last_text(&self) -> &'a str {
         &self.text[self.last.0..self.last.1]
-    }
-
-    /// Whether only a name can follow the last token.
-    fn is_before_name(&self) -> bool {
-        let last = self.last_text();
-        last == "."
-            || last.eq_ignore_ascii_case("UPDATE")
-            || (!last.is_empty() && words::meaning(last) == Meaning::Keyword(Keyword::BeforeName))
-    }
-
-    /// A name between quotes; an empty one keeps them.
-    fn quoted_name(&mut self, close: u8) -> Token<'a> {
-        let start = self.at;
-        self.at += 1;
-        loop {
-            self.take_while(|byte| byte != close);
-            match (self.peek(0), self.peek(1)) {
-                (one, two) if one == close && two == close => self.at += 2,
-                (one, _) if one == close => break,
-                _ => {
-                    self.breaks_off();
-                    return Token::Literal;
-                }
-            }
-        }
-        self.at += 1;
-        let name = &self.text[start + 1..self.at - 1];
-        Token::Name(if name.trim().is_empty() { &self.text[start..self.at] } else { name })
     }
 
     /// A number in any form: the letters and digits that follow belong to it.
@@ -306,7 +264,11 @@ impl<'a> Tokens<'a> {
         let is_part = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'.' || byte == b'_';
         loop {
             self.take_while(is_part);
-            let last = self.text.as_bytes()[self.at - 1];
+            let last = self.bytes()[self.at - 1];
+            if last.is_ascii_alphabetic() && self.is_at_text() {
+                // `1q'[..]'`: the letters may be the prefix of a text.
+                return self.give_up();
+            }
             let has_sign = matches!(last, b'e' | b'E') && matches!(self.peek(0), b'+' | b'-');
             if !(has_sign && self.peek(1).is_ascii_digit()) {
                 return Token::Literal;
@@ -315,130 +277,96 @@ impl<'a> Tokens<'a> {
         }
     }
 
-    /// A comment to the end of the line. Where it may be none, or may end sooner, a quote in it may begin
-    /// a literal.
-    fn line_comment(&mut self, is_certain: bool) -> Token<'a> {
-        let start = self.at;
-        self.take_while(|byte| byte != b'\n');
-        let comment = self.text[start..self.at].trim_ascii_end();
-        if (!is_certain || comment.contains('\r')) && comment.contains(QUOTES) {
-            self.breaks_off();
-        }
-        Token::Comment
-    }
-
-    /// Whether `--` begins a comment: MySQL wants white space behind it.
-    fn is_dashed_comment(&self) -> bool {
-        self.dialect.backslash == Backslash::Plain || self.peek(2) <= b' '
-    }
-
-    /// A comment. Within it may stand another one, or in MySQL code: where it ends then, nobody knows.
-    fn block_comment(&mut self) -> Token<'a> {
-        let start = self.at;
-        self.at += 2;
-        self.skip_past(b"*/");
-        let comment = &self.text[start + 2..self.at];
-        let is_nested = self.dialect != Dialect::MYSQL && comment.contains("/*");
-        let is_code =
-            ["!", "M!"].iter().any(|mark| comment.starts_with(mark)) && comment.contains(QUOTES);
-        if is_nested || is_code {
-            self.breaks_off();
-        }
-        Token::Comment
-    }
-
-    /// A placeholder (`$1`), a text (`$tag$..$tag$`) or a name (`$action`).
-    fn dollar(&mut self) -> Token<'a> {
-        let start = self.at;
-        self.at += 1;
-        if self.peek(0).is_ascii_digit() || self.peek(0) == b'?' {
-            self.at += 1;
-            self.take_while(|byte| byte.is_ascii_digit());
-            return Token::Literal;
-        }
-        self.take_while(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || !byte.is_ascii());
-        if self.peek(0) != b'$' {
-            return Token::Name(&self.text[start..self.at]);
-        }
-        self.at += 1;
-        let tag = &self.text.as_bytes()[start..self.at];
-        self.skip_past(tag);
-        Token::Literal
-    }
-
     /// A cast (`::`), a placeholder (`:name`) or a sign.
     fn colon(&mut self) -> Token<'a> {
         let start = self.at;
         // A number in `a[2:3]`, not a placeholder.
         let is_slice = self.peek(1).is_ascii_digit()
             && start > 0
-            && matches!(self.text.as_bytes()[start - 1], b'[' | b']' | b')' | b'0'..=b'9' | b'a'..=b'z');
+            && matches!(self.bytes()[start - 1], b'[' | b']' | b')' | b'0'..=b'9' | b'a'..=b'z');
         if is_slice || !(self.peek(1).is_ascii_alphanumeric() || self.peek(1) == b'_') {
             return self.sign();
         }
         self.at += 1;
         self.take_while(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'.');
-        Token::Name(&self.text[start..self.at])
+        self.parameter(start)
+    }
+
+    /// A placeholder with a name. A quote behind it may belong to a text with a prefix.
+    fn parameter(&mut self, start: usize) -> Token<'a> {
+        if self.is_at_text() { self.give_up() } else { Token::Name(&self.text[start..self.at]) }
     }
 
     /// A placeholder of a client library (`%s`, `%(name)s`) or a sign.
     fn percent(&mut self) -> Token<'a> {
-        let is_letter = |byte: u8| byte.is_ascii_alphabetic();
-        if self.peek(1) == b'(' {
-            let inside = &self.rest()[2..];
-            let length = inside.iter().position(|byte| !is_word(*byte)).unwrap_or(inside.len());
-            if matches!(inside.get(length..), Some([b')', letter, ..]) if is_letter(*letter)) {
-                self.at += length + 4;
-                return Token::Literal;
+        let rest = &self.rest()[1..];
+        let name = match rest.first() {
+            Some(b'(') => {
+                rest[1..].iter().position(|byte| !is_word(*byte)).map_or(0, |end| end + 1)
             }
-        }
-        if is_letter(self.peek(1)) {
-            self.at += 2;
+            _ => 0,
+        };
+        let letter = match (name, rest.get(name)) {
+            (0, _) => 0,
+            (_, Some(b')')) => name + 1,
+            _ => return self.sign(),
+        };
+        // More letters are a word of their own, perhaps the prefix of a text.
+        let is_alone = |next: Option<&u8>| {
+            next.is_none_or(|byte| !is_word(*byte) && !matches!(byte, b'\'' | b'"'))
+        };
+        if rest.get(letter).is_some_and(u8::is_ascii_alphabetic) && is_alone(rest.get(letter + 1)) {
+            self.at += letter + 2;
             return Token::Literal;
         }
         self.sign()
     }
 
-    /// `{d '2024-01-01'}` and its kin within a statement.
-    fn escape_sequence(&mut self) -> Token<'a> {
+    /// The braces around `{call p(?)}`, or a piece in braces: `{d '2024-01-01'}`, a document.
+    fn brace(&mut self) -> Token<'a> {
+        if self.dialect.brace_comments != Answer::No {
+            let comment_end = self.places.watch_brace(self.text, self.at);
+            if comment_end.is_none() {
+                return self.give_up();
+            }
+        }
+        if self.braces > 0 || (self.last == (0, 0) && self.is_call()) {
+            return self.sign();
+        }
         self.sign();
         while self.braces > 0 && self.at < self.text.len() {
-            self.skip();
+            let _ = self.scan();
         }
-        self.findings.is_broken |= self.braces > 0;
+        self.findings.gave_up |= self.braces > 0;
         Token::Literal
     }
 
-    /// A name in brackets; what is rather a list of literals counts as one.
-    fn bracketed(&mut self) -> Token<'a> {
-        match self.quoted_name(b']') {
-            Token::Name(name)
-                if name.starts_with(|c: char| c.is_ascii_digit()) || name.contains('\'') =>
-            {
-                Token::Bracketed("?")
-            }
-            Token::Name(name) => Token::Bracketed(name),
-            token => token,
-        }
+    /// Returns whether a call follows the brace: `call p()`, `? = call p()`.
+    fn is_call(&self) -> bool {
+        let inside = self.rest()[1..].trim_ascii_start();
+        inside.first() == Some(&b'?')
+            || inside.get(..4).is_some_and(|word| word.eq_ignore_ascii_case(b"call"))
     }
 
-    /// Whether a UUID begins here: Cassandra writes them without quotes.
+    /// Returns whether a UUID begins here: Cassandra writes them without quotes.
     fn is_uuid(&self) -> bool {
         if self.peek(8) != b'-' {
             return false;
         }
         let Some(text) = self.rest().get(..UUID_LENGTH) else { return false };
-        [13, 18, 23].iter().all(|at| text[*at] == b'-')
-            && text.iter().all(|byte| byte.is_ascii_hexdigit() || *byte == b'-')
+        text.iter().enumerate().all(|(at, byte)| match at {
+            8 | 13 | 18 | 23 => *byte == b'-',
+            _ => byte.is_ascii_hexdigit(),
+        })
     }
+}
 
-    /// Takes everything up to the end of the next `end`.
-    fn skip_past(&mut self, end: &[u8]) {
-        let rest = self.rest();
-        match rest.windows(end.len()).position(|bytes| bytes == end) {
-            Some(found) => self.at += found + end.len(),
-            None => self.breaks_off(),
-        }
+impl<'a> Token<'a> {
+    /// Gives the walk up if another reading ends a bracket or a brace in the middle of this token.
+    #[inline]
+    fn or_give_up_across(self, tokens: &mut Tokens<'a>, start: usize) -> Self {
+        let is_across = tokens.places.is_across(tokens.text, start, tokens.at);
+        if is_across { tokens.give_up() } else { self }
     }
 }
 
@@ -459,6 +387,13 @@ impl<'a> Iterator for Tokens<'a> {
         }
         Some(token)
     }
+}
+
+/// Returns the length of a word without the text between dollars that an operator or a dot parts from it.
+fn before_text(word: &[u8]) -> usize {
+    let is_text =
+        |bytes: &[u8]| matches!(bytes, [b'@' | b'.', b'$', next] if !next.is_ascii_digit());
+    word.windows(3).position(is_text).map_or(word.len(), |at| at + 1)
 }
 
 fn starts_number(first: u8, second: u8) -> bool {

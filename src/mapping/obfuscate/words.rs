@@ -11,41 +11,90 @@ pub(super) enum Meaning {
     Name,
 }
 
-/// What a word means to those who write statements again.
+/// The meaning of a word to those who write statements again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Keyword {
-    /// It begins a query, also one within another.
+    /// `SELECT`, `DELETE`: a query begins, also one within another.
     Query,
+    /// `UPDATE`: a query begins, and the name of a table follows.
+    Update,
     /// An alias follows.
     As,
     /// A name follows that is chosen at will.
     Savepoint,
-    /// A name must follow.
+    /// A name follows, or in a function a text.
+    From,
+    /// A name follows, and perhaps a list of columns.
+    Into,
+    /// A name follows.
     BeforeName,
+    /// Assignments follow.
+    Set,
+    /// Assignments end.
+    Clause,
+    /// Rows follow.
+    Insert,
+    /// The kind of an object follows.
+    Define,
+    /// Another statement may follow.
+    Block,
+    /// A procedure follows.
+    Execute,
+    /// A password may follow.
+    Identified,
+    /// The language of rows may follow.
+    Format,
+    /// Rows may follow.
+    Stdin,
     /// None of these.
     Other,
+}
+
+impl Keyword {
+    /// Returns whether a statement may begin with it, without a sign that ends the one before.
+    pub(super) fn begins_statement(self) -> bool {
+        matches!(
+            self,
+            Self::Query
+                | Self::Update
+                | Self::Insert
+                | Self::Define
+                | Self::Execute
+                | Self::Set
+                | Self::Block
+                | Self::Other
+        )
+    }
 }
 
 /// The words, in upper case, by their first letters.
 #[rustfmt::skip]
 const WORDS: &[(&str, Meaning)] = {
-    use Keyword::{As, BeforeName, Other, Query, Savepoint};
+    use Keyword::{
+        As, BeforeName, Block, Clause, Define, Execute, Format, From, Identified, Insert, Into, Other, Query, Savepoint,
+        Set, Stdin, Update,
+    };
     use Meaning::{Keyword as Word, Literal};
     &[
-        ("ALTER",     Word(Other)),      ("AS",       Word(As)),
-        ("BEGIN",     Word(Other)),
-        ("COMMIT",    Word(Other)),      ("CREATE",   Word(Other)),
-        ("DELETE",    Word(Query)),      ("DROP",     Word(Other)),
-        ("FALSE",     Literal),          ("FROM",     Word(BeforeName)),
-        ("GRANT",     Word(Other)),
-        ("INSERT",    Word(Other)),      ("INTO",     Word(BeforeName)),
-        ("JOIN",      Word(BeforeName)),
-        ("LIMIT",     Word(Other)),
-        ("NULL",      Literal),
-        ("REVOKE",    Word(Other)),
-        ("SAVEPOINT", Word(Savepoint)),  ("SELECT",   Word(Query)),
-        ("TRUE",      Literal),          ("TRUNCATE", Word(Other)),
-        ("UPDATE",    Word(Query)),
+        ("ALTER",      Word(Define)),     ("AS",        Word(As)),
+        ("BEGIN",      Word(Block)),
+        ("COMMIT",     Word(Other)),      ("CREATE",    Word(Define)),
+        ("DELETE",     Word(Query)),      ("DROP",      Word(Other)),
+        ("EXEC",       Word(Execute)),    ("EXECUTE",   Word(Execute)),
+        ("FALSE",      Literal),          ("FROM",      Word(From)),       ("FORMAT",   Word(Format)),
+        ("GRANT",      Word(Other)),
+        ("IDENTIFIED", Word(Identified)), ("IDENTIFY",  Word(Identified)), ("INSERT",   Word(Insert)),
+        ("INTO",       Word(Into)),
+        ("JOIN",       Word(BeforeName)),
+        ("LIMIT",      Word(Other)),
+        ("NULL",       Literal),
+        ("ORDER",      Word(Clause)),
+        ("REVOKE",     Word(Other)),
+        ("SAVEPOINT",  Word(Savepoint)),  ("SELECT",    Word(Query)),      ("SET",      Word(Set)),
+        ("STDIN",      Word(Stdin)),
+        ("TRUE",       Literal),          ("TRUNCATE",  Word(Other)),
+        ("UPDATE",     Word(Update)),
+        ("WHERE",      Word(Clause)),
     ]
 };
 
@@ -63,7 +112,7 @@ const ROWS: [(usize, usize); 256] = {
     rows
 };
 
-/// Returns what a word means. Its first letter leaves two words at most to compare with.
+/// Returns what a word means. Its first letter leaves four words at most to compare with.
 #[inline]
 pub(super) fn meaning(word: &str) -> Meaning {
     let (begin, end) = ROWS[usize::from(word.as_bytes()[0])];
@@ -72,12 +121,23 @@ pub(super) fn meaning(word: &str) -> Meaning {
     WORDS[begin..end].iter().find(is_it).map_or(Meaning::Name, |(_, meaning)| *meaning)
 }
 
-/// Whether a word may begin with this byte.
+/// Returns the meaning of a token that is a word with one.
+pub(super) fn meaning_of(token: &str) -> Option<Keyword> {
+    if token.is_empty() {
+        return None;
+    }
+    match meaning(token) {
+        Meaning::Keyword(keyword) => Some(keyword),
+        Meaning::Literal | Meaning::Name => None,
+    }
+}
+
+/// Returns whether a word may begin with this byte.
 pub(super) const fn is_word_start(byte: u8) -> bool {
     byte.is_ascii_alphabetic() || byte == b'_' || byte == b'@' || !byte.is_ascii()
 }
 
-/// Whether a word may have this byte in it.
+/// Returns whether a word may have this byte in it.
 #[inline]
 pub(super) fn is_word(byte: u8) -> bool {
     IS_WORD[byte as usize]

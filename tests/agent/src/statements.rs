@@ -22,6 +22,7 @@ const PREFIX: &str =
     "the prefix belongs to the literal: nothing else tells that a backslash escapes in it";
 const QUOTED: &str = "a name with quotes in it, shown as it stands";
 const CUT: &str = "the Agent gives up; here the part before the cut is shown";
+const MAY_BE_TEXT: &str = "in this system double quotes hold a text where no column has the name, or where an option says so";
 const UNREAD: &str = "the Agent gives up, and not over a literal";
 
 /// How statements begin that read otherwise here, and why.
@@ -37,6 +38,8 @@ const DIFFERENCES: &[(&str, &str)] = &[
     ("SELECT _utf8mb4'secret'", SHOWN), ("SELECT * FROM ks.users WHERE id = 5b69", SHOWN),
     ("SELECT * FROM `project.dataset.table`", SHOWN), ("SELECT r\"secret\"", SHOWN),
     ("SELECT explode(split(", SHOWN), ("EXEC sp_who \"secret\"", SHOWN),
+    ("PRAGMA table_info(\"users\")", MAY_BE_TEXT), ("SELECT \"Name\" FROM \"Users\"", MAY_BE_TEXT),
+    ("/* outer /* inner */", UNREAD),
     ("SELECT 'secret that was cut", CUT), ("SELECT a FROM t WHERE b = 'se''cret that", CUT),
     ("SELECT a FROM t WHERE b = $x$secret that", CUT), ("SELECT a FROM t /* secret that", CUT),
     ("SELECT \"name that was cut", CUT),

@@ -9,7 +9,10 @@ use std::time::{Duration, Instant};
 
 use opentelemetry::Context;
 use opentelemetry::propagation::TextMapPropagator as _;
-use opentelemetry_datadog_agent::{Protocol, DatadogExporterBuilder, DatadogPropagator, DatadogSampler, DatadogSamplerBuilder, RejectedTraces, SamplingRule};
+use opentelemetry_datadog_agent::{
+    DatadogExporterBuilder, DatadogPropagator, DatadogSampler, DatadogSamplerBuilder, Protocol,
+    RejectedTraces, SamplingRule,
+};
 use opentelemetry_sdk::trace::{Sampler, SdkTracerProvider};
 
 use crate::load::{COUNTED_SPANS, TOLERANCE, provider, request, spread};

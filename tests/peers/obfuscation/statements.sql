@@ -579,3 +579,106 @@ SELECT street, city FROM shop.addresses WHERE user_id = ? AND street >= 'secret'
 SELECT token, state FROM shop.carts WHERE user_id = ? AND token >= 'secret' FETCH FIRST 10 ROWS ONLY
 SELECT actor, action FROM shop.audit_logs WHERE tenant_id = ? AND actor >= 'secret' FETCH FIRST 20 ROWS ONLY
 SELECT plan, status FROM shop.subscriptions WHERE account_id = ? AND plan >= 'secret' FETCH FIRST 30 ROWS ONLY
+== sqlite
+SELECT "cake"."id", "cake"."name" FROM "cake" WHERE "cake"."id" = ? LIMIT ?
+INSERT INTO "cake" ("name", "price") VALUES (?, 'secret')
+UPDATE "cake" SET "name" = ?, "price" = 'secret' WHERE "cake"."id" = ?
+DELETE FROM "cake" WHERE "cake"."id" = 5
+SELECT `users`.`id`, `users`.`name` FROM `users` WHERE (`users`.`id` = ?) LIMIT ?
+INSERT INTO `users` (`name`, `hair`) VALUES (?, ?), (?, ?)
+PRAGMA key = 'secret'
+PRAGMA foreign_keys = ON
+PRAGMA busy_timeout = 5000
+ATTACH DATABASE 'secret' AS aux KEY 'secret'
+== libsql
+SELECT [user id], name FROM [user table] WHERE [user id] = 5 AND name <> 'secret'
+== postgresql
+ALTER ROLE reporting WITH LOGIN ENCRYPTED PASSWORD 'secret' VALID UNTIL 'secret'
+SELECT a.x FROM dblink('password=secret', 'secret') AS a (x int)
+/* outer /* inner */ it's secret */ SELECT a FROM t WHERE b = 'secret'
+SELECT id, password, token, key FROM users WHERE password = 'secret'
+ALTER TABLE users ALTER COLUMN password TYPE varchar(200), ADD COLUMN role text
+CREATE TRIGGER touch BEFORE UPDATE ON users FOR EACH ROW EXECUTE FUNCTION touch()
+== mysql
+CREATE USER 'secret'@'secret' IDENTIFIED BY 'secret'
+SET PASSWORD = 'secret'
+CHANGE MASTER TO MASTER_HOST = 'secret', MASTER_PASSWORD = 'secret'
+== oracle
+ALTER USER app IDENTIFIED BY VALUES 'secret'
+== mssql
+CREATE LOGIN app WITH PASSWORD = 'secret'
+ALTER LOGIN app WITH PASSWORD = 'secret' OLD_PASSWORD = 'secret'
+CREATE MASTER KEY ENCRYPTION BY PASSWORD = 'secret'
+EXEC sp_setapprole 'secret', 'secret'
+== cassandra
+CREATE ROLE app WITH PASSWORD = 'secret' AND LOGIN = true
+== clickhouse
+CREATE USER app IDENTIFIED BY 'secret'
+INSERT INTO hits (at, path, ms) SELECT at, path, ms FROM raw_hits WHERE path LIKE 'secret%'
+SELECT countIf(status >= 500) AS errors, avg(ms) FROM hits WHERE at > now() - 3600 GROUP BY path LIMIT 5 BY path
+SELECT dictGet('secret', 'secret', id) FROM hits ORDER BY at DESC LIMIT 10
+OPTIMIZE TABLE hits FINAL
+== mssql
+INSERT INTO orders (a) EXEC dbo.load_orders @day = 5
+UPDATE [Orders] SET [State] = @p0 OUTPUT INSERTED.[Id] WHERE [Id] = @p1
+DELETE FROM [Orders] WHERE [Id] = 17
+SELECT COUNT(*) FROM [dbo].[Orders] AS [o] WHERE [o].[State] <> N'secret' OR [o].[State] IS NULL
+SELECT o.Id, o.State FROM Orders o INNER JOIN Users u ON o.UserId = u.Id WHERE u.Name LIKE 'secret%'
+EXEC sp_executesql N'SELECT 1', N'@p0 int', @p0 = 7
+DECLARE @id int; SET @id = 5; SELECT * FROM Orders WHERE Id = @id
+SELECT a FROM t WHERE b = 'it''s secret' AND c IN (1, 2, 3)
+== sqlite
+SELECT rowid, * FROM notes WHERE notes MATCH 'secret' ORDER BY rank LIMIT 20
+CREATE INDEX IF NOT EXISTS notes_by_user ON notes (user_id, created_at)
+SELECT u.id, count(n.id) FROM users u LEFT JOIN notes n ON n.user_id = u.id GROUP BY u.id HAVING count(n.id) > 3
+UPDATE notes SET body = ?1, updated_at = datetime('now') WHERE id = ?2
+DELETE FROM notes WHERE created_at < date('now', '-30 secret')
+INSERT INTO notes (body) VALUES ('secret') ON CONFLICT (id) DO UPDATE SET body = excluded.body
+WITH RECURSIVE up (id) AS (SELECT parent FROM notes WHERE id = 5 UNION SELECT n.parent FROM notes n JOIN up ON n.id = up.id) SELECT id FROM up
+SAVEPOINT sqlx_savepoint_1
+RELEASE SAVEPOINT sqlx_savepoint_1
+== oracle
+SELECT COUNT(*) FROM orders o WHERE o.state = 'secret' AND o.placed_at > SYSDATE - 7
+UPDATE orders SET state = :1 WHERE id = :2
+DELETE FROM orders WHERE id = 42
+INSERT INTO orders (id, state) VALUES (orders_seq.NEXTVAL, :state)
+SELECT * FROM orders WHERE state IN ('secret', 'secret') ORDER BY placed_at DESC FETCH NEXT 10 ROWS ONLY
+== snowflake
+SELECT id, name FROM shop.public.users WHERE email = 'secret' AND id > 10 LIMIT 5
+INSERT INTO events (id, payload) SELECT 1, PARSE_JSON('{"a": "secret"}')
+MERGE INTO t USING s ON t.id = s.id WHEN MATCHED THEN UPDATE SET t.a = s.a WHEN NOT MATCHED THEN INSERT (id, a) VALUES (s.id, s.a)
+SELECT $$it's secret$$, a FROM t WHERE b = 5
+== bigquery
+SELECT user_id, COUNT(*) FROM events WHERE day BETWEEN 'secret' AND 'secret' GROUP BY user_id
+SELECT a FROM t WHERE b = 'it\'s secret' AND c = 5
+SELECT x FROM UNNEST([1, 2, 3]) AS x WHERE x > 1
+== trino
+SELECT count(DISTINCT user_id) FROM hive.web.logs WHERE ds >= 'secret' AND status = 500
+== duckdb
+SELECT a, sum(b) FROM t WHERE c = 'secret' GROUP BY ALL ORDER BY a LIMIT 10
+INSERT INTO t BY NAME SELECT 1 AS a, 'secret' AS b
+== h2
+SELECT id, name FROM users WHERE name = 'secret' AND id > 5 ORDER BY id OFFSET 10 ROWS
+== redshift
+SELECT event, count(*) FROM events WHERE at > '2024-01-01' GROUP BY event ORDER BY 2 DESC LIMIT 50
+== mysql
+SELECT o.id, o.state FROM orders o JOIN users u ON u.id = o.user_id WHERE u.email = 'secret' ORDER BY o.id DESC LIMIT 20
+SELECT DISTINCT state FROM orders WHERE total BETWEEN 10.5 AND 99.9
+UPDATE orders SET state = 'secret', total = total + 1 WHERE id IN (1, 2, 3)
+DELETE FROM orders WHERE placed_at < NOW() - INTERVAL 30 DAY LIMIT 500
+INSERT INTO orders (state, total) SELECT state, total FROM old_orders WHERE state <> 'secret'
+SELECT a FROM t WHERE b = 'it\'s secret' AND c = "it's secret"
+SHOW INDEX FROM orders
+== postgresql
+SELECT o.id, o.state FROM orders o WHERE o.state = ANY($1) AND o.total > $2 FOR UPDATE
+UPDATE orders SET state = $1 FROM users WHERE users.id = orders.user_id AND users.email = 'secret'
+DELETE FROM orders USING users WHERE users.id = orders.user_id AND users.name = 'secret'
+SELECT date_trunc($1, placed_at), sum(total) FROM orders GROUP BY 1 HAVING sum(total) > 100
+INSERT INTO orders (state, total) VALUES ($1, $2) ON CONFLICT (id) DO NOTHING
+SELECT currval('secret'), nextval('secret')
+SELECT a FROM t WHERE b = 'secret' OR c LIKE 'secret\_%'
+== cockroachdb
+SELECT id FROM jobs WHERE state = 'secret' ORDER BY created LIMIT 10 FOR UPDATE SKIP LOCKED
+== cassandra
+DELETE FROM ks.events WHERE id = ? AND day = '2024-01-01'
+SELECT a, b FROM ks.t WHERE a = 5 AND b IN (1, 2, 3) LIMIT 100

@@ -11,6 +11,8 @@ pub(crate) struct Difference {
 const GO: &str = "the peer is not the Agent here; this crate writes what the Agent does";
 const SHOWN: &str = "a literal, which the peer shows in part or in full";
 const DOUBLE_QUOTES: &str = "in this system double quotes hold a text, which the peer shows";
+const MAY_BE_TEXT: &str =
+    "in this system double quotes hold a text where no column has the name, or where an option says so";
 const GLUED: &str =
     "a number behind an operator without a space, which the peer shows as part of a name";
 const LOST: &str = "the peer takes `#` for a comment and loses what follows";
@@ -48,5 +50,9 @@ pub(crate) static DIFFERENCES: &[Difference] = &[
     Difference { statement: "SELECT * FROM `project.dataset.table`", why: DOUBLE_QUOTES },
     Difference { statement: "SELECT r\"secret\"", why: DOUBLE_QUOTES },
     Difference { statement: "SELECT explode(split(tags", why: DOUBLE_QUOTES },
+    Difference { statement: r#"SELECT "id", "name" FROM "users""#, why: MAY_BE_TEXT },
+    Difference { statement: r#"PRAGMA table_info("users")"#, why: MAY_BE_TEXT },
+    Difference { statement: r#"SELECT "Name" FROM "Users""#, why: MAY_BE_TEXT },
+    Difference { statement: "/* outer /* inner */", why: SHOWN },
     Difference { statement: "EXEC sp_who \"secret\"", why: DOUBLE_QUOTES },
 ];
