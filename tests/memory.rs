@@ -186,6 +186,15 @@ fn list() -> Value {
     Value::Array(Array::String(vec!["text".into(); ENDLESS / 30]))
 }
 
+fn queried(system: &'static str, start: &str, part: &str) -> Vec<SpanData> {
+    let text = [start, &part.repeat(ENDLESS / part.len())].concat();
+    one(|span| {
+        span.span_kind = SpanKind::Client;
+        span.attributes =
+            vec![KeyValue::new("db.system.name", system), KeyValue::new("db.query.text", text)];
+    })
+}
+
 fn scoped(scope: InstrumentationScopeBuilder) -> Vec<SpanData> {
     one(|span| span.instrumentation_scope = scope.build())
 }
@@ -203,6 +212,9 @@ const ENDLESS_TEXTS: &[(&str, Make)] = &[
     ("a value",       || tagged("k", text())),
     ("a list",        || tagged("k", list())),
     ("a URL",         || tagged("url.full", format!("http://host/{}", text()))),
+    ("SQL",           || queried("postgresql", "SELECT ", "'it', ")),
+    ("a document",    || queried("mongodb", "{\"a\": [", "\"it\", ")),
+    ("a command",     || queried("redis", "SET k ", "it\n")),
     ("a service",     || tagged("service.name", text())),
     ("an operation",  || tagged("operation.name", text())),
     ("a resource",    || tagged("resource.name", text())),

@@ -108,6 +108,10 @@ const TEXTS: &[(&str, Make)] = &[
     ("a name of an event",    |length| with_event(&text(length), vec![])),
     ("a stack",               |length| failed(with_event("exception", vec![KeyValue::new("exception.stacktrace", text(length))]))),
     ("causes of an error",    |length| failed(with_event("exception", vec![KeyValue::new("exception.stacktrace", texts(length / 30, "cause"))]))),
+    ("an error of a log",     |length| logged(text(length))),
+    ("lines of an error",     |length| logged("0: it failed\n".repeat(length / 13))),
+    ("colours of an error",   |length| logged("\u{1b}[31m".repeat(length / 5))),
+    ("escapes of an error",   |length| logged(format!("Error({:?})", "\"\n".repeat(length / 2)))),
     ("a value in a link",     |length| with_link(vec![KeyValue::new("k", text(length))])),
     ("a list in a link",      |length| with_link(vec![KeyValue::new("k", texts(length / 30, "text"))])),
 ];
@@ -126,16 +130,22 @@ fn with_event(name: &str, attributes: Vec<KeyValue>) -> SpanData {
     span
 }
 
+/// A span with an event as `tracing` makes one of an error.
+fn logged(error: String) -> SpanData {
+    let attributes = vec![KeyValue::new("level", "ERROR"), KeyValue::new("error", error)];
+    failed(with_event("it failed", attributes))
+}
+
 fn with_link(attributes: Vec<KeyValue>) -> SpanData {
     let mut span = span();
     span.links.links = vec![Link::new(context(1, 1), attributes, 0)];
     span
 }
 
-#[test]
-fn a_text_that_is_cut_costs_the_same_however_long_it_is() {
+/// Measures exports of texts, the long ones and the endless ones.
+fn assert_flat(rows: &[(&str, Make)]) {
     let exporter = exporter();
-    for (name, make) in TEXTS {
+    for (name, make) in rows {
         // Of the input a copy is exported, which is freed within the measurement.
         let of = |length| {
             let span = make(length);
@@ -143,6 +153,41 @@ fn a_text_that_is_cut_costs_the_same_however_long_it_is() {
         };
         assert_at_most(FLAT, of(LONG), of(ENDLESS), name);
     }
+}
+
+#[test]
+fn a_text_that_is_cut_costs_the_same_however_long_it_is() {
+    assert_flat(TEXTS);
+}
+
+#[test]
+fn a_statement_costs_the_same_however_long_it_is() {
+    assert_flat(STATEMENTS);
+}
+
+/// Calls of databases, likewise.
+#[rustfmt::skip]
+const STATEMENTS: &[(&str, Make)] = &[
+    ("SQL",                   |length| statement("postgresql", "SELECT a FROM t WHERE b IN (", "'it', ", length)),
+    ("one text of SQL",       |length| statement("mysql", "SELECT '", "it ", length)),
+    ("SQL of nobody knows who", |length| statement("who knows", "INSERT ", "\"it\" ", length)),
+    ("a document",            |length| statement("mongodb", "{\"a\": [", "\"it\", ", length)),
+    ("documents",             |length| statement("elasticsearch", "", "{\"a\": 1}\n", length)),
+    ("a command",             |length| statement("redis", "SET k ", "it ", length)),
+    ("lines of a command",    |length| statement("redis", "SET k ", "it\n", length)),
+    ("a name that is SQL",    |length| SpanData { name: statement_text("SELECT ", "'it', ", length).into(), ..statement("mysql", "", "", 0) }),
+];
+
+/// A call of a database with a statement of this length.
+fn statement(system: &'static str, start: &str, part: &str, length: usize) -> SpanData {
+    let text = statement_text(start, part, length);
+    let attributes =
+        vec![KeyValue::new("db.system.name", system), KeyValue::new("db.query.text", text)];
+    SpanData { span_kind: SpanKind::Client, attributes, ..span() }
+}
+
+fn statement_text(start: &str, part: &str, length: usize) -> String {
+    [start, &part.repeat(length / part.len().max(1))].concat()
 }
 
 /// A batch of this many parts.
@@ -174,6 +219,10 @@ const PARTS: &[(&str, usize, MakeMany)] = &[
     ("headers",             5_000, |count| attributes(count, |i| KeyValue::new(format!("http.request.header.{i}"), "v"))),
     ("tags of a scope",     5_000, |count| vec![scoped(InstrumentationScope::builder("s").with_attributes((0..count).map(|i| KeyValue::new(format!("key {i}"), "v"))))]),
     ("keys in an event",    5_000, |count| vec![with_event("e", (0..count).map(|i| KeyValue::new(format!("key {i}"), "v")).collect())]),
+    ("keys of an error",    5_000, |count| {
+        let keys = (0..count).map(|i| KeyValue::new(format!("error.key {i}"), "v"));
+        vec![failed(with_event("e", [KeyValue::new("level", "ERROR")].into_iter().chain(keys).collect()))]
+    }),
     ("equal keys in an event", 20_000, |count| vec![with_event("e", vec![KeyValue::new("key", "v"); count])]),
     ("events",             20_000, |count| { let mut span = span(); span.events.events = vec![Event::new("e", UNIX_EPOCH, vec![], 0); count]; vec![span] }),
     ("links",              20_000, |count| { let mut span = span(); span.links.links = vec![Link::new(context(1, 1), vec![], 0); count]; vec![span] }),
@@ -288,7 +337,7 @@ fn a_pattern_of_many_stars_looks_at_a_text_in_proportion() {
 fn a_start_of_a_span_with_an_endless_text_costs_the_same() {
     let rule = SamplingRule::new(0.0).with_name("?*").with_resource("?*").with_tag("k", "*b");
     let sampler = DatadogSampler::builder().with_rule(rule).build().unwrap();
-    for (name, make) in TEXTS {
+    for (name, make) in TEXTS.iter().chain(STATEMENTS) {
         let of = |length| {
             let SpanData { name, attributes, span_kind, .. } = make(length);
             shortest(
