@@ -1,4 +1,4 @@
-//! What arrived, in an order and a form that are the same in each run.
+//! The spans that arrived, in an order and a form that are the same in each run.
 
 use std::collections::BTreeMap;
 
@@ -23,12 +23,12 @@ const UNSTABLE: &[&str] = &[
     "http.request.headers.x-datadog-trace-id", "http.response.header.date",
 ];
 
-/// What stands for a value that differs from run to run.
+/// The text in place of a value that differs from run to run.
 const MASK: &str = "*";
 
 /// A span below its parents.
 pub(crate) struct Node {
-    /// Whether no parent of it arrived.
+    /// True if its parent did not arrive.
     pub(crate) is_top: bool,
     /// The lines of the tree before its name.
     branch: String,

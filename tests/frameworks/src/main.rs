@@ -1,4 +1,4 @@
-//! Published frameworks, middlewares and drivers at work, and what of it arrives at the Agent.
+//! Published frameworks, middlewares and drivers at work, and the spans of it that arrive at the Agent.
 //!
 //! `README.md` says how to run it and what is checked.
 #![allow(clippy::print_stdout, reason = "a test program says what it found")]
@@ -26,7 +26,7 @@ use tokio::time::timeout;
 use arrived::Traces;
 use frameworks::Framework;
 
-/// How the work of a framework ends.
+/// The end of a framework's work.
 type Outcome = Result<(), Box<dyn Error + Send + Sync>>;
 
 /// Longest time that a framework may work.
@@ -66,7 +66,7 @@ fn main() -> ExitCode {
     if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-/// What all frameworks run on.
+/// The Agent, the provider and the runtime that all frameworks share.
 struct Bench {
     agent: TestAgent,
     provider: SdkTracerProvider,

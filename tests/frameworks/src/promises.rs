@@ -1,4 +1,4 @@
-//! What holds for every span that arrived, whatever made it.
+//! Promises that hold for every span, whatever made it.
 
 use std::collections::BTreeSet;
 

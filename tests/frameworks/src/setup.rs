@@ -1,4 +1,4 @@
-//! What every program needs, whatever its framework: the exporter, the propagator, `tracing` in front.
+//! The setup of every program, whatever its framework: the exporter, the propagator, `tracing` in front.
 
 // snippet: setup
 use opentelemetry::{global, trace::TracerProvider as _};
