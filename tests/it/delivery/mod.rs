@@ -1,6 +1,7 @@
 //! The contract of delivery: what arrives, how often, and what the counters say about it.
 
 mod buffer;
+#[cfg(feature = "internal-logs")]
 mod kept;
 mod lifecycle;
 mod matrix;

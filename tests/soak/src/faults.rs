@@ -5,8 +5,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 use std::{collections::BTreeMap, fs};
 
-use fastrand::Rng;
 use datadog_test_agent::{Fault, TestAgent};
+use fastrand::Rng;
 
 /// An Agent that things happen to.
 pub(crate) struct Victim<'a> {
@@ -34,9 +34,9 @@ const MAX_FAULT: u64 = 1_500;
 /// The longest answer: far below the exporter's time-out.
 pub(crate) const MAX_DELAY: u64 = 400;
 
-type Fault = (&'static str, fn(&Victim<'_>, &mut Rng, &mut Happened));
+type Trouble = (&'static str, fn(&Victim<'_>, &mut Rng, &mut Happened));
 
-const FAULTS: [Fault; 10] = [
+const FAULTS: [Trouble; 10] = [
     ("killed and restarted", |victim, rng, happened| {
         // One in four is long enough to fill the buffer.
         let longest = if rng.u8(..) < 64 { 12_000 } else { MAX_FAULT };

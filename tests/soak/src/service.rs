@@ -14,7 +14,7 @@ use opentelemetry::trace::{
     Span as _, SpanKind, Status, TraceContextExt as _, Tracer as _, TracerProvider as _,
 };
 use opentelemetry::{Context, KeyValue};
-use opentelemetry_datadog_agent::{DatadogExporter, Protocol, ExporterHandle};
+use opentelemetry_datadog_agent::{DatadogExporter, ExporterHandle, Protocol};
 use opentelemetry_sdk::error::OTelSdkResult;
 use opentelemetry_sdk::trace::{
     BatchConfigBuilder, BatchSpanProcessor, SdkTracer, SdkTracerProvider, Span, SpanData,
@@ -74,7 +74,11 @@ fn provider(
         .with_agent_url(url)
         .with_service("soak")
         .with_buffer_bytes(BUFFER_BYTES)
-        .with_protocol(if url.starts_with("unix") { Protocol::V03MessagePack } else { Protocol::V03Json })
+        .with_protocol(if url.starts_with("unix") {
+            Protocol::V03MessagePack
+        } else {
+            Protocol::V03Json
+        })
         .build()
         .expect("an exporter");
     let handle = exporter.handle();
