@@ -58,6 +58,8 @@ enum Source {
     RestOfMessage,
     /// The status description.
     StatusText,
+    /// Attributes of the last log event at any other level that has one of them.
+    OtherEvent(&'static [&'static str]),
     /// The HTTP status with its phrase.
     HttpStatus,
     /// The gRPC status with its name, unless it is OK.
@@ -65,8 +67,8 @@ enum Source {
 }
 
 use Source::{
-    Event as OfEvent, EventOnlyText, EventText, EventWord, GrpcStatus, HttpStatus, RestOfMessage,
-    Span, SpanUnlessCopied, StatusText,
+    Event as OfEvent, EventOnlyText, EventText, EventWord, GrpcStatus, HttpStatus, OtherEvent,
+    RestOfMessage, Span, SpanUnlessCopied, StatusText,
 };
 
 /// The error tags. `error.msg` is the older name of `error.message`.
@@ -86,6 +88,7 @@ pub(crate) const TAGS: [Tag; 3] = [
         OfEvent(&["cause", "source", "reason"]),
         StatusText,
         EventOnlyText,
+        OtherEvent(&["exception.message", "error.message", "error", "err"]),
         HttpStatus,
         GrpcStatus,
     ] },
@@ -308,7 +311,11 @@ struct Reader<'a> {
 
 impl<'a> Reader<'a> {
     fn new(span: &'a SpanData, http_status: Option<i64>, grpc_status: Option<&Value>) -> Self {
-        let event = span.events.iter().rev().find(|event| is_error(event));
+        let events = || span.events.iter().rev();
+        let event = events()
+            .find(|event| level(event).map_or_else(|| is_exception(event), is_error))
+            // `tracing-opentelemetry` calls an event with an error and no text so, whatever its level.
+            .or_else(|| events().find(|event| is_exception(event)));
         let key = Known::ExceptionMessage.key();
         let is_copied = event.is_some()
             && last(&span.attributes, key).is_some_and(|own| {
@@ -336,7 +343,7 @@ impl<'a> Reader<'a> {
             }
             EventText => {
                 let name = &*self.event?.name;
-                let is_text = !name.eq_ignore_ascii_case(EXCEPTION) && !is_location(name);
+                let is_text = !is_exception(self.event?) && !is_location(name);
                 (is_text && says_something(name)).then_some(Text::EventName(name, self.writer))
             }
             EventOnlyText => {
@@ -348,6 +355,13 @@ impl<'a> Reader<'a> {
                 let (_, description) = status::describe(&self.span.status);
                 says_something(description).then_some(Text::OfStatus(description))
             }
+            OtherEvent(keys) => {
+                let mut events = self.span.events.iter().rev().filter(|e| level(e).is_some());
+                events.find_map(|Event { attributes, .. }| {
+                    let found = first(attributes, keys)?;
+                    Some(Text::OfEvent(found, drivers::Source::of(attributes)))
+                })
+            }
             HttpStatus => self.http_status.map(Text::HttpStatus),
             GrpcStatus => self.grpc_status.map(|(code, name)| Text::GrpcStatus(code, name)),
             RestOfMessage => None,
@@ -355,13 +369,18 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// Whether an event is an error: an exception, or a log event at the level of errors.
-fn is_error(event: &Event) -> bool {
-    let is_level = |attribute: &KeyValue| {
-        let is_error = |level: &str| ERROR_LEVELS.iter().any(|e| e.eq_ignore_ascii_case(level));
-        LEVEL.contains(&attribute.key.as_str()) && string(&attribute.value).is_some_and(is_error)
-    };
-    event.name.eq_ignore_ascii_case(EXCEPTION) || event.attributes.iter().any(is_level)
+fn is_exception(event: &Event) -> bool {
+    event.name.eq_ignore_ascii_case(EXCEPTION)
+}
+
+/// Returns the level of a log event. Of several the first counts: a field may have the same name.
+fn level(event: &Event) -> Option<&str> {
+    let is_level = |attribute: &&KeyValue| LEVEL.contains(&attribute.key.as_str());
+    event.attributes.iter().find(is_level).and_then(|attribute| string(&attribute.value))
+}
+
+fn is_error(level: &str) -> bool {
+    ERROR_LEVELS.iter().any(|error| error.eq_ignore_ascii_case(level))
 }
 
 /// Whether the name of an event is what `tracing` calls one without a text: `event src/main.rs:7`.

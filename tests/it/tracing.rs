@@ -6,9 +6,10 @@ use std::thread;
 use datadog_test_agent::{ReceivedSpan, TestAgent};
 use opentelemetry::trace::TracerProvider as _;
 use opentelemetry_datadog_agent::DatadogExporter;
-use opentelemetry_sdk::trace::SdkTracerProvider;
+use opentelemetry_sdk::trace::{SdkTracer, SdkTracerProvider};
 use tracing::span::{Attributes, Id};
 use tracing::{Subscriber, info_span, instrument, trace_span};
+use tracing_opentelemetry::OpenTelemetryLayer;
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt as _};
 use tracing_subscriber::registry::Registry;
 
@@ -49,9 +50,20 @@ fn provider(agent: &TestAgent) -> SdkTracerProvider {
 
 /// Runs `work` under a subscriber of its own and returns the spans that arrived.
 pub(crate) fn traced(work: impl FnOnce()) -> Vec<ReceivedSpan> {
+    traced_through(|layer| layer, work)
+}
+
+/// The layer that makes spans.
+pub(crate) type SpanLayer = OpenTelemetryLayer<Registry, SdkTracer>;
+
+/// As [`traced`], with settings of the layer.
+pub(crate) fn traced_through(
+    set: impl FnOnce(SpanLayer) -> SpanLayer,
+    work: impl FnOnce(),
+) -> Vec<ReceivedSpan> {
     let agent = agent();
     let provider = provider(&agent);
-    let layer = tracing_opentelemetry::layer().with_tracer(provider.tracer("app"));
+    let layer = set(tracing_opentelemetry::layer().with_tracer(provider.tracer("app")));
     tracing::subscriber::with_default(Registry::default().with(layer), work);
     provider.shutdown().unwrap();
     for request in agent.requests() {

@@ -45,6 +45,9 @@ fn described(source: &Source) -> String {
         }
         Source::RestOfMessage => "the part of the message's text behind the message".to_owned(),
         Source::StatusText => "the status description".to_owned(),
+        Source::OtherEvent(keys) => {
+            format!("{} of the last log event at another level that has one", list(keys))
+        }
         Source::HttpStatus => "the HTTP status with its phrase".to_owned(),
         Source::GrpcStatus => "the gRPC status with its name, unless it is `OK`".to_owned(),
     }

@@ -227,7 +227,7 @@ impl<'a, S: Sink> Pass<'_, 'a, S> {
             matches!(self.span.status, Status::Error { .. }) || self.is_server_error(options);
         let is_error = status::flag(&self.lookup()).unwrap_or(failed);
         let mut texts = std::mem::take(self.error_text);
-        if failed {
+        if failed || is_error {
             let code = self.status_code().filter(|code| HTTP_STATUSES.contains(code));
             let grpc_code = self.grpc_code();
             self.error = errors::Found::of(self.span, (code, grpc_code), self.redactor, &mut texts);

@@ -10,7 +10,7 @@ use std::fmt;
 use datadog_test_agent::ReceivedSpan;
 use serde_json::Value as Json;
 
-use crate::tracing::traced;
+use crate::tracing::{traced, traced_through};
 
 /// An error whose `Display` and `Debug` differ, with a cause.
 #[derive(Debug)]

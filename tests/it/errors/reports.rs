@@ -169,3 +169,15 @@ fn a_coloured_report_is_sent_without_colours() {
 fn a_coloured_report_with_a_backtrace_is_sent_without_colours() {
     with("color-eyre", "1");
 }
+
+#[test]
+fn a_report_of_megabytes_is_cut_at_the_limit_of_a_tag() {
+    let report = || {
+        let causes = "    card declined\n".repeat(200_000);
+        error!(error = format!("work failed\n\nCaused by:\n{causes}"), "request failed");
+    };
+    let span = only(|| info_span!("pay").in_scope(report));
+    assert_message(&span, "work failed", "a long one");
+    assert_eq!(tag(&span, "error.stack").len(), 25_003);
+    assert_eq!(events(&span)[0]["attributes"]["error"], "work failed");
+}

@@ -4,10 +4,11 @@ use std::error::Error;
 
 use opentelemetry::trace::Status;
 use tracing::field::{Empty, debug, display};
-use tracing::{Span, error, info_span, instrument};
+use tracing::{Span, error, info_span, instrument, warn};
 use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 
-use super::{DEBUG, DISPLAY, Declined, assert_message, declined, only, tag};
+use super::{DEBUG, DISPLAY, Declined, assert_message, declined, only, tag, traced_through};
+use crate::tracing::SpanLayer;
 
 #[instrument(err)]
 fn shown() -> Result<(), Declined> {
@@ -169,4 +170,45 @@ fn an_error_without_causes_leaves_no_empty_stack_behind() {
     assert!(empty.is_empty(), "{empty:?}");
     assert!(!tag(&span, "events").contains("[]}"), "{}", tag(&span, "events"));
     assert!(!tag(&span, "events").contains("stacktrace"), "{}", tag(&span, "events"));
+}
+
+#[test]
+fn the_settings_of_the_layer_cost_no_message() {
+    let settings: [fn(SpanLayer) -> SpanLayer; 5] = [
+        |layer| layer.with_error_events_to_exceptions(false).with_error_events_to_status(false),
+        |layer| layer.with_error_fields_to_exceptions(false),
+        |layer| layer.with_error_records_to_exceptions(false),
+        |layer| layer.with_location(false).with_threads(false).with_level(true),
+        |layer| {
+            let layer = layer.with_error_fields_to_exceptions(false);
+            layer.with_error_records_to_exceptions(false).with_error_events_to_exceptions(false)
+        },
+    ];
+    let reports: [(fn(), &str); 5] = [
+        (|| shown().fails(), DISPLAY),
+        (|| debugged().fails(), DEBUG),
+        (|| info_span!("pay").in_scope(|| error!(error = declined().to_string())), DISPLAY),
+        (|| info_span!("pay").in_scope(|| error!("card declined")), DISPLAY),
+        (
+            || info_span!("pay").in_scope(|| error!(error = &declined() as &dyn Error, "failed")),
+            DISPLAY,
+        ),
+    ];
+    for (number, set) in settings.into_iter().enumerate() {
+        for (work, message) in reports {
+            let spans = traced_through(set, work);
+            assert_message(&spans[0], message, &number.to_string());
+        }
+        let work = || info_span!("pay").in_scope(|| error!(err = &declined() as &dyn Error));
+        assert_eq!(tag(&traced_through(set, work)[0], "error.stack"), "limit reached", "{number}");
+    }
+}
+
+#[test]
+fn an_attribute_that_makes_a_span_an_error_brings_its_message_along() {
+    let span = only(|| {
+        let _entered = info_span!("pay", datadog.error = 1).entered();
+        warn!(error = %declined(), "first try failed");
+    });
+    assert_message(&span, DISPLAY, "datadog.error");
 }

@@ -130,11 +130,22 @@ fn the_last_error_event_counts_and_a_warning_after_it_does_not() {
         error!(error = &declined() as &dyn Error, "first try failed");
         error!("gave up");
         warn!(error = &declined() as &dyn Error, "told the customer");
-        info!("done");
+        warn!(error = %declined());
+        info!(level = "error", "done");
     });
     assert_message(&span, "gave up", "several");
     assert_eq!(tag(&span, "error.stack"), "");
-    assert_eq!(events(&span).as_array().unwrap().len(), 4);
+    assert_eq!(events(&span).as_array().unwrap().len(), 5);
+}
+
+#[test]
+fn a_warning_explains_a_failed_span_where_nothing_else_does() {
+    let span = only(|| {
+        let _entered = info_span!("pay", otel.status_code = "ERROR").entered();
+        warn!(error = %declined(), "first try failed");
+        warn!("gave up");
+    });
+    assert_message(&span, DISPLAY, "a warning");
 }
 
 #[test]
