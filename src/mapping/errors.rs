@@ -21,7 +21,7 @@ use opentelemetry::{Array, KeyValue, Value};
 use opentelemetry_sdk::trace::SpanData;
 
 use self::report::{push_clean, split};
-use super::attributes::Known;
+use super::attributes::{Known, KnownSet};
 use super::drivers;
 use super::links::EXCEPTION;
 use super::lookup::string;
@@ -110,6 +110,13 @@ pub(crate) const TAGS: [Tag; 3] = [
         EventWord(&["chain"]),
     ] },
 ];
+
+/// The attributes that beat all sources.
+pub(crate) const OVERRIDES: KnownSet =
+    KnownSet::of(&[TAGS[0].replaced_by, TAGS[1].replaced_by, TAGS[2].replaced_by]);
+
+/// The beginnings of all keys of [`Span`] and [`SpanUnlessCopied`]: few spans have any of them.
+const OF_SPAN: [&str; 2] = ["err", "exception."];
 
 /// The keys under which log events have their level.
 const LEVEL: &[&str] = &["level", "lvl", "severity", "severity_text", "log.level", "log.severity"];
@@ -299,6 +306,8 @@ fn push_value(out: &mut String, value: &Value) {
 /// Reads sources.
 struct Reader<'a> {
     span: &'a SpanData,
+    /// The attributes of the span, if any of them is a source.
+    attributes: &'a [KeyValue],
     /// The last event that is an error.
     event: Option<&'a Event>,
     /// Who wrote that event.
@@ -316,21 +325,25 @@ impl<'a> Reader<'a> {
             .find(|event| level(event).map_or_else(|| is_exception(event), is_error))
             // `tracing-opentelemetry` calls an event with an error and no text so, whatever its level.
             .or_else(|| events().find(|event| is_exception(event)));
+        let is_source =
+            |a: &KeyValue| OF_SPAN.iter().any(|start| a.key.as_str().starts_with(start));
+        let any = span.attributes.iter().any(is_source);
+        let attributes = if any { &span.attributes[..] } else { &[] };
         let key = Known::ExceptionMessage.key();
         let is_copied = event.is_some()
-            && last(&span.attributes, key).is_some_and(|own| {
+            && last(attributes, key).is_some_and(|own| {
                 span.events.iter().any(|e| last(&e.attributes, key) == Some(own))
             });
         let grpc_status = grpc_status.and_then(status::grpc).filter(|(code, _)| *code != 0);
         let writer = event.map(|event| drivers::Source::of(&event.attributes)).unwrap_or_default();
-        Self { span, event, writer, is_copied, http_status, grpc_status }
+        Self { span, attributes, event, writer, is_copied, http_status, grpc_status }
     }
 
     fn read(&self, source: &Source) -> Option<Text<'a>> {
         match *source {
             SpanUnlessCopied(_) if self.is_copied => None,
             Span(keys) | SpanUnlessCopied(keys) => {
-                first(&self.span.attributes, keys).map(|found| Text::OfSpan(&found.value))
+                first(self.attributes, keys).map(|found| Text::OfSpan(&found.value))
             }
             OfEvent(keys) => {
                 first(&self.event?.attributes, keys).map(|found| Text::OfEvent(found, self.writer))
@@ -392,18 +405,23 @@ pub(crate) fn is_location(name: &str) -> bool {
 }
 
 /// Whether an attribute holds a stack that is none: the causes of an error without a cause, for example.
+#[inline]
 pub(crate) fn is_no_stack(key: &str, value: &Value) -> bool {
     let is_empty = match value {
         Value::Array(Array::String(lines)) => lines.is_empty(),
         Value::String(text) => text.as_str() == "[]",
         _ => false,
     };
+    is_empty && is_stack(key)
+}
+
+fn is_stack(key: &str) -> bool {
     let is_row = |source: &Source| match source {
         Span(keys) | SpanUnlessCopied(keys) | OfEvent(keys) => keys.contains(&key),
         EventWord(words) => words.contains(&last_word(key)),
         _ => false,
     };
-    is_empty && TAGS[2].sources.iter().any(is_row)
+    TAGS[2].sources.iter().any(is_row)
 }
 
 /// Whether a text of a log event is an attribute of its own.
@@ -442,4 +460,19 @@ fn says(value: &Value) -> bool {
 pub(crate) fn says_something(text: &str) -> bool {
     let text = text.trim();
     !text.is_empty() && !SAYING_NOTHING.contains(&text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_key_of_a_span_has_one_of_the_beginnings() {
+        for source in TAGS.iter().flat_map(|tag| tag.sources) {
+            if let Span(keys) | SpanUnlessCopied(keys) = source {
+                let is_found = |key: &&str| OF_SPAN.iter().any(|start| key.starts_with(start));
+                assert!(keys.iter().all(is_found), "{keys:?}");
+            }
+        }
+    }
 }

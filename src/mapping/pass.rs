@@ -384,6 +384,7 @@ fn name_hash(name: &Name<'_>, buffer: &mut String) -> u64 {
 }
 
 /// Whether an attribute is no tag.
+#[inline]
 fn says_nothing(attribute: &KeyValue) -> bool {
     is_empty(&attribute.value) || is_no_stack(attribute.key.as_str(), &attribute.value)
 }
@@ -399,6 +400,7 @@ fn write_tag(sink: &mut impl Sink, known: Known, text: &str) {
     }
 }
 
+#[inline]
 fn is_empty(value: &Value) -> bool {
     matches!(value, Value::String(text) if text.as_str().is_empty())
 }

@@ -32,6 +32,10 @@ pub(super) struct Parts {
 
 /// Splits a text. A text that begins with a section is a message as a whole.
 pub(super) fn split(text: &str) -> Parts {
+    if !text.contains('\n') {
+        let start = text.len() - text.trim_start().len();
+        return Parts { message: start..start + text.trim().len(), rest: 0..0 };
+    }
     let mut lines = lines(text).skip_while(|(_, line)| line.trim().is_empty());
     let Some((start, first)) = lines.next() else { return Parts { message: 0..0, rest: 0..0 } };
     // `color-eyre` numbers the message, too.

@@ -226,8 +226,12 @@ impl<'a, S: Sink> Pass<'_, 'a, S> {
         let failed =
             matches!(self.span.status, Status::Error { .. }) || self.is_server_error(options);
         let is_error = status::flag(&self.lookup()).unwrap_or(failed);
+        let is_failed = failed || is_error;
+        if !is_failed && !self.noted.meets(&errors::OVERRIDES) {
+            return false;
+        }
         let mut texts = std::mem::take(self.error_text);
-        if failed || is_error {
+        if is_failed {
             let code = self.status_code().filter(|code| HTTP_STATUSES.contains(code));
             let grpc_code = self.grpc_code();
             self.error = errors::Found::of(self.span, (code, grpc_code), self.redactor, &mut texts);
