@@ -1,6 +1,6 @@
 //! The table of error sources as Markdown, for the page `src/docs/mapping.md`.
 
-use super::{ABOUT_EVENT, ERROR_LEVELS, LEVEL, SAYING_NOTHING, Source, TAGS, Tag};
+use super::sources::{ABOUT_EVENT, ERROR_LEVELS, LEVEL, SAYING_NOTHING, Source, TAGS, Tag};
 use crate::mapping::reference::{code, table};
 
 /// Returns the sources of each tag, in order.

@@ -188,3 +188,18 @@ fn each_span_has_its_own_error() {
     assert_eq!(message("order"), (0, ""));
     assert_eq!(message("request"), (1, "order failed"));
 }
+
+#[test]
+fn a_literal_in_the_error_of_a_statement_leaves_nowhere() {
+    let reports: [Report; 4] = [
+        || error!(error = "failed: SELECT a FROM t WHERE b = 'secret'", "query failed"),
+        || error!("query failed: INSERT INTO t (a) VALUES ('secret')"),
+        || error!(err = "no answer from postgres://shop:secret@host/db"),
+        || error!(error = ?"failed: UPDATE t SET a = 'secret'\n\nCaused by:\n    DELETE FROM t WHERE a = 'secret'"),
+    ];
+    for (case, report) in reports.into_iter().enumerate() {
+        let span = only(|| info_span!("pay").in_scope(report));
+        assert!(tag(&span, "error.message").contains("fail") || case == 2, "{case}: {span:?}");
+        assert!(!format!("{span:?}").contains("secret"), "{case}: {span:?}");
+    }
+}
