@@ -83,7 +83,7 @@ const STATEMENTS: [(&str, &str); 4] = [
     ("mongodb", r#"{"find": "users", "filter": {"name": "secret", "n": [1, 2.5, null]}}"#),
 ];
 
-/// What `sqlx` writes under `tracing`, and texts that hold secrets.
+/// The attributes that `sqlx` writes under `tracing`, and texts that hold secrets.
 fn of_driver() -> Vec<KeyValue> {
     let list: Vec<StringValue> = vec!["a".into(), "see redis://:secret@host".into()];
     vec![

@@ -152,7 +152,7 @@ known! {
     DbConnectionString         "db.connection_string"                Tag,
     MysqlAsyncQuerySql         "mysql_async.query.sql"               Statement(Sql),
     MysqlAsyncQueryParams      "mysql_async.query.params"            Statement(Nothing),
-    // What drivers write under `tracing`; see the table of drivers.
+    // Attributes that drivers write under `tracing`; see the table of drivers.
     Command                    "command"                             Driver,
     Contents                   "contents"                            Driver,
     Failure                    "failure"                             Driver,
@@ -277,7 +277,7 @@ impl Known {
         matches!(self, Self::HttpUrl | Self::HttpTarget)
     }
 
-    /// Whether this attribute holds the address of a server.
+    /// Returns true if this attribute holds the address of a server.
     pub(crate) fn is_address(self) -> bool {
         matches!(
             self,

@@ -18,7 +18,7 @@ const LEVEL: &str = "level";
 /// The `key` of the text of an event, which is its name in OpenTelemetry.
 pub(crate) const TEXT: &str = "";
 
-/// Where a driver writes something.
+/// A place where a driver writes something.
 struct Place {
     when: When,
     key: &'static str,
@@ -36,7 +36,7 @@ enum When {
     BesideStatement,
 }
 
-/// What stands there.
+/// The contents of a place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Holds {
     /// A statement in SQL, whole or its beginning.
@@ -92,12 +92,12 @@ pub(crate) fn find(key: &str, source: &Source<'_>) -> Option<Holds> {
     PLACES.iter().find(fits).map(|place| place.holds)
 }
 
-/// Who wrote an event or a span.
+/// The writer of an event or a span.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Source<'a> {
     target: &'a str,
     level: &'a str,
-    /// Whether an attribute is a statement by the conventions.
+    /// True if an attribute is a statement by the conventions.
     has_statement: bool,
 }
 

@@ -206,7 +206,7 @@ struct Reader<'a> {
     attributes: &'a [KeyValue],
     /// The last event that is an error.
     event: Option<&'a Event>,
-    /// Who wrote that event.
+    /// The writer of that event.
     writer: drivers::Source<'a>,
     /// Whether `exception.*` of the span are those of an event.
     is_copied: bool,

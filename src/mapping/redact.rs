@@ -1,7 +1,7 @@
 //! Redaction of any text: without literals of statements, and without user and password of URLs.
 //!
 //! Statements go where the exporter obfuscates ([`SpanTypes::Documented`]); user names and passwords of URLs
-//! go always. What holds neither is returned as it is. Not here: the languages ([`super::obfuscate`]).
+//! go always. A text with neither is returned as it is. Not here: the languages ([`super::obfuscate`]).
 
 use opentelemetry::{Array, StringValue, Value};
 
@@ -16,20 +16,20 @@ use super::obfuscate::{
 use super::tags::Name;
 use super::text;
 
-/// What stands between a message and the statement in it.
+/// The sign between a message and the statement in it.
 const COLON: &str = ": ";
 
 /// The words in a message that say that a statement follows.
 const BEFORE_SQL: [&str; 2] = ["query", "statement"];
 
-/// What stands for values of which nobody knows how many there are.
+/// The stand-in for values, however many they are.
 const VALUES: &str = "?";
 
-/// What begins a document in a message.
+/// The sign that begins a document in a message.
 const BRACE: char = '{';
 
-/// Texts of `sqlx::query` that are messages.
-const MESSAGES: [&str; 2] = ["event ", "slow statement: "];
+/// The beginning of the only text of `sqlx::query` that is a message.
+const SLOW: &str = "slow statement: ";
 
 /// Redacts texts, with what it keeps from one text to the next.
 #[derive(Debug, Default)]
@@ -136,7 +136,7 @@ impl Redactor {
             if Name::of(key).is_parameter() {
                 return None;
             }
-            if let Some(holds) = drivers::find(key, &nest.source) {
+            if let Some(holds) = self.holds(key, text, &nest.source) {
                 return self.of_driver(text, holds);
             }
             if let Some((_, Rule::Statement(speaks))) = row {
@@ -149,38 +149,39 @@ impl Redactor {
         Some(self.text(row.map(|(known, _)| known.tag()), text, nest.query))
     }
 
-    /// Whether nothing may be shown of an attribute of an event or a link that is no text.
+    /// Returns true if nothing may be shown of an attribute of an event or a link that is no text.
     pub(crate) fn hides(&self, key: &str, nest: &Nest<'_>) -> bool {
         self.types == SpanTypes::Documented
             && (Name::of(key).is_secret(self.types) || drivers::find(key, &nest.source).is_some())
     }
 
-    /// Returns an attribute of an event, or its text, without what a driver has written there; any other is
-    /// returned as it is.
+    /// Returns an attribute of an event, or its text, without the values that a driver wrote there, if anything
+    /// is left; any other is returned as it is.
     pub(crate) fn without_values<'t>(
         &'t mut self,
         key: &str,
         text: &'t str,
         source: &Source<'_>,
     ) -> Option<&'t str> {
-        match (self.types, drivers::find(key, source)) {
-            (SpanTypes::Documented, Some(holds)) => self.of_driver(text, holds),
-            _ => Some(text),
+        match self.holds(key, text, source) {
+            Some(holds) => self.of_driver(text, holds),
+            None => Some(text),
         }
     }
 
-    /// Returns what may be shown of the name of an event, which under `tracing` is its text.
+    /// Returns the name of an event, which under `tracing` is its text, as it may be shown.
     pub(crate) fn event_name<'t>(&'t mut self, name: &'t str, source: &Source<'_>) -> &'t str {
-        let holds = match self.types {
-            SpanTypes::Documented => drivers::find(drivers::TEXT, source),
-            SpanTypes::Agent => None,
-        };
-        match holds {
-            Some(holds) if !MESSAGES.iter().any(|message| name.starts_with(message)) => {
-                self.of_driver(name, holds).unwrap_or("")
-            }
-            _ => self.shown(name),
+        match self.holds(drivers::TEXT, name, source) {
+            Some(holds) => self.of_driver(name, holds).unwrap_or(""),
+            None => self.shown(name),
         }
+    }
+
+    /// Returns the contents of an attribute or a text that a driver wrote.
+    fn holds(&self, key: &str, text: &str, source: &Source<'_>) -> Option<Holds> {
+        let is_message = key == drivers::TEXT && text.starts_with(SLOW);
+        let is_read = self.types == SpanTypes::Documented && !is_message;
+        is_read.then(|| drivers::find(key, source)).flatten()
     }
 
     /// Returns a statement, or the name of one, without its literals, if it can be read.
@@ -243,14 +244,14 @@ impl Redactor {
     }
 }
 
-/// Where a text stands in an event or a link.
+/// The surroundings of a text in an event or a link.
 #[derive(Clone, Copy)]
 pub(crate) struct Nest<'a> {
-    /// Who wrote it.
+    /// The writer of the event or the link.
     pub(crate) source: Source<'a>,
-    /// What the database system of the span understands.
+    /// The language of the database system of the span.
     pub(crate) language: Language,
-    /// What becomes of the query string of a URL.
+    /// The rule for the query string of a URL.
     pub(crate) query: Query,
     /// A text that the error tags hold in two parts.
     pub(crate) split: Option<Split<'a>>,

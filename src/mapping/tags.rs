@@ -79,12 +79,12 @@ impl<'a> Name<'a> {
         types == SpanTypes::Documented && (self.is_parameter() || self.is_statement())
     }
 
-    /// Whether an attribute of this key is a statement.
+    /// Returns true if an attribute of this key is a statement.
     pub(crate) fn is_statement(&self) -> bool {
         matches!(self.row(), Some((_, Rule::Statement(_))))
     }
 
-    /// Whether an attribute of this key is a value of a statement.
+    /// Returns true if an attribute of this key is a value of a statement.
     pub(crate) fn is_parameter(&self) -> bool {
         PARAMETER_PREFIXES.iter().any(|prefix| self.key.starts_with(prefix))
     }

@@ -59,18 +59,18 @@ impl Signs {
         self.user |= below(word ^ (ONES * u64::from(b'@')), 1);
     }
 
-    /// Whether there are none.
+    /// Returns true if there are none.
     #[inline]
     pub(crate) fn is_empty(self) -> bool {
         self.statement | self.user == 0
     }
 
-    /// Whether a statement may be in it: there is a blank, a quote or a bracket.
+    /// Returns true if a statement may be in it: there is a blank, a quote or a bracket.
     pub(crate) fn of_statement(self) -> bool {
         self.statement != 0
     }
 
-    /// Whether a user name may be in it: there is an `@`.
+    /// Returns true if a user name may be in it: there is an `@`.
     #[inline]
     pub(crate) fn of_user(self) -> bool {
         self.user != 0

@@ -8,16 +8,16 @@ use std::ops::Range;
 use crate::mapping::normalize::{MAX_VALUE, cut};
 use crate::mapping::text;
 
-/// Most bytes of a text that are read: what a tag shows, behind a user name and password as long as that.
+/// Limit of the bytes of a text that are read: as many as a tag shows, behind as many of a password.
 pub(super) const MAX_READ: usize = 2 * MAX_VALUE;
 
-/// What stands before the authority of a URL.
+/// The sign before the authority of a URL.
 const BEFORE_AUTHORITY: &str = "://";
 
-/// What ends the authority of a URL.
+/// The signs that end the authority of a URL.
 const AFTER_AUTHORITY: [char; 4] = ['/', '?', '#', '\\'];
 
-/// Keys of a connection string without a scheme are cut off with everything behind the first of these.
+/// The signs before the options of a connection string, which may hold a password.
 const BEFORE_OPTIONS: [char; 2] = ['?', ';'];
 
 /// What becomes of the query string of a URL.
@@ -71,7 +71,7 @@ pub(crate) fn push_connection(out: &mut String, connection: &str) {
     }
 }
 
-/// Whether a text holds a URL with a user name.
+/// Returns true if a text holds a URL with a user name.
 pub(crate) fn holds_user_info(text: &str) -> bool {
     text.contains('@') && next(text, false).is_some()
 }

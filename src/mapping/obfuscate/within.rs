@@ -7,19 +7,19 @@
 use super::url::push_text;
 use super::words::is_word;
 
-/// What ends a statement in a message. The text behind it is that of an error.
+/// The ends of statements in messages. The text behind is that of an error.
 const ENDS: &[&str] = &["`, error: "];
 
-/// What messages put around statements.
+/// The quotes that messages put around statements.
 const QUOTES: [char; 3] = ['`', '"', '\''];
 
-/// What stands for a statement of which nothing can be shown.
+/// The stand-in for a statement of which nothing can be shown.
 const STATEMENT: &str = "?";
 
-/// Where a word begins a statement.
+/// A word that begins a statement.
 struct Beginning {
     word: &'static str,
-    /// Whether it does so in capitals only, since it is a word of English too.
+    /// True if it does so in capitals only, since it is a word of English too.
     capitals: bool,
     /// The words of which one must follow; any, if there are none.
     next: &'static [&'static str],
@@ -43,7 +43,7 @@ const VALUES: Needs = 1 << 7;
 const ON: Needs = 1 << 8;
 /// A quote.
 const QUOTE: Needs = 1 << 9;
-/// How many bits there are.
+/// The number of bits.
 const NEEDS: usize = NEEDED.len() + 1;
 
 const fn any_case(word: &'static str, next: &'static [&'static str], needs: Needs) -> Beginning {
@@ -103,7 +103,7 @@ const BEGINNINGS: &[Beginning] = &[
     capitals("WITH",     AS),
 ];
 
-/// Where the rows are that begin with a letter: the first of them, and the first that does not.
+/// The rows of each letter: the first of them, and the first behind them.
 const ROWS: [(usize, usize); 26] = {
     let (mut rows, mut row) = ([(0, 0); 26], 0);
     while row < BEGINNINGS.len() {
@@ -235,7 +235,7 @@ impl Chunk {
     }
 }
 
-/// Whether the last three letters of a word are those of a row.
+/// Returns true if the last three letters of a word are those of a row.
 #[inline]
 fn may_be_first(word: &[u8]) -> bool {
     match word {
@@ -255,7 +255,7 @@ fn word_length(bytes: &[u8]) -> usize {
     bytes.iter().position(|byte| !is_word(*byte)).unwrap_or(bytes.len())
 }
 
-/// Whether the word at a place begins a statement.
+/// Returns true if the word at a place begins a statement.
 fn begins(text: &str, start: usize, around: &mut Around) -> bool {
     let (before, word) = text.as_bytes().split_at(start);
     let is_part = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
@@ -281,7 +281,7 @@ fn begins(text: &str, start: usize, around: &mut Around) -> bool {
     })
 }
 
-/// Whether this may follow the first word of a statement; in `SELECT: 5` and `DELETE /mails/from/{id}` it may
+/// Returns true if this may follow the first word of a statement; in `SELECT: 5` and `DELETE /mails/from/{id}` it may
 /// not.
 fn may_go_on(rest: &str) -> bool {
     let next = rest.trim_ascii_start();
@@ -292,14 +292,14 @@ fn may_go_on(rest: &str) -> bool {
     }
 }
 
-/// What else stands in a text. It is walked once, whoever asks.
+/// The other words of a text. It is walked once for all questions.
 #[derive(Default)]
 struct Around {
     found: Option<([usize; NEEDS], Option<usize>)>,
 }
 
 impl Around {
-    /// Whether one of the needed words stands behind a place, or a comment before it.
+    /// Returns true if one of the needed words stands behind a place, or a comment before it.
     fn has(&mut self, text: &str, at: usize, needs: Needs) -> bool {
         let (last, comment) = self.found.get_or_insert_with(|| {
             let comment = ["--", "/*"].iter().filter_map(|sign| text.find(sign)).min();

@@ -63,13 +63,7 @@ impl<'a, S: Sink> Pass<'_, 'a, S> {
 
     fn kind(&mut self) {
         let own = self.lookup().span_text(Known::DatadogSpanKind);
-        if let Some(own) = own {
-            self.force(Known::SpanKind, own);
-        } else {
-            self.take_number(Known::SpanKind);
-            self.late.remove(Known::SpanKind);
-            self.put_redacted(Known::SpanKind, naming::kind_name(&self.span.span_kind));
-        }
+        self.force(Known::SpanKind, own.unwrap_or_else(|| naming::kind_name(&self.span.span_kind)));
     }
 
     fn status_code(&self) -> Option<i64> {

@@ -1,8 +1,9 @@
-//! What database drivers write under `tracing`, as `tracing-opentelemetry` makes events of it.
+//! The events that database drivers write under `tracing`, as `tracing-opentelemetry` makes them.
 
+use datadog_test_agent::ReceivedSpan;
 use opentelemetry::KeyValue;
-use opentelemetry::trace::Event;
-use opentelemetry_datadog_agent::{DatadogExporter, Protocol, SpanTypes};
+use opentelemetry::trace::{Event, Status};
+use opentelemetry_datadog_agent::{DatadogExporter, SpanTypes};
 use opentelemetry_sdk::trace::{SpanData, SpanExporter as _};
 use serde_json::{Value as Json, json};
 
@@ -68,10 +69,9 @@ fn pairs(list: &[Pair]) -> Vec<KeyValue> {
 }
 
 /// Exports a span, and returns it as the Agent gets it.
-fn exported(types: SpanTypes, span: SpanData) -> datadog_test_agent::ReceivedSpan {
+fn exported(types: SpanTypes, span: SpanData) -> ReceivedSpan {
     let agent = agent();
     let builder = DatadogExporter::builder().with_agent_url(agent.url()).with_span_types(types);
-    let builder = builder.with_protocol(Protocol::V03Json);
     let exporter = builder.build().unwrap();
     block_on(exporter.export(vec![span])).unwrap();
     exporter.handle().flush(SOON).unwrap();
@@ -97,6 +97,17 @@ fn events_of_drivers_lose_their_literals() {
         left.iter().for_each(|(key, value)| expected[*key] = (*value).into());
         assert_eq!(events[0]["attributes"], expected, "{row:?}");
         assert_eq!(events[0]["name"].as_str().unwrap_or(""), *name, "{row:?}");
+        assert!(!format!("{got:?}").contains("secret"), "{got:?}");
+    }
+}
+
+#[test]
+fn the_text_of_an_error_from_a_driver_has_no_literal() {
+    for row in EVENTS.iter().filter(|row| row.1 != "TRACE") {
+        let mut failed = *row;
+        failed.1 = "ERROR";
+        let span = SpanData { status: Status::error(""), ..with_event(&failed) };
+        let got = exported(SpanTypes::Documented, span);
         assert!(!format!("{got:?}").contains("secret"), "{got:?}");
     }
 }

@@ -185,7 +185,7 @@ fn for_all(places: Vec<Place>, types: &'static [SpanTypes], texts: impl Strategy
         .unwrap();
 }
 
-/// What stands around a URL or a statement in a message.
+/// The words around a URL in a message.
 const MESSAGES: &[(&str, &str)] = &[
     ("", ""),
     ("cannot reach ", ": refused"),
