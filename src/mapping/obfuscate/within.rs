@@ -95,6 +95,8 @@ const BEGINNINGS: &[Beginning] = &[
     any_case("PRAGMA",   &[], 0),                  capitals("PREPARE", 0),
     any_case("REPLACE",  &["INTO"], 0),            capitals("REPLACE", VALUES | SET),           capitals("RESTORE", 0),
     capitals("REVOKE",   0),
+    // No statement, but an answer of MongoDB as its driver's errors write it: all its values, in hexadecimal digits.
+    any_case("RawDocumentBuf", &[], 0),
     any_case("SELECT",   &[], FROM | QUOTE),       capitals("SELECT",  0),
     any_case("SET",      &["PASSWORD"], QUOTE),    capitals("SET",     0),
     any_case("TRUNCATE", &["TABLE"], 0),           capitals("TRUNCATE", 0),
@@ -392,6 +394,10 @@ mod tests {
             ),
             ("update t set a = 'secret'", "update t set a = ?"),
             ("(SELECT 1)", "(SELECT ? )"),
+            (
+                "server response: Some(RawDocumentBuf { data: \"590000\" })",
+                "server response: Some(RawDocumentBuf ? )",
+            ),
         ] {
             assert_eq!(shown(text).as_deref(), Some(left), "{text}");
         }
