@@ -18,7 +18,7 @@ const LEFT_OUT: &[&str] = &[
 const UNSTABLE: &[&str] = &[
     "client.port", "driverConnectionId", "durationMS", "elapsed", "elapsed_secs", "http.host", "latency",
     "request_id", "requestId", "server.port", "serverPort", "time_unix_nano", "topologyId", "trace_id",
-    "http.request.headers.host", "http.request.headers.traceparent", "http.request.headers.tracestate",
+    "http.user_agent", "http.request.headers.host", "http.request.headers.traceparent", "http.request.headers.tracestate",
     "http.request.headers.x-datadog-parent-id", "http.request.headers.x-datadog-tags",
     "http.request.headers.x-datadog-trace-id", "http.response.header.date",
 ];
