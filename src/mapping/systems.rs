@@ -55,15 +55,15 @@ static SYSTEMS: &[System] = &[
     sql("h2", Dialect::STANDARD), sql("hanadb", Dialect::STANDARD), sql("hsqldb", Dialect::STANDARD),
     sql("informix", Dialect::INFORMIX), sql("ingres", Dialect::STANDARD), sql("instantdb", Dialect::STANDARD),
     sql("interbase", Dialect::QUOTING), sql("mariadb", Dialect::MYSQL), sql("maxdb", Dialect::STANDARD),
-    sql("mssql", Dialect::TRANSACT), sql("mysql", Dialect::MYSQL), sql("netezza", Dialect::POSTGRES),
+    sql("mssql", Dialect::TRANSACT), sql("mysql", Dialect::MYSQL), sql("netezza", Dialect::STANDARD),
     sql("oracle", Dialect::ORACLE), sql("other_sql", Dialect::UNKNOWN), sql("pervasive", Dialect::STANDARD),
     sql("pointbase", Dialect::STANDARD), sql("postgresql", Dialect::POSTGRES), sql("progress", Dialect::QUOTING),
     sql("redshift", Dialect::REDSHIFT), sql("sqlite", Dialect::SQLITE), sql("sybase", Dialect::SYBASE),
-    sql("teradata", Dialect::STANDARD), sql("vertica", Dialect::POSTGRES),
+    sql("teradata", Dialect::STANDARD), sql("vertica", Dialect::STANDARD),
     // The stable names of some of them, as the Agent has known them since 7.85 at the latest.
     sql("actian.ingres", Dialect::STANDARD), sql("aws.redshift", Dialect::REDSHIFT), sql("firebirdsql", Dialect::QUOTING),
     sql("h2database", Dialect::STANDARD), sql("ibm.db2", Dialect::DB2), sql("ibm.informix", Dialect::INFORMIX),
-    sql("ibm.netezza", Dialect::POSTGRES), sql("intersystems.cache", Dialect::QUOTING),
+    sql("ibm.netezza", Dialect::STANDARD), sql("intersystems.cache", Dialect::QUOTING),
     sql("microsoft.sql_server", Dialect::TRANSACT), sql("oracle.db", Dialect::ORACLE),
     sql("sap.hana", Dialect::STANDARD), sql("sap.maxdb", Dialect::STANDARD), sql("softwareag.adabas", Dialect::STANDARD),
     // Names that the Agent does not know, common all the same.

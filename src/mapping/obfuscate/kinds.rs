@@ -80,7 +80,7 @@ pub(super) fn is_sensitive(name: &str) -> bool {
     let has = |part: &&str| {
         name.as_bytes().windows(part.len()).any(|bytes| bytes.eq_ignore_ascii_case(part.as_bytes()))
     };
-    name.as_bytes().first().is_some_and(|byte| byte.is_ascii_alphabetic() || *byte == b'_')
+    name.starts_with(|c: char| c.is_alphabetic() || matches!(c, '_' | '@'))
         && (SENSITIVE_PARTS.iter().any(has)
             || name.split(['_', '.', '-']).any(|word| is_in(SENSITIVE_WORDS, word)))
 }
@@ -209,6 +209,7 @@ mod tests {
             "encryption",
             "cipher_salt",
             "auth_token",
+            "@password",
         ] {
             assert!(is_sensitive(name), "{name}");
         }
