@@ -145,8 +145,8 @@ impl DatadogExporterBuilder {
     /// Sets an HTTP client of your own. The time-out, retries and the buffer stay the exporter's.
     ///
     /// The exporter calls it on a thread of its own, inside a current-thread tokio runtime with time and I/O
-    /// enabled, one request at a time. It must be asynchronous (a blocking one holds up the exporter until it
-    /// returns) and built without redirects and proxies, since each span would follow them. It gets
+    /// enabled, one request at a time. It must be asynchronous (one that blocks its thread holds up the requests
+    /// that follow, and nothing else) and built without redirects and proxies, since each span would follow them. It gets
     /// `http://host:port/path` of the Agent's address; with a socket or pipe address `http://localhost/path`.
     ///
     /// A `reqwest::Error` (0.13) with `is_connect`, or a refused connection among the sources of an error, means

@@ -1,7 +1,8 @@
-//! [`AgentAddress`]: parsed once, so that nobody tests strings later. [`Addresses`]: where to look for the Agent.
+//! [`AgentAddress`]: parsed once, so that nobody tests strings later. [`Addresses`]: the places to look for the Agent.
 
 use std::fmt;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use reqwest::Url;
 
@@ -48,6 +49,41 @@ impl fmt::Display for Addresses {
     }
 }
 
+/// The addresses, and the one that is in use. The HTTP thread changes it, the worker tells it.
+#[derive(Debug)]
+pub(super) struct AgentInUse {
+    addresses: Addresses,
+    current: AtomicUsize,
+}
+
+impl AgentInUse {
+    pub(super) fn new(addresses: Addresses) -> Self {
+        Self { addresses, current: AtomicUsize::new(0) }
+    }
+
+    pub(super) fn candidates(&self) -> &[AgentAddress] {
+        &self.addresses.candidates
+    }
+
+    /// Returns the number of the address that answered last.
+    pub(super) fn current(&self) -> usize {
+        self.current.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn use_from_now_on(&self, number: usize) {
+        self.current.store(number, Ordering::Relaxed);
+    }
+}
+
+/// Shows the address in use, and what chose it.
+impl fmt::Display for AgentInUse {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let address = &self.candidates()[self.current()];
+        let origin = " (found by itself; DD_TRACE_AGENT_URL decides)";
+        write!(f, "{address}{}", if self.addresses.is_default { origin } else { "" })
+    }
+}
+
 impl AgentAddress {
     /// Reads `http://host:port/prefix`, `unix:///path` or, on Windows, `windows:\\.\pipe\name`.
     pub(crate) fn parse(text: &str) -> Option<Self> {
@@ -58,7 +94,7 @@ impl AgentAddress {
         }
         match text.split_once("://")? {
             (scheme, path) if scheme.eq_ignore_ascii_case("unix") => {
-                (cfg!(unix) && path.starts_with('/') && path.len() > 1)
+                (path.starts_with('/') && path.len() > 1 && is_socket_path(path))
                     .then(|| Self::Unix(path.into()))
             }
             (scheme, _) if scheme.eq_ignore_ascii_case("http") => Self::http(text),
@@ -107,6 +143,18 @@ impl AgentAddress {
         url.set_path(&prefix);
         Some(Self::Http(url))
     }
+}
+
+/// Whether the system can connect to a socket at this path: Linux takes 107 bytes, macOS 103.
+#[cfg(unix)]
+fn is_socket_path(path: &str) -> bool {
+    std::os::unix::net::SocketAddr::from_pathname(path).is_ok()
+}
+
+/// There are no unix sockets on this system.
+#[cfg(not(unix))]
+fn is_socket_path(_: &str) -> bool {
+    false
 }
 
 /// Returns what follows the host in a URL, as it is written.

@@ -55,16 +55,14 @@ impl Flight {
         Some(is_needed)
     }
 
-    /// Counts a try whose answer was lost, and says how many there were.
-    pub(super) fn doubt(&mut self) -> u8 {
-        self.waiting.doubts += 1;
-        self.waiting.doubts
+    /// Tries that the Agent may have taken, and tries whose connection broke.
+    pub(super) fn tries(&self) -> (u8, u8) {
+        (self.waiting.doubts, self.waiting.breaks)
     }
 
-    /// Counts a try whose connection broke, and says how many there were.
-    pub(super) fn broke(&mut self) -> u8 {
-        self.waiting.breaks = self.waiting.breaks.saturating_add(1);
-        self.waiting.breaks
+    /// Remembers the tries so far.
+    pub(super) fn set_tries(&mut self, doubts: u8, breaks: u8) {
+        (self.waiting.doubts, self.waiting.breaks) = (doubts, breaks);
     }
 }
 
@@ -290,6 +288,14 @@ impl Buffer {
     pub(super) fn drop_flight(&mut self, flight: &Flight, reason: Reason) {
         self.land(flight);
         self.count_dropped(flight.spans(), reason);
+    }
+
+    /// Gives up the payloads that the worker held when it panicked.
+    pub(super) fn abandon(&mut self) {
+        for held in [self.flight.take(), self.packing.take()].into_iter().flatten() {
+            self.stats.spans_buffered -= held.spans;
+            self.count_dropped(held.spans, Reason::Unacknowledged);
+        }
     }
 
     /// Gives up everything, also what is on its way; says how many spans that were.

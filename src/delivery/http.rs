@@ -1,13 +1,13 @@
 //! [`OwnClient`]: HTTP/1.1 by `reqwest`, over TCP, a unix socket or a Windows named pipe.
 //!
 //! It never uses a proxy from the environment and never follows a redirect: traces stay with the Agent
-//! they are meant for. The client is built, used and dropped on the worker's thread.
+//! they are meant for. A request's body is handed over in small pieces, so that it is known whether the last of them
+//! was taken.
 
 use std::convert::Infallible;
-use std::error::Error as _;
 use std::io;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -17,8 +17,10 @@ use opentelemetry_http::Response;
 use reqwest::redirect::Policy;
 use reqwest::{Client, Method};
 
-use super::address::{Addresses, AgentAddress};
-use super::client::{Answer, Request, SendError, Sent};
+use super::address::{AgentAddress, AgentInUse};
+use super::client::{Answer, Chain, Progress, Request, SendError, causes};
+use super::policy::Outcome;
+use super::resolver::Resolver;
 use crate::protocol::Document;
 
 /// Older Agents close a connection that was idle for 5 s: ours is closed before.
@@ -39,56 +41,42 @@ const BODY_TIMEOUT: Duration = Duration::from_millis(250);
 /// longest names of services (100) and environments (200) fit in.
 const MAX_ANSWER: usize = 2 * 1024 * 1024;
 
+/// Bytes of a request that are handed over at once. The HTTP library holds some 16 such pieces before it waits for the
+/// socket, so a request of more than 256 KiB that breaks off early is known to be incomplete.
+const PIECE_BYTES: usize = 16 * 1024;
+
 /// Sends requests to one Agent.
 #[derive(Debug)]
 pub(super) struct OwnClient {
-    /// Addresses that may be the Agent's, each with its client.
-    candidates: Vec<(AgentAddress, Client)>,
-    /// The candidate that answered last.
-    current: AtomicUsize,
-    is_default: bool,
+    /// A client for each address.
+    clients: Vec<Client>,
+    agent: Arc<AgentInUse>,
 }
 
 impl OwnClient {
-    pub(super) fn new(addresses: Addresses, timeout: Duration) -> Result<Self, reqwest::Error> {
-        let Addresses { candidates, is_default } = addresses;
-        let candidates =
-            candidates.into_iter().map(|address| Ok((address.clone(), client(&address, timeout)?)));
-        Ok(Self {
-            candidates: candidates.collect::<Result<_, reqwest::Error>>()?,
-            current: AtomicUsize::new(0),
-            is_default,
-        })
+    pub(super) fn new(agent: Arc<AgentInUse>, timeout: Duration) -> Result<Self, reqwest::Error> {
+        let clients = agent.candidates().iter().map(|address| client(address, timeout));
+        Ok(Self { clients: clients.collect::<Result<_, _>>()?, agent })
     }
 
-    /// Shows the address that is in use, and who chose it.
-    pub(super) fn address(&self) -> String {
-        let (address, _) = &self.candidates[self.current.load(Ordering::Relaxed)];
-        if self.is_default {
-            format!("{address} (found by itself; DD_TRACE_AGENT_URL decides)")
-        } else {
-            address.to_string()
-        }
-    }
-
-    /// Sends a request to the candidate that answered last, else to the next one that can be reached.
+    /// Sends a request to the address that answered last, else to the next one that can be reached.
     pub(super) async fn send(&self, request: Request) -> Answer {
-        let first = self.current.load(Ordering::Relaxed);
+        let first = self.agent.current();
         let mut causes = Vec::new();
-        for offset in 0..self.candidates.len() {
-            let number = (first + offset) % self.candidates.len();
-            let (address, client) = &self.candidates[number];
-            match send_to(address, client, &request).await {
-                Err(error) if error.sent == Sent::Nothing => {
-                    causes.push(format!("{address}: {error}"));
+        for offset in 0..self.clients.len() {
+            let number = (first + offset) % self.clients.len();
+            let address = &self.agent.candidates()[number];
+            match send_to(address, &self.clients[number], &request).await {
+                Err(error) if error.outcome == Outcome::NotSent => {
+                    causes.push(format!("{address}: {}", error.cause));
                 }
                 answer => {
-                    self.current.store(number, Ordering::Relaxed);
+                    self.agent.use_from_now_on(number);
                     return answer;
                 }
             }
         }
-        Err(SendError::not_sent(causes.join("; ")))
+        Err(SendError::new(Outcome::NotSent, causes.join("; ")))
     }
 }
 
@@ -100,6 +88,7 @@ fn client(address: &AgentAddress, timeout: Duration) -> Result<Client, reqwest::
         .http1_only()
         .tcp_nodelay(true)
         .pool_idle_timeout(IDLE_TIMEOUT)
+        .dns_resolver(Arc::new(Resolver::default()))
         .connect_timeout(timeout.mul_f64(CONNECT_SHARE));
     let builder = match address {
         #[cfg(unix)]
@@ -112,17 +101,22 @@ fn client(address: &AgentAddress, timeout: Duration) -> Result<Client, reqwest::
 }
 
 async fn send_to(address: &AgentAddress, client: &Client, request: &Request) -> Answer {
-    let method = Method::from_bytes(request.method.as_bytes()).map_err(SendError::not_sent)?;
+    let method = Method::from_bytes(request.method.as_bytes())
+        .map_err(|error| SendError::new(Outcome::NotSent, error))?;
     let headers = request.headers.iter();
     let message = headers
         .fold(client.request(method, address.url(request.path)), |message, (name, value)| {
             message.header(*name, value)
         });
-    let message = match &request.body {
-        Some(document) => message.body(reqwest::Body::wrap(Pieces::of(document))),
-        None => message,
+    let message = if let Some(document) = &request.body {
+        let pieces = Pieces::of(document, Arc::clone(&request.progress));
+        message.body(reqwest::Body::wrap(pieces))
+    } else {
+        request.progress.hand_over();
+        message
     };
-    let mut response = message.send().await.map_err(failed)?;
+    let sent = message.send().await;
+    let mut response = sent.map_err(|error| failed(error, &request.progress))?;
     let mut answer = Response::new(Bytes::new());
     *answer.status_mut() = response.status();
     std::mem::swap(answer.headers_mut(), response.headers_mut());
@@ -147,13 +141,23 @@ async fn send_to(address: &AgentAddress, client: &Client, request: &Request) -> 
 struct Pieces {
     /// The last piece first.
     left: Vec<Bytes>,
+    progress: Arc<Progress>,
 }
 
 impl Pieces {
-    fn of(document: &Document) -> Self {
+    fn of(document: &Document, progress: Arc<Progress>) -> Self {
         let mut left: Vec<_> = document.pieces().collect();
         left.reverse();
-        Self { left }
+        Self { left, progress }
+    }
+
+    fn next(&mut self) -> Option<Bytes> {
+        let piece = self.left.last_mut()?;
+        let taken = piece.split_to(PIECE_BYTES.min(piece.len()));
+        if piece.is_empty() {
+            self.left.pop();
+        }
+        Some(taken)
     }
 }
 
@@ -165,7 +169,12 @@ impl Body for Pieces {
         mut self: Pin<&mut Self>,
         _: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        Poll::Ready(self.left.pop().map(|piece| Ok(Frame::data(piece))))
+        self.progress.begin();
+        let piece = self.next();
+        if self.left.is_empty() {
+            self.progress.hand_over();
+        }
+        Poll::Ready(piece.map(|piece| Ok(Frame::data(piece))))
     }
 
     fn is_end_stream(&self) -> bool {
@@ -177,26 +186,28 @@ impl Body for Pieces {
     }
 }
 
-fn failed(error: reqwest::Error) -> SendError {
-    let of_kind = if error.is_connect() || error.is_builder() {
-        SendError::not_sent
-    } else if is_broken_pipe(&error) {
-        SendError::broken
-    } else {
-        SendError::unanswered
-    };
-    of_kind(error.without_url())
-}
+/// The text of an HTTP error that says that the head of the answer has too many fields or bytes. The library tells it
+/// by no other means; a test on a true answer holds it.
+const TOO_LARGE: &str = "message head is too large";
 
-/// Whether there was more to write when the Agent had closed the connection.
-fn is_broken_pipe(error: &reqwest::Error) -> bool {
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let kind = error.downcast_ref::<io::Error>().map(io::Error::kind);
-        if kind == Some(io::ErrorKind::BrokenPipe) {
-            return true;
+/// Likewise, that the connection was closed before an answer.
+const CLOSED: &str = "connection closed";
+
+fn failed(error: reqwest::Error, progress: &Progress) -> SendError {
+    let is_never_sent = error.is_connect() || error.is_builder();
+    let error = error.without_url();
+    let says = |text| causes(&error).any(|cause| cause.to_string().starts_with(text));
+    let kinds =
+        || causes(&error).filter_map(|cause| Some(cause.downcast_ref::<io::Error>()?.kind()));
+    let outcome = match progress.outcome() {
+        _ if is_never_sent => Outcome::NotSent,
+        Outcome::Unanswered if says(TOO_LARGE) => Outcome::Unreadable,
+        // There was more to write when the Agent had closed the connection.
+        Outcome::Unanswered if kinds().any(|kind| kind == io::ErrorKind::BrokenPipe) => {
+            Outcome::Broken
         }
-        cause = error.source();
-    }
-    false
+        Outcome::Unanswered if says(CLOSED) || kinds().next().is_some() => Outcome::Closed,
+        sent => sent,
+    };
+    SendError::new(outcome, Chain(&error))
 }

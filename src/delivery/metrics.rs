@@ -37,7 +37,7 @@ pub(super) fn observe(shared: &Arc<Shared>) {
         KeyValue::new("otel.component.type", COMPONENT),
         KeyValue::new("otel.component.name", format!("datadog_exporter/{number}")),
     ];
-    let stats = |shared: &Weak<Shared>| Some(shared.upgrade()?.lock().buffer.stats());
+    let stats = |shared: &Weak<Shared>| Some(shared.upgrade()?.stats());
 
     let meter = global::meter(METER);
     let (weak, attributes) = (Arc::downgrade(shared), component.clone());

@@ -1,7 +1,8 @@
 //! Delivery: a payload in, delivered or counted out.
 //!
-//! `export` hands payloads to the [`buffer`] and pokes the [`worker`], one thread of ours that sends
-//! the oldest first and keeps what the Agent does not take ([`retry`] says which). Callers wait on a
+//! `export` hands payloads to the [`buffer`] and pokes the [`worker`], a thread of ours. It waits, asks the [`policy`]
+//! and acts: the oldest payload goes first, and what the Agent does not take is kept. Requests run on a second thread
+//! ([`sender`]), log lines on a third that comes and goes ([`reporter`]), since both run foreign code. Callers wait on a
 //! `futures` channel or a `Condvar`, never on a tokio primitive: under `block_on` inside a tokio task
 //! those use up tokio's budget and never wake again. Not here: spans, and what a receiver takes
 //! ([`crate::protocol`]). This folder moves bytes.
@@ -13,15 +14,18 @@ mod http;
 mod identity;
 #[cfg(feature = "metrics")]
 mod metrics;
-mod retry;
+mod policy;
+mod reporter;
+mod resolver;
+mod sender;
 mod shared;
+mod speaker;
 mod stats;
-mod voice;
 mod worker;
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::{self, JoinHandle};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use opentelemetry_http::HttpClient;
@@ -70,17 +74,14 @@ pub(crate) struct Delivery {
 impl Delivery {
     /// Starts the worker.
     pub(crate) fn start(settings: DeliverySettings) -> Result<Self, BuildError> {
-        let (shared, events) =
-            Shared::new(settings.buffer_bytes, settings.payload_bytes, settings.protocol);
+        let shared = Shared::new(settings.buffer_bytes, settings.payload_bytes, settings.protocol);
         let shared = Arc::new(shared);
         let (started, start) = std::sync::mpsc::sync_channel(1);
         let work = {
             let shared = Arc::clone(&shared);
-            move || worker::run(settings, &shared, events, &started)
+            move || worker::run(&settings, &shared, &started)
         };
-        let thread = thread::Builder::new()
-            .name("datadog-exporter".to_owned())
-            .spawn(work)
+        let thread = sender::spawn("datadog-exporter", work)
             .map_err(|error| BuildError::start("the exporter's thread", error))?;
         start.recv().unwrap_or_else(|_| {
             Err(BuildError::start("the exporter's thread", "it ended early"))
@@ -154,7 +155,7 @@ impl Delivery {
             // Its last act was to say that it ends.
             thread.map_or(Ok(()), JoinHandle::join)
         } else {
-            // A transport may block the thread for as long as it likes: the thread ends after that.
+            // The machine is so busy that the worker did not end in time.
             self.shared.end();
             Ok(())
         };
@@ -193,7 +194,7 @@ pub struct ExporterHandle {
 impl ExporterHandle {
     /// A handle of an exporter that is switched off: nothing to flush, nothing to count.
     pub(crate) fn of_nothing() -> Self {
-        let (shared, _) = Shared::new(0, 0, Protocol::Auto);
+        let shared = Shared::new(0, 0, Protocol::Auto);
         Self { shared: Arc::new(shared), first: None }
     }
 
@@ -233,9 +234,10 @@ impl ExporterHandle {
         self.shared.rates.read_service(read)
     }
 
-    /// Returns the counters as they are now, also after the exporter ended.
+    /// Returns the counters as they are now, also after the exporter ended. In a child that was forked they are zero,
+    /// and `last_error` says why.
     pub fn stats(&self) -> ExporterStats {
-        self.shared.lock().buffer.stats()
+        self.shared.stats()
     }
 }
 

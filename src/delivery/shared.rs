@@ -1,16 +1,20 @@
-//! What the exporter, its handles and the worker share: the buffer behind one lock.
+//! The state that the exporter, its handles and the worker share: the buffer behind one lock.
+//!
+//! No foreign code runs under the lock: an export that waits is woken by [`Locked`] after the lock is free.
 
+use std::ops::{Deref, DerefMut};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use futures_channel::oneshot;
 use opentelemetry_sdk::error::{OTelSdkError, OTelSdkResult};
-use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::sync::Notify;
 
 use super::buffer::Buffer;
 use super::deadline_in;
-use super::worker::Event;
+use super::stats::ExporterStats;
 use crate::encoding::Payload;
+use crate::guard;
 use crate::protocol::{AgentRates, Form, Negotiation, Protocol};
 
 /// The shared part of delivery.
@@ -19,7 +23,8 @@ pub(super) struct Shared {
     state: Mutex<State>,
     /// Told whenever something is settled, and at the end.
     settled: Condvar,
-    events: UnboundedSender<Event>,
+    /// Wakes the worker.
+    pub(super) poke: Notify,
     /// What the Agent wants to be kept.
     pub(super) rates: AgentRates,
     /// The setting, which says whether the form may change.
@@ -40,11 +45,55 @@ pub(super) struct State {
     pub(super) wants_rates: bool,
     /// The first export, which waits until the form is chosen.
     pub(super) choice: Choice,
-    /// Whether the worker has an unread [`Event::Poked`]: the channel stays short.
-    is_poked: bool,
-    /// Whether the next try should not wait for its time.
-    pub(super) is_urgent: bool,
     pub(super) phase: Phase,
+    /// Exports to wake once the lock is free.
+    to_wake: Vec<Wake>,
+    /// Times that the worker is to panic: no input is known that makes it.
+    #[cfg(all(test, unix))]
+    pub(super) panics: u32,
+}
+
+/// An export to wake.
+#[derive(Debug)]
+enum Wake {
+    /// It waited for an answer.
+    Answer(oneshot::Sender<OTelSdkResult>, OTelSdkResult),
+    /// It waited for the choice of a form.
+    Choice(oneshot::Sender<()>),
+}
+
+/// The state under its lock.
+#[derive(Debug)]
+pub(super) struct Locked<'a>(Option<MutexGuard<'a, State>>);
+
+impl Deref for Locked<'_> {
+    type Target = State;
+
+    fn deref(&self) -> &State {
+        self.0.as_ref().expect("only `drop` and a wait take it")
+    }
+}
+
+impl DerefMut for Locked<'_> {
+    fn deref_mut(&mut self) -> &mut State {
+        self.0.as_mut().expect("only `drop` and a wait take it")
+    }
+}
+
+/// Frees the lock, then wakes exports. A waker is foreign code.
+impl Drop for Locked<'_> {
+    fn drop(&mut self) {
+        let Some(mut state) = self.0.take() else { return };
+        let to_wake = std::mem::take(&mut state.to_wake);
+        drop(state);
+        for wake in to_wake {
+            guard::catch(|| match wake {
+                // The export may have stopped waiting.
+                Wake::Answer(sender, result) => drop(sender.send(result)),
+                Wake::Choice(sender) => drop(sender),
+            });
+        }
+    }
 }
 
 /// The first choice of a form.
@@ -78,12 +127,7 @@ pub(super) struct Waiter {
 }
 
 impl Shared {
-    pub(super) fn new(
-        buffer_bytes: usize,
-        payload_bytes: usize,
-        protocol: Protocol,
-    ) -> (Self, UnboundedReceiver<Event>) {
-        let (events, receiver) = unbounded_channel();
+    pub(super) fn new(buffer_bytes: usize, payload_bytes: usize, protocol: Protocol) -> Self {
         let negotiation = Negotiation::new(protocol, Instant::now());
         let state = State {
             buffer: Buffer::new(buffer_bytes, payload_bytes),
@@ -91,19 +135,19 @@ impl Shared {
             form: negotiation.form(),
             wants_rates: false,
             choice: if negotiation.is_auto() { Choice::Open(None) } else { Choice::Made },
-            is_poked: false,
-            is_urgent: false,
             phase: Phase::Open,
+            to_wake: Vec::new(),
+            #[cfg(all(test, unix))]
+            panics: 0,
         };
-        let shared = Self {
+        Self {
             state: Mutex::new(state),
             settled: Condvar::new(),
-            events,
+            poke: Notify::new(),
             rates: AgentRates::default(),
             protocol,
             process: std::process::id(),
-        };
-        (shared, receiver)
+        }
     }
 
     /// Fails in a child of the process in which the worker lives: nobody would ever answer there. It
@@ -118,8 +162,18 @@ impl Shared {
         ))
     }
 
-    pub(super) fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    pub(super) fn lock(&self) -> Locked<'_> {
+        Locked(Some(self.state.lock().unwrap_or_else(PoisonError::into_inner)))
+    }
+
+    /// Returns the counters. In a forked child there are none: the lock may be held for ever there.
+    pub(super) fn stats(&self) -> ExporterStats {
+        match self.check_process() {
+            Ok(()) => self.lock().buffer.stats(),
+            Err(error) => {
+                ExporterStats { last_error: Some(error.to_string()), ..ExporterStats::default() }
+            }
+        }
     }
 
     /// Returns a channel that ends when the first form is chosen, or after this time; nothing if it is.
@@ -130,16 +184,19 @@ impl Shared {
         }
         let (sender, receiver) = oneshot::channel();
         // A second export at the same time takes the first one's place, and lets it go.
-        state.choice = Choice::Open(Some((Instant::now() + wait, sender)));
-        self.poke(&mut state);
+        state.set_choice(Choice::Open(Some((Instant::now() + wait, sender))));
+        self.poke.notify_one();
         Some(receiver)
     }
 
     /// Asks for the Agent's rates; false if the protocol has none.
     pub(super) fn want_rates(&self) -> bool {
+        if self.check_process().is_err() {
+            return false;
+        }
         let mut state = self.lock();
         state.wants_rates = true;
-        self.poke(&mut state);
+        self.poke.notify_one();
         self.protocol == Protocol::Auto || state.form.has_rates
     }
 
@@ -172,7 +229,7 @@ impl Shared {
             state.waiter = Some(Waiter { ticket, deadline, answer, result });
             receiver
         });
-        self.poke(&mut state);
+        self.poke.notify_one();
         Ok(receiver)
     }
 
@@ -184,8 +241,7 @@ impl Shared {
             return None;
         }
         state.phase = Phase::Closing(deadline);
-        state.is_urgent = true;
-        self.poke(&mut state);
+        self.poke.notify_one();
         Some(state.buffer.given_up())
     }
 
@@ -201,7 +257,8 @@ impl Shared {
         true
     }
 
-    /// Waits until all that was pushed so far is settled.
+    /// Waits until all that was pushed so far is settled. It hurries no try: an Agent that is overloaded or away is
+    /// not asked more often because somebody waits.
     pub(super) fn flush(&self, timeout: Duration) -> OTelSdkResult {
         self.check_process()?;
         let deadline = deadline_in(timeout);
@@ -212,10 +269,6 @@ impl Shared {
         }
         let dropped = |state: &State| state.buffer.given_up();
         let before = dropped(&state);
-        if !state.buffer.is_settled(ticket) {
-            state.is_urgent = true;
-            self.poke(&mut state);
-        }
         while !state.buffer.is_settled(ticket) {
             state = self.wait(state, deadline).ok_or(OTelSdkError::Timeout(timeout))?;
         }
@@ -229,16 +282,6 @@ impl Shared {
         }
     }
 
-    /// Where the worker's events come in.
-    pub(super) fn events(&self) -> UnboundedSender<Event> {
-        self.events.clone()
-    }
-
-    /// The worker has read its poke.
-    pub(super) fn poke_was_read(&self) {
-        self.lock().is_poked = false;
-    }
-
     /// Tells everyone who waits that something was settled.
     pub(super) fn announce(&self, state: &mut State) {
         if state.waiter.as_ref().is_some_and(|waiter| state.buffer.is_settled(waiter.ticket)) {
@@ -247,8 +290,7 @@ impl Shared {
         self.settled.notify_all();
     }
 
-    /// Delivery ends: what is left is lost. Mostly the worker says so; if it does not come back from a
-    /// transport, whoever shuts down does.
+    /// Delivery ends: what is left is lost. The worker says so at its end.
     pub(super) fn end(&self) {
         let mut state = self.lock();
         if state.has_ended() {
@@ -259,26 +301,16 @@ impl Shared {
             waiter.result = Err(OTelSdkError::AlreadyShutdown);
         }
         state.phase = Phase::Ended(lost);
-        state.choice = Choice::Made;
+        state.set_choice(Choice::Made);
         self.announce(&mut state);
     }
 
-    fn poke(&self, state: &mut State) {
-        if !state.is_poked {
-            // A worker that ended reads nothing, and needs to do nothing.
-            state.is_poked = self.events.send(Event::Poked).is_ok();
-        }
-    }
-
-    fn wait<'s>(
-        &self,
-        state: MutexGuard<'s, State>,
-        deadline: Instant,
-    ) -> Option<MutexGuard<'s, State>> {
+    fn wait<'s>(&self, mut locked: Locked<'s>, deadline: Instant) -> Option<Locked<'s>> {
         let left = deadline.checked_duration_since(Instant::now())?;
+        let state = locked.0.take()?;
         let (state, _) =
             self.settled.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner);
-        Some(state)
+        Some(Locked(Some(state)))
     }
 }
 
@@ -311,8 +343,14 @@ impl State {
     /// Lets the waiting export go, with what is known by now.
     pub(super) fn release_waiter(&mut self) {
         if let Some(waiter) = self.waiter.take() {
-            // It may have stopped waiting.
-            let _ = waiter.answer.send(waiter.result);
+            self.to_wake.push(Wake::Answer(waiter.answer, waiter.result));
+        }
+    }
+
+    /// Changes the first choice of a form, and lets the export go that waited for it.
+    pub(super) fn set_choice(&mut self, choice: Choice) {
+        if let Choice::Open(Some((_, sender))) = std::mem::replace(&mut self.choice, choice) {
+            self.to_wake.push(Wake::Choice(sender));
         }
     }
 }
@@ -323,7 +361,7 @@ mod tests {
 
     #[test]
     fn after_a_fork_nothing_waits_for_the_worker_that_was_left_behind() {
-        let (mut shared, _events) = Shared::new(1 << 20, 1 << 20, Protocol::V03Json);
+        let mut shared = Shared::new(1 << 20, 1 << 20, Protocol::V03Json);
         assert!(shared.check_process().is_ok());
         shared.process += 1;
         // The worker held the lock at the fork.
@@ -331,5 +369,7 @@ mod tests {
         for outcome in [shared.check_process(), shared.flush(Duration::from_secs(60))] {
             assert!(outcome.unwrap_err().to_string().contains("after the fork"));
         }
+        assert!(shared.stats().last_error.unwrap().contains("after the fork"));
+        assert!(!shared.want_rates());
     }
 }

@@ -1,4 +1,5 @@
-//! The default addresses: looked for anew whenever none answers. Tests cannot use the real ones.
+//! The default addresses: looked for anew whenever none answers. Tests cannot use the real ones. And a worker that
+//! panics.
 #![cfg(unix)]
 
 use std::os::unix::net::{UnixDatagram, UnixListener};
@@ -36,6 +37,45 @@ fn start(candidates: Vec<AgentAddress>, is_default: bool) -> Delivery {
 
 fn export(delivery: &Delivery, spans: usize) -> OTelSdkResult {
     futures_executor::block_on(delivery.export(payload(spans), Instant::now()))
+}
+
+/// Panics as a fault in the worker would, while the lock is held.
+pub(super) fn panic_if_asked(state: &mut shared::State) {
+    if state.panics > 0 {
+        state.panics -= 1;
+        panic!("expected: a fault in the worker");
+    }
+}
+
+#[test]
+fn a_worker_that_panics_is_started_again_with_what_was_buffered() {
+    let agent = TestAgent::start().unwrap();
+    let delivery = start(vec![tcp(&agent)], false);
+    for round in 0..5 {
+        delivery.shared.lock().panics = 3;
+        for _ in 0..100 {
+            export(&delivery, 2).unwrap();
+        }
+        delivery.handle().flush(SOON).unwrap();
+        assert_eq!(agent.spans().len(), 200 * (round + 1));
+    }
+    let stats = delivery.handle().stats();
+    assert_eq!((stats.spans_exported, stats.spans_dropped.total()), (1_000, 0));
+    delivery.shutdown(SOON).unwrap();
+}
+
+#[test]
+fn a_worker_that_panics_without_end_gives_up_with_the_number_of_spans() {
+    let agent = TestAgent::start().unwrap();
+    let delivery = start(vec![tcp(&agent)], false);
+    delivery.shared.lock().panics = u32::MAX;
+    export(&delivery, 7).unwrap_err();
+    let stats = delivery.handle().stats();
+    assert_eq!(
+        (stats.spans_received, stats.spans_dropped.total(), stats.spans_buffered),
+        (7, 7, 0)
+    );
+    assert!(matches!(export(&delivery, 1), Err(OTelSdkError::AlreadyShutdown)));
 }
 
 /// A path for a socket, in a folder that goes with the test.

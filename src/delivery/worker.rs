@@ -1,97 +1,104 @@
-//! The worker: one thread that owns the HTTP client, a runtime and a telemetry suppression guard.
+//! The worker: one thread that waits, asks the policy, and acts.
 //!
-//! All three are built, used and dropped there. One request is under way at a time; what comes
-//! meanwhile waits in the buffer and is joined to the next. The loop decides under the lock and acts
-//! outside of it.
+//! One request is under way at a time; what comes meanwhile waits in the buffer and is joined to the next. The loop
+//! decides under the lock and acts outside of it. It runs no foreign code: requests run on the HTTP thread, log lines
+//! on a thread of their own. Not here: delays and verdicts ([`super::policy`]).
 
 mod exchange;
 
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use opentelemetry::Context;
 use opentelemetry_sdk::error::OTelSdkError;
-use tokio::runtime::Runtime;
-use tokio::sync::mpsc::UnboundedReceiver;
-use tokio::time::timeout_at;
 
+use super::address::AgentInUse;
 use super::buffer::{Flight, Waiting};
-use super::client::{Answer, Client};
-use super::http::OwnClient;
-use super::retry::{Backoff, MAX_BROKEN_RETRIES, MAX_DOUBTFUL_RETRIES, Verdict, judge};
+use super::client::Answer;
+use super::policy::{self, Action, Decision, Link, Outcome, Situation};
+use super::reporter::{LogReporter, News, describe};
+use super::sender::{self, Jobs};
 use super::shared::{Phase, Shared, State};
 use super::stats::Reason;
-use super::voice::{News, Voice, describe};
 use super::{DeliverySettings, identity};
 use exchange::{Asked, Turn};
 
-use crate::BuildError;
-use crate::protocol::Negotiation;
+use crate::protocol::{Negotiation, Protocol};
+use crate::{BuildError, guard};
 
-/// The longest wait between two tries once the exporter is closing.
-const CLOSING_DELAY: Duration = Duration::from_millis(250);
-
-/// What wakes the worker.
-#[derive(Debug)]
-pub(super) enum Event {
-    /// The shared state changed.
-    Poked,
-    /// The request under way has ended.
-    Answered(Answer),
-}
+/// Most times that a worker that panicked is started again: a fault that lasts must not go on for ever.
+const MAX_RESTARTS: u32 = 16;
 
 /// Runs the worker until the exporter is closed. `started` is told once whether it can start.
 pub(super) fn run(
-    settings: DeliverySettings,
+    settings: &DeliverySettings,
     shared: &Arc<Shared>,
-    events: UnboundedReceiver<Event>,
     started: &SyncSender<Result<(), BuildError>>,
 ) {
     let _guard = Context::enter_telemetry_suppressed_scope();
-    let _end = EndOnDrop(shared);
-    match Worker::build(settings, shared, events) {
-        Ok((runtime, mut worker)) => {
-            // Whoever started this thread waits for the word.
-            let _ = started.send(Ok(()));
-            runtime.block_on(worker.work());
-            drop(worker);
-            // A name lookup that hangs must not hold the thread.
-            runtime.shutdown_background();
+    let agent = Arc::new(AgentInUse::new(settings.addresses.clone()));
+    let (jobs, http) = match sender::start(settings, &agent) {
+        Ok(parts) => parts,
+        Err(error) => return drop(started.send(Err(error))),
+    };
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_time().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            let error = BuildError::start("the exporter's runtime", error);
+            return drop(started.send(Err(error)));
         }
-        Err(error) => drop(started.send(Err(error))),
+    };
+    // The builder waits for the word.
+    let _ = started.send(Ok(()));
+    let mut reporter = LogReporter::new(Arc::clone(&agent));
+    for restarts in 0.. {
+        let mut worker = Worker::new(settings, shared, &jobs, &mut reporter);
+        if guard::catch(|| runtime.block_on(worker.work())).is_some() {
+            break;
+        }
+        let is_over = restarts == MAX_RESTARTS;
+        let mut state = shared.lock();
+        state.buffer.abandon();
+        let counters = state.buffer.stats();
+        drop(state);
+        reporter.worker_panicked(is_over, &counters);
+        if is_over {
+            break;
+        }
     }
+    shared.end();
+    drop(jobs);
+    end(http);
+    reporter.finish();
 }
 
-/// Says that the worker ended, whatever the reason.
-struct EndOnDrop<'a>(&'a Arc<Shared>);
-
-impl Drop for EndOnDrop<'_> {
-    fn drop(&mut self) {
-        self.0.end();
+/// Waits for the end of the HTTP thread, unless a client blocks it.
+fn end(http: JoinHandle<()>) {
+    if sender::ends_soon(&http) {
+        // A panic of its own is one of a foreign client's.
+        let _ = http.join();
     }
 }
 
 struct Worker<'a> {
     shared: &'a Shared,
-    events: UnboundedReceiver<Event>,
-    client: Arc<Client>,
+    jobs: &'a Jobs,
+    reporter: &'a mut LogReporter,
     /// Headers that say who sends.
     headers: Vec<(&'static str, String)>,
     negotiation: Negotiation,
-    /// Whether the receiver was asked since there was something to send.
+    /// The receiver was asked since there was something to send.
     was_asked: bool,
     timeout: Duration,
-    backoff: Backoff,
+    link: Link,
     random: RandomState,
-    /// When the next try may be made.
+    /// The moment from which the next try may be made.
     next_try: Instant,
-    /// Whether the Agent ever answered.
-    was_reached: bool,
-    /// Whether a try has ended since the exporter began to close.
-    tried_to_close: bool,
-    voice: Voice,
+    /// Tries that ended since the exporter began to close; nothing while it is open.
+    tries_since_close: Option<u32>,
 }
 
 /// What to do next.
@@ -102,39 +109,31 @@ enum Step {
     End,
 }
 
+/// Returns this moment, by the clock that a test can hold.
+fn now() -> Instant {
+    tokio::time::Instant::now().into_std()
+}
+
 impl<'a> Worker<'a> {
-    fn build(
-        settings: DeliverySettings,
+    fn new(
+        settings: &DeliverySettings,
         shared: &'a Shared,
-        events: UnboundedReceiver<Event>,
-    ) -> Result<(Runtime, Self), BuildError> {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .map_err(|error| BuildError::start("the exporter's runtime", error))?;
-        let headers = identity::headers(settings.external_env.as_deref());
-        let client = match settings.http_client {
-            Some(client) => Client::Users(client, settings.addresses.first().clone()),
-            None => OwnClient::new(settings.addresses, settings.timeout)
-                .map(Client::Own)
-                .map_err(|error| BuildError::start("the HTTP client", error))?,
-        };
-        let worker = Self {
+        jobs: &'a Jobs,
+        reporter: &'a mut LogReporter,
+    ) -> Self {
+        Self {
             shared,
-            events,
-            client: Arc::new(client),
-            headers,
+            jobs,
+            reporter,
+            headers: identity::headers(settings.external_env.as_deref()),
             negotiation: Negotiation::new(settings.protocol, Instant::now()),
             was_asked: false,
             timeout: settings.timeout,
-            backoff: Backoff::default(),
+            link: Link::default(),
             random: RandomState::new(),
             next_try: Instant::now(),
-            was_reached: false,
-            tried_to_close: false,
-            voice: Voice::default(),
-        };
-        Ok((runtime, worker))
+            tries_since_close: None,
+        }
     }
 
     async fn work(&mut self) {
@@ -151,20 +150,21 @@ impl<'a> Worker<'a> {
     }
 
     fn next_step(&mut self, state: &mut State) -> Step {
-        let now = Instant::now();
+        let now = now();
+        #[cfg(all(test, unix))]
+        super::tests::panic_if_asked(state);
         if state.has_ended() {
             return Step::End;
         }
         if let Phase::Closing(deadline) = state.phase {
-            // An Agent that was never there will not come now: one try is enough.
-            let never_there = !self.was_reached && self.tried_to_close;
-            if state.buffer.is_idle() || now >= deadline || never_there {
+            if self.tries_since_close.is_none() {
+                // The first try comes at once.
+                self.next_try = now;
+            }
+            let tries = *self.tries_since_close.get_or_insert(0);
+            if state.buffer.is_idle() || now >= deadline || policy::ends_early(self.link, tries) {
                 return Step::End;
             }
-            self.next_try = self.next_try.min(now + CLOSING_DELAY);
-        }
-        if std::mem::take(&mut state.is_urgent) {
-            self.next_try = now;
         }
         self.negotiation.want_rates(state.wants_rates);
         state.speak(self.negotiation.form());
@@ -214,13 +214,12 @@ impl<'a> Worker<'a> {
         self.shared.announce(&mut state);
         let counters = state.buffer.stats();
         drop(state);
-        self.voice.speak(Instant::now(), &news, &self.client.address(), &counters);
+        self.reporter.report(now(), news, &counters);
     }
 
     /// Deals with the outcome of a payload whose document had this many bytes.
     fn land(&mut self, flight: Flight, answer: &Answer, bytes: usize) {
-        let now = Instant::now();
-        self.was_reached |= answer.is_ok();
+        let now = now();
         match answer {
             Ok(response) => {
                 self.negotiation.form().learn(response, &self.shared.rates);
@@ -231,7 +230,7 @@ impl<'a> Worker<'a> {
         }
         let mut state = self.shared.lock();
         if state.has_ended() {
-            // Whoever shut down has counted it.
+            // The shutdown has counted it.
             return;
         }
         let mut news = self.settle(&mut state, flight, answer, bytes, now);
@@ -240,13 +239,14 @@ impl<'a> Worker<'a> {
             news = News::Nothing;
         }
         self.shared.announce(&mut state);
+        let wants_rates = state.wants_rates;
         let counters = state.buffer.stats();
         drop(state);
-        // Outside the lock: whoever listens may ask for the counters.
-        self.voice.speak(now, &news, &self.client.address(), &counters);
+        self.announce_form(wants_rates);
+        self.reporter.report(now, news, &counters);
     }
 
-    /// Does what the table says, and returns what there is to say.
+    /// Does what the policy decides, and returns what there is to say.
     fn settle(
         &mut self,
         state: &mut State,
@@ -255,75 +255,92 @@ impl<'a> Worker<'a> {
         bytes: usize,
         now: Instant,
     ) -> News {
-        self.tried_to_close |= matches!(state.phase, Phase::Closing(_));
         state.buffer.stats_mut().is_reachable = Some(answer.is_ok());
-        let verdict = verdict(&mut flight, answer);
-        if verdict == Verdict::Delivered {
+        let outcome = outcome(answer);
+        let (doubts, breaks) = flight.tries();
+        let can_halve = flight.spans() > 1;
+        let situation =
+            Situation { doubts, breaks, can_halve, bytes, ..self.situation(state, now) };
+        let decision = policy::decide(outcome, &situation);
+        self.link.note(outcome);
+        self.count_try(decision.wait);
+        self.next_try = now + decision.wait;
+        if decision.action == Action::Deliver {
+            self.link.failures = 0;
             state.buffer.delivered(flight, bytes);
-            self.backoff.reset();
-            self.next_try = now;
             return News::Delivered;
+        }
+        if outcome != Outcome::Answered(413, None) {
+            self.link.failures = self.link.failures.saturating_add(1);
         }
         let mut cause = describe(answer);
         if answer.as_ref().is_ok_and(|response| self.negotiation.lacks_choice(response)) {
             cause.push_str("; `Protocol::Auto` would look for another form");
         }
         state.buffer.stats_mut().last_error = Some(cause.clone());
-        let reason = match verdict {
-            Verdict::Halve if state.buffer.halve(&flight) => return News::Nothing,
-            Verdict::Doubtful if flight.doubt() > MAX_DOUBTFUL_RETRIES => Reason::Unacknowledged,
-            Verdict::Halve | Verdict::Refused => Reason::Rejected,
-            _ => return self.keep(state, flight, verdict, cause, now),
-        };
-        state.buffer.drop_flight(&flight, reason);
-        gave_up(state, cause)
+        flight.set_tries(decision.doubts, decision.breaks);
+        Self::act(state, flight, decision, cause)
+    }
+
+    /// Keeps, halves or drops a payload.
+    fn act(state: &mut State, flight: Flight, decision: Decision, cause: String) -> News {
+        match decision.action {
+            Action::Halve if state.buffer.halve(&flight) => News::Nothing,
+            Action::Drop(reason) => {
+                state.buffer.drop_flight(&flight, reason);
+                gave_up(state, cause)
+            }
+            // One chunk of one span cannot be halved.
+            _ => {
+                state.buffer.keep(flight);
+                if decision.wait.is_zero() {
+                    return News::Nothing;
+                }
+                // The export that waits for it need not.
+                state.release_waiter();
+                News::Lost(cause)
+            }
+        }
+    }
+
+    /// Counts a try of a closing exporter; one that is repeated at once is not the last.
+    fn count_try(&mut self, wait: Duration) {
+        if let Some(tries) = self.tries_since_close.as_mut().filter(|_| !wait.is_zero()) {
+            *tries += 1;
+        }
+    }
+
+    fn situation(&self, state: &State, now: Instant) -> Situation {
+        #[expect(clippy::cast_possible_truncation, reason = "any 32 bits are random enough")]
+        let random = self.random.hash_one(now) as u32;
+        let is_closing = matches!(state.phase, Phase::Closing(_));
+        Situation { is_closing, link: self.link, random, ..Situation::default() }
     }
 
     /// Asks before anything is sent. If nobody is reached, that was the try.
     async fn ask_first(&mut self) {
         let Asked::Unreachable(answer) = self.ask().await else { return };
-        let now = Instant::now();
+        let now = now();
         let mut state = self.shared.lock();
         state.buffer.stats_mut().is_reachable = Some(false);
         if state.buffer.is_idle() || state.has_ended() {
             // Nothing waits for it, so there is nothing to say.
             return;
         }
-        self.tried_to_close |= matches!(state.phase, Phase::Closing(_));
+        let situation = self.situation(&state, now);
+        let wait = policy::wait_unreached(&situation);
+        self.link.failures = self.link.failures.saturating_add(1);
+        self.count_try(wait);
+        self.next_try = now + wait;
         let cause = describe(&answer);
         state.buffer.stats_mut().last_error = Some(cause.clone());
-        let delay = self.backoff.after_failure(Verdict::Keep, self.random.hash_one(now));
-        self.next_try = now + delay;
         state.release_waiter();
         state.buffer.fail();
         let counters = state.buffer.stats();
-        let is_closing = matches!(state.phase, Phase::Closing(_));
         drop(state);
-        if !is_closing {
-            self.voice.speak(now, &News::Lost(cause), &self.client.address(), &counters);
+        if !situation.is_closing {
+            self.reporter.report(now, News::Lost(cause), &counters);
         }
-    }
-
-    /// Puts a payload back for another try, after the wait that its failure asks for.
-    fn keep(
-        &mut self,
-        state: &mut State,
-        flight: Flight,
-        verdict: Verdict,
-        cause: String,
-        now: Instant,
-    ) -> News {
-        let delay = self.backoff.after_failure(verdict, self.random.hash_one(now));
-        self.next_try = now + delay;
-        state.buffer.keep(flight);
-        if delay.is_zero() {
-            // The try that counts is the one that follows at once.
-            self.tried_to_close = false;
-            return News::Nothing;
-        }
-        // The export that waits for it need not.
-        state.release_waiter();
-        News::Lost(cause)
     }
 
     /// Compresses what waits for longer, without holding anybody up.
@@ -338,33 +355,32 @@ impl<'a> Worker<'a> {
         self.shared.lock().buffer.take_excess()
     }
 
-    /// Waits for a change, until then at the latest.
-    async fn wait(&mut self, until: Option<Instant>) {
-        // Nothing is on its way, so it is a poke or the time: the caller looks at the state anew.
-        let _ = self.next_event(until).await;
-    }
-
-    async fn next_event(&mut self, until: Option<Instant>) -> Option<Event> {
-        let event = match until {
-            Some(until) => timeout_at(until.into(), self.events.recv()).await.ok()?,
-            None => self.events.recv().await,
-        };
-        if matches!(event, Some(Event::Poked)) {
-            self.shared.poke_was_read();
-            self.pack();
+    /// Makes the form known that is spoken from now on, once a payload has told whether it is taken.
+    fn announce_form(&mut self, wants_rates: bool) {
+        if !self.negotiation.is_auto() {
+            return;
         }
-        event
+        let form = self.negotiation.form();
+        debug_assert_ne!(form.protocol, Protocol::Auto);
+        self.reporter.protocol(form.protocol, wants_rates && !form.has_rates);
+        if self.negotiation.is_unstable() {
+            self.reporter.unstable();
+        }
     }
 }
 
-/// Returns what the table says of an answer, unless the payload has had too many of its kind.
-fn verdict(flight: &mut Flight, answer: &Answer) -> Verdict {
-    let verdict = judge(answer);
-    // A single span that cannot be cut is kept: nothing says that it is too large.
-    if verdict == Verdict::Broken && flight.broke() > MAX_BROKEN_RETRIES && flight.spans() > 1 {
-        return Verdict::Halve;
+/// Returns what the policy has to know of an answer.
+fn outcome(answer: &Answer) -> Outcome {
+    match answer {
+        Ok(response) => Outcome::Answered(response.status().as_u16(), retry_after(answer)),
+        Err(error) => error.outcome,
     }
-    verdict
+}
+
+/// Reads `Retry-After`. A date counts as the longest wait: the Agent sends seconds.
+fn retry_after(answer: &Answer) -> Option<Duration> {
+    let header = answer.as_ref().ok()?.headers().get("retry-after")?.to_str().ok()?.trim();
+    Some(header.parse().map_or(policy::MAX_DELAY, Duration::from_secs))
 }
 
 /// Tells the export that waits, if one does.
@@ -374,3 +390,6 @@ fn gave_up(state: &mut State, cause: String) -> News {
     }
     News::Refused(cause)
 }
+
+#[cfg(test)]
+mod histories;

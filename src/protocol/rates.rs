@@ -4,7 +4,7 @@
 //! that it knows the latest. Source: the Agent's own code, 7.85, `pkg/trace/api/responses.go`.
 
 use std::collections::HashMap;
-use std::sync::{PoisonError, RwLock, RwLockReadGuard};
+use std::sync::{PoisonError, RwLock, RwLockReadGuard, TryLockError};
 
 /// What a client says that knows no rates yet.
 const NO_VERSION: &str = "0";
@@ -19,6 +19,9 @@ const KEY_MIDDLE: &str = ",env:";
 
 /// Most rates that are kept: as many services as the Agent itself keeps.
 const MAX_RATES: usize = 5_000;
+
+/// Tries to read the rates while they are written, which takes microseconds.
+const MAX_YIELDS: u32 = 1_000;
 
 /// The rates known last, and whose they are. Reading takes a lock that is hardly ever contended, and no
 /// memory.
@@ -39,7 +42,8 @@ struct Known {
 impl AgentRates {
     /// Returns the version to say in a request.
     pub(super) fn version(&self) -> String {
-        self.known().version.clone().unwrap_or_else(|| NO_VERSION.to_owned())
+        let version = self.known().and_then(|known| known.version.clone());
+        version.unwrap_or_else(|| NO_VERSION.to_owned())
     }
 
     /// Takes what an answer says. What cannot be read changes nothing.
@@ -59,7 +63,7 @@ impl AgentRates {
     /// Returns the fraction to keep of the traces of a service, or of the application's own; the Agent's
     /// default for a service that it has not seen; nothing before the first answer.
     pub(crate) fn rate(&self, service: Option<&str>) -> Option<f64> {
-        let known = self.known();
+        let known = self.known()?;
         let of = |service: &str, env: &str| known.rates.get(service)?.get(env).copied();
         let (own_service, env) = &known.own;
         of(service.unwrap_or(own_service), env).or_else(|| of("", ""))
@@ -67,11 +71,23 @@ impl AgentRates {
 
     /// Shows the application's own service.
     pub(crate) fn read_service<R>(&self, read: impl FnOnce(&str) -> R) -> R {
-        read(&self.known().own.0)
+        match self.known() {
+            Some(known) => read(&known.own.0),
+            None => read(""),
+        }
     }
 
-    fn known(&self) -> RwLockReadGuard<'_, Known> {
-        self.known.read().unwrap_or_else(PoisonError::into_inner)
+    /// Returns the rates; nothing if they cannot be had: in a child that was forked while they were written, the lock
+    /// is held for ever.
+    fn known(&self) -> Option<RwLockReadGuard<'_, Known>> {
+        for _ in 0..MAX_YIELDS {
+            match self.known.try_read() {
+                Ok(known) => return Some(known),
+                Err(TryLockError::Poisoned(poisoned)) => return Some(poisoned.into_inner()),
+                Err(TryLockError::WouldBlock) => std::thread::yield_now(),
+            }
+        }
+        None
     }
 }
 
@@ -109,6 +125,18 @@ mod tests {
             assert_eq!(rates.rate(None), Some(rate), "{service} {env}");
         }
         assert_eq!(rates.version(), "6b01238e-12");
+    }
+
+    #[test]
+    fn a_lock_that_a_fork_left_behind_holds_no_sampler_up() {
+        let rates = AgentRates::default();
+        rates.belong_to("shop", "");
+        rates.learn(br#"{"rate_by_service":{"service:,env:":0.5}}"#, Some("1"));
+        let held = rates.known.write().unwrap();
+        assert_eq!((rates.rate(None), rates.version().as_str()), (None, "0"));
+        assert!(rates.read_service(str::is_empty));
+        drop(held);
+        assert_eq!(rates.rate(None), Some(0.5));
     }
 
     #[test]

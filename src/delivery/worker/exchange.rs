@@ -1,19 +1,28 @@
 //! The worker's words with the receiver: one request at a time, and the form that both agree on.
 
+use std::future::{Future, poll_fn};
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
-use tokio::time::timeout;
+use tokio::sync::oneshot;
+use tokio::time::timeout_at;
 
-use super::{Event, Worker};
+use super::{Worker, now, outcome};
 use crate::delivery::buffer::Flight;
-use crate::delivery::client::{Answer, Client, Request, SendError, Sent};
+use crate::delivery::client::{Answer, Progress, Request, SendError};
+use crate::delivery::policy::Outcome;
+use crate::delivery::reporter::describe;
+use crate::delivery::sender::Job;
 use crate::delivery::shared::{Choice, Phase};
-use crate::delivery::voice::describe;
 use crate::protocol::{FormSet, INFO_PATH, Refusal};
 
 /// How long a receiver may take to say what it takes: it must not hold spans up.
 const ASK_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// How long the HTTP thread may be late with its own time-out before it counts as blocked.
+const GRACE: Duration = Duration::from_millis(100);
 
 /// The outcome of asking the receiver what it takes.
 pub(super) enum Asked {
@@ -38,20 +47,19 @@ pub(super) enum Turn {
 impl Worker<'_> {
     /// Asks the receiver what it takes, and chooses the form by it.
     pub(super) async fn ask(&mut self) -> Asked {
-        let request =
-            Request { method: "GET", path: INFO_PATH, headers: self.headers.clone(), body: None };
+        let progress = Arc::new(Progress::default());
+        let headers = self.headers.clone();
+        let request = Request { method: "GET", path: INFO_PATH, headers, body: None, progress };
         let Some(answer) = self.exchange(request, self.timeout.min(ASK_TIMEOUT)).await else {
             return Asked::Over;
         };
-        let now = Instant::now();
-        if let Err(error) = &answer {
-            if error.sent == Sent::Nothing {
-                self.negotiation.lost(now);
-                self.close_choice();
-                return Asked::Unreachable(answer);
-            }
+        let now = now();
+        self.link.note(outcome(&answer));
+        if outcome(&answer) == Outcome::NotSent {
+            self.negotiation.lost(now);
+            self.close_choice();
+            return Asked::Unreachable(answer);
         }
-        self.was_reached |= answer.is_ok();
         self.negotiation.introduced(answer.as_ref().ok(), now);
         self.show_form();
         self.close_choice();
@@ -65,7 +73,8 @@ impl Worker<'_> {
         let mut headers = self.headers.clone();
         headers.extend(form.headers(flight.payload().chunk_count(), &self.shared.rates));
         let body = Some(document.clone());
-        let request = Request { method: "PUT", path: form.path(), headers, body };
+        let progress = Arc::new(Progress::default());
+        let request = Request { method: "PUT", path: form.path(), headers, body, progress };
         let answer = self.exchange(request, self.timeout).await?;
         let bytes = document.len();
         // Mostly the last copy of the body is ours again, and this moves no bytes.
@@ -104,44 +113,67 @@ impl Worker<'_> {
 
     /// Sends a request within the time-out and waits for its answer; nothing if the exporter has to end before.
     async fn exchange(&mut self, request: Request, limit: Duration) -> Option<Answer> {
-        let client = Arc::clone(&self.client);
-        let sending = tokio::spawn(send(client, request, limit));
-        let events = self.shared.events();
-        tokio::spawn(async move {
-            let answer = sending.await;
-            let answer =
-                answer.unwrap_or_else(|_| Err(SendError::unanswered("the HTTP client panicked")));
-            // Nobody listens once the worker gave up.
-            let _ = events.send(Event::Answered(answer));
-        });
-        while !self.is_over(Instant::now()) {
-            let until = self.release_in_time(Instant::now());
-            if let Some(Event::Answered(answer)) = self.next_event(until).await {
-                return Some(answer);
+        let progress = Arc::clone(&request.progress);
+        let (answer, mut receiver) = oneshot::channel();
+        if self.jobs.send(Job { request, limit, answer }).is_err() {
+            return Some(Err(SendError::new(Outcome::NotSent, "the HTTP thread has ended")));
+        }
+        let give_up_at = now() + limit + GRACE;
+        loop {
+            let now = now();
+            if self.is_over(now) {
+                return None;
+            }
+            if now >= give_up_at {
+                return Some(Err(SendError::timed_out(&progress, limit)));
+            }
+            let until = self.release_in_time(now).map_or(give_up_at, |until| until.min(give_up_at));
+            match timeout_at(until.into(), self.answer_or_poke(&mut receiver)).await {
+                Ok(Some(Ok(answer))) => return Some(answer),
+                // The task of the request is gone without a word.
+                Ok(Some(Err(_))) => {
+                    return Some(Err(SendError::new(
+                        progress.outcome(),
+                        "the HTTP client panicked",
+                    )));
+                }
+                // Nothing is in a hurry: compressing takes less than a millisecond each time.
+                Ok(None) => self.pack(),
+                Err(_) => {}
             }
         }
-        None
+    }
+
+    /// Waits for an answer or a change of the shared state.
+    async fn answer_or_poke<T>(&self, receiver: &mut oneshot::Receiver<T>) -> Option<Received<T>> {
+        let mut poked = pin!(self.shared.poke.notified());
+        poll_fn(|context| {
+            if let Poll::Ready(answer) = pin!(&mut *receiver).poll(context) {
+                return Poll::Ready(Some(answer));
+            }
+            poked.as_mut().poll(context).map(|()| None)
+        })
+        .await
+    }
+
+    /// Waits for a change of the shared state, until then at the latest.
+    pub(super) async fn wait(&mut self, until: Option<Instant>) {
+        let poked = self.shared.poke.notified();
+        match until {
+            Some(until) => drop(timeout_at(until.into(), poked).await),
+            None => poked.await,
+        }
+        self.pack();
     }
 
     /// Lets the export go that waits for the first choice of a form.
     fn close_choice(&self) {
-        self.shared.lock().choice = Choice::Made;
+        self.shared.lock().set_choice(Choice::Made);
     }
 
-    /// Makes the form known that is spoken from now on.
+    /// Lets exports write in the form that is spoken from now on.
     fn show_form(&mut self) {
-        let form = self.negotiation.form();
-        let mut state = self.shared.lock();
-        state.speak(form);
-        let wants_rates = state.wants_rates;
-        drop(state);
-        if self.negotiation.is_auto() {
-            let lacks_rates = wants_rates && !form.has_rates;
-            self.voice.protocol(form.protocol, &self.client.address(), lacks_rates);
-            if self.negotiation.is_unstable() {
-                self.voice.unstable(&self.client.address());
-            }
-        }
+        self.shared.lock().speak(self.negotiation.form());
     }
 
     /// Whether the exporter has to end now.
@@ -160,7 +192,7 @@ impl Worker<'_> {
             state.release_waiter();
         }
         if matches!(&state.choice, Choice::Open(Some((deadline, _))) if *deadline <= now) {
-            state.choice = Choice::Made;
+            state.set_choice(Choice::Made);
         }
         let waiter = state.waiter.as_ref().map(|waiter| waiter.deadline);
         let choice = match &state.choice {
@@ -171,10 +203,5 @@ impl Worker<'_> {
     }
 }
 
-/// Sends a request within the time-out. Whether it was sent is unknown once the time is over.
-async fn send(client: Arc<Client>, request: Request, limit: Duration) -> Answer {
-    match timeout(limit, client.send(request)).await {
-        Ok(answer) => answer,
-        Err(_) => Err(SendError::timed_out(format!("no answer within {limit:?}"))),
-    }
-}
+/// What a channel gives.
+type Received<T> = Result<T, oneshot::error::RecvError>;

@@ -12,7 +12,6 @@ use opentelemetry_datadog_agent::{
     DatadogExporter, DatadogExporterBuilder, ExporterStats, Protocol,
 };
 use opentelemetry_http::{Bytes, HttpClient, HttpError, Request, Response};
-use opentelemetry_sdk::error::OTelSdkError;
 use opentelemetry_sdk::trace::SpanExporter as _;
 
 use super::{SHORT, assert_adds_up, batch, builder, explicit, export, until};
@@ -264,8 +263,8 @@ fn a_client_that_blocks_its_thread_holds_no_shutdown_up_and_no_span_is_unaccount
         let error = exporter.shutdown_with_timeout(SHORT).unwrap_err().to_string();
         assert!(begin.elapsed() < SOON / 2, "{:?}", begin.elapsed());
         assert!(error.contains("7 spans lost"), "{error}");
-        let outcome = exporting.join().unwrap();
-        assert!(matches!(outcome, Err(OTelSdkError::AlreadyShutdown)), "{outcome:?}");
+        // It waited for as long as an export may, and not for the client.
+        exporting.join().unwrap().unwrap();
     });
     let stats = handle.stats();
     assert_adds_up(&stats, "blocked");

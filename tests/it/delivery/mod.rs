@@ -1,6 +1,8 @@
 //! The contract of delivery: what arrives, how often, and what the counters say about it.
 
 mod buffer;
+mod foreign;
+mod hostile;
 #[cfg(feature = "internal-logs")]
 mod kept;
 mod lifecycle;
