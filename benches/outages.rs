@@ -79,8 +79,11 @@ fn main() {
         "the Agent", "delivered", "lost", "twice", "longest end"
     );
     for outage in &OUTAGES {
-        let agent =
-            TestAgent::builder().with_max_request_bytes(outage.max_request_bytes).start().unwrap();
+        let agent = TestAgent::builder()
+            .with_max_request_bytes(outage.max_request_bytes)
+            .with_memory_limit(usize::MAX)
+            .start()
+            .unwrap();
         let exporter = DatadogExporter::builder().with_agent_url(agent.url()).build().unwrap();
         let handle = exporter.handle();
         let provider = SdkTracerProvider::builder().with_batch_exporter(exporter).build();

@@ -9,7 +9,7 @@ use super::TestAgent;
 use super::receiver::Receiver;
 use super::server::Bound;
 use super::service::{Limits, Service};
-use super::store::Store;
+use super::store::{MEMORY_MAX, Store};
 
 /// The largest body that the Agent reads: its default, in bytes.
 const MAX_REQUEST_BYTES: usize = 26_214_400;
@@ -40,6 +40,7 @@ pub struct TestAgentBuilder {
     address: Address,
     limits: Limits,
     receiver: Receiver,
+    memory_max: usize,
 }
 
 /// Where an Agent listens.
@@ -55,6 +56,7 @@ impl Default for TestAgentBuilder {
             address: Address::Tcp(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))),
             limits: Limits::default(),
             receiver: Receiver::default(),
+            memory_max: MEMORY_MAX,
         }
     }
 }
@@ -101,6 +103,15 @@ impl TestAgentBuilder {
         self
     }
 
+    /// Sets how much memory the requests may take that are kept, in bytes; 512 MiB by default.
+    ///
+    /// The newest are kept. [`TestAgent::forgotten`] tells how many are not.
+    #[must_use]
+    pub fn with_memory_limit(mut self, bytes: usize) -> Self {
+        self.memory_max = bytes;
+        self
+    }
+
     /// Sets how long a request may take to arrive, head and body together; 5 s by default.
     ///
     /// A head that is late ends the connection, a body that is late is answered with 408.
@@ -125,7 +136,7 @@ impl TestAgentBuilder {
     /// If the address is taken or cannot be bound, or the thread cannot be started. Unix sockets
     /// are an error where the standard library has none.
     pub fn start(self) -> io::Result<TestAgent> {
-        let store = Arc::new(Store::default());
+        let store = Arc::new(Store::new(self.memory_max));
         store.set_receiver(self.receiver);
         let service = Service::new(store.clone(), self.limits);
         let (bound, address) = self.address.bind()?;

@@ -31,6 +31,7 @@
 //! What it does not do: obfuscation, sampling of traces without a priority, statistics, and the
 //! endpoints of other protocol versions.
 mod answer;
+mod body;
 mod builder;
 mod decode;
 mod normalize;
@@ -63,7 +64,7 @@ pub use self::fault::Fault;
 pub use self::receiver::Receiver;
 pub use self::request::TraceRequest;
 pub use self::span::ReceivedSpan;
-pub use self::store::WaitError;
+pub use self::store::{Forgotten, WaitError};
 pub use self::stored::{Decision, StoredSpan, StoredTrace};
 pub use self::waterfall::Waterfall;
 #[cfg(fuzzing)]
@@ -171,6 +172,12 @@ impl TestAgent {
     /// with their spans. For an Agent that runs for long.
     pub fn take_requests(&self) -> Vec<TraceRequest> {
         self.store.take_requests()
+    }
+
+    /// Returns how many requests and spans were forgotten so that memory stays bounded:
+    /// [`TestAgentBuilder::with_memory_limit`].
+    pub fn forgotten(&self) -> Forgotten {
+        self.store.forgotten()
     }
 
     /// Returns the spans that were accepted, in order of arrival.

@@ -2,9 +2,12 @@
 use std::fmt;
 use std::time::SystemTime;
 
-use super::decode::{Format, decode};
+use super::decode::{Format, Unkept, decode};
 use super::span::ReceivedSpan;
 use super::violations;
+
+/// The memory of a header beside its texts, in bytes.
+const HEADER: usize = 2 * size_of::<(String, String)>();
 
 /// A request to one of the trace endpoints, refused or not.
 ///
@@ -33,6 +36,10 @@ pub struct TraceRequest {
     pub(super) body_read: bool,
     /// The format that the receiver reads, whatever the content type says.
     pub(super) reads: Option<Format>,
+    /// The estimated memory of the decoded spans, in bytes, without their texts.
+    pub(super) memory: usize,
+    /// The parts that did not fit into the memory of one request.
+    pub(super) unkept: Unkept,
     /// When the request was complete.
     pub(super) received: SystemTime,
 }
@@ -52,7 +59,7 @@ impl TraceRequest {
     pub fn decode(&self) -> Result<Vec<Vec<ReceivedSpan>>, String> {
         let decoded = decode(self.format(), &self.body);
         let decoded = decoded.map_err(|error| error.message(self.format()))?;
-        Ok(decoded.chunks.into_iter().map(|chunk| chunk.into_iter().flatten().collect()).collect())
+        Ok(decoded.chunks.into_iter().map(|chunk| chunk.spans).collect())
     }
 
     /// Returns what is wrong with the request although the Agent may take it: what loses data,
@@ -85,6 +92,20 @@ impl TraceRequest {
             }
         }
         found
+    }
+
+    /// Returns the memory that the request takes, in bytes: an estimate on the high side.
+    pub(super) fn memory(&self) -> usize {
+        let headers: usize =
+            self.headers.iter().map(|(name, value)| name.len() + value.len() + HEADER).sum();
+        // The texts of the spans are those of the body, once more.
+        let texts = if self.traces.is_empty() { 0 } else { self.body.len() };
+        size_of::<Self>() + self.path.len() + headers + self.body.capacity() + texts + self.memory
+    }
+
+    /// Returns the number of decoded spans.
+    pub(super) fn span_count(&self) -> usize {
+        self.traces.iter().map(Vec::len).sum()
     }
 
     /// Returns the format that the receiver tries first.

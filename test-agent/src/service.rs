@@ -4,20 +4,22 @@
 //! decided by the headers, then the body.
 use std::error::Error;
 use std::fmt;
-use std::future::{pending, poll_fn};
+use std::future::pending;
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use hyper::Version;
-use hyper::body::{Body, Bytes, Incoming};
+use hyper::body::Incoming;
 use hyper::http::request::Parts;
 use serde_json::json;
+use tokio::sync::Semaphore;
+use tokio::task::spawn_blocking;
 use tokio::time::{Instant, sleep, timeout_at};
 
 use super::answer::{Answer, AnswerBody};
-use super::decode::{DecodeError, Format, decode};
+use super::body::{Arrived, InFlight, Unread, read};
+use super::decode::{DecodeError, Format, Unkept, decode};
 use super::fault::Fault;
 use super::receiver::{Habits, Receiver};
 use super::request::TraceRequest;
@@ -29,6 +31,15 @@ const TRACES: [&str; 2] = ["/v0.3/traces", "/v0.4/traces"];
 
 /// The version that the Agent says it has.
 pub(super) const AGENT_VERSION: &str = "7.85.2";
+
+/// The largest body that is decoded on the thread of the connections, in bytes: a larger one would hold others up.
+const SMALL_BODY: usize = 64 << 10;
+
+/// The number of large bodies that are decoded at the same time.
+const DECODERS: usize = 2;
+
+/// The memory of all large bodies on their way, in bytes, but at least that of a few bodies of the largest size.
+const IN_FLIGHT_MAX: usize = 256 << 20;
 
 /// What the Agent allows one connection.
 #[derive(Clone, Copy, Debug)]
@@ -43,6 +54,8 @@ pub(super) struct Limits {
 pub(super) struct Service {
     pub(super) store: Arc<Store>,
     pub(super) limits: Limits,
+    in_flight: InFlight,
+    decoders: Semaphore,
 }
 
 /// The connection ends without an answer.
@@ -61,7 +74,9 @@ type Response = hyper::Response<AnswerBody>;
 
 impl Service {
     pub(super) fn new(store: Arc<Store>, limits: Limits) -> Self {
-        Self { store, limits }
+        let in_flight =
+            InFlight::new(IN_FLIGHT_MAX.max(limits.max_request_bytes.saturating_mul(4)));
+        Self { store, limits, in_flight, decoders: Semaphore::new(DECODERS) }
     }
 
     /// Answers one request, or ends the connection.
@@ -112,7 +127,7 @@ impl Service {
     }
 
     async fn route(
-        &self,
+        self: &Arc<Self>,
         head: &Parts,
         body: Incoming,
         deadline: Instant,
@@ -144,11 +159,11 @@ impl Service {
     }
 
     async fn traces(
-        &self,
+        self: &Arc<Self>,
         head: &Parts,
         body: Incoming,
         deadline: Instant,
-        habits: &Habits,
+        habits: &'static Habits,
     ) -> Result<Answer, Closed> {
         let mut request = TraceRequest { reads: habits.reads, ..seen(head) };
         let reply = self.store.next_reply();
@@ -157,14 +172,30 @@ impl Service {
             self.store.record(request);
             return Ok(self.refusal(413, &seen(head)).closing());
         }
-        let arrived = timeout_at(deadline, read(body, self.limits.max_request_bytes)).await;
-        let Ok(arrived) = arrived else {
-            request.status = Some(408);
-            self.store.record(request);
-            return Ok(self.refusal(408, &seen(head)).closing());
+        let mut share = self.in_flight.share();
+        let read = read(body, self.limits.max_request_bytes, &mut share);
+        let refused = match timeout_at(deadline, read).await {
+            Ok(Ok(Arrived { bytes, cut })) => {
+                request.body = bytes;
+                return self.answer(request, cut, reply, habits).await;
+            }
+            Ok(Err(Unread::Gone)) => return Err(Closed),
+            Ok(Err(Unread::Crowded)) => 429,
+            Err(_late) => 408,
         };
-        let Arrived { bytes, cut } = arrived?;
-        request.body = bytes;
+        request.status = Some(refused);
+        self.store.record(request);
+        Ok(self.refusal(refused, &seen(head)).closing())
+    }
+
+    /// Answers a request whose body was read, as the script has it.
+    async fn answer(
+        self: &Arc<Self>,
+        mut request: TraceRequest,
+        cut: bool,
+        reply: Fault,
+        habits: &'static Habits,
+    ) -> Result<Answer, Closed> {
         request.body_read = true;
         request.received = SystemTime::now();
         let mut answer = match &reply {
@@ -175,7 +206,11 @@ impl Service {
                 let real = request.flag("datadog-send-real-http-status");
                 Some(self.success(if real { 429 } else { 200 }, &request))
             }
-            _ => Some(self.ingest(&mut request, cut, habits)),
+            _ => {
+                let answer;
+                (request, answer) = self.ingest_aside(request, cut, habits).await?;
+                Some(answer)
+            }
         };
         request.status = answer.as_ref().map(|answer| answer.status);
         if matches!(reply, Fault::CloseAfterIngest | Fault::CloseMidResponse) {
@@ -201,6 +236,26 @@ impl Service {
         request.format() == Format::Msgpack && length.is_some_and(|length| length > limit as u64)
     }
 
+    /// Decodes the body and keeps its spans: a large one on a thread where it holds nobody up.
+    async fn ingest_aside(
+        self: &Arc<Self>,
+        mut request: TraceRequest,
+        cut: bool,
+        habits: &'static Habits,
+    ) -> Result<(TraceRequest, Answer), Closed> {
+        if request.body.len() <= SMALL_BODY {
+            let answer = self.ingest(&mut request, cut, habits);
+            return Ok((request, answer));
+        }
+        let _permit = self.decoders.acquire().await.map_err(|_closed| Closed)?;
+        let service = self.clone();
+        let decoding = spawn_blocking(move || {
+            let answer = service.ingest(&mut request, cut, habits);
+            (request, answer)
+        });
+        decoding.await.map_err(|_panic| Closed)
+    }
+
     /// Decodes the body and keeps its spans.
     fn ingest(&self, request: &mut TraceRequest, cut: bool, habits: &Habits) -> Answer {
         let format = request.format();
@@ -219,9 +274,10 @@ impl Service {
                 return answer;
             }
         };
-        request.has_null_span = decoded.chunks.iter().flatten().any(Option::is_none);
-        let chunks = decoded.chunks.into_iter();
-        request.traces = chunks.map(|chunk| chunk.into_iter().flatten().collect()).collect();
+        request.has_null_span = decoded.chunks.iter().any(|chunk| chunk.has_null);
+        request.unkept = decoded.unkept;
+        request.memory = decoded.memory;
+        request.traces = decoded.chunks.into_iter().map(|chunk| chunk.spans).collect();
         if habits.drops_repeats {
             self.store.drop_repeats(&mut request.traces);
         }
@@ -328,6 +384,8 @@ fn seen(head: &Parts) -> TraceRequest {
         has_null_span: false,
         body_read: false,
         reads: None,
+        memory: 0,
+        unkept: Unkept::default(),
         received: SystemTime::now(),
     }
 }
@@ -346,25 +404,4 @@ fn clean(path: &str) -> String {
     }
     let slash = if path.ends_with('/') && !segments.is_empty() { "/" } else { "" };
     format!("/{}{slash}", segments.join("/"))
-}
-
-/// A body as far as it was read.
-struct Arrived {
-    bytes: Vec<u8>,
-    /// Whether there was more of it.
-    cut: bool,
-}
-
-/// Reads a body up to a limit.
-async fn read(mut body: Incoming, limit: usize) -> Result<Arrived, Closed> {
-    let mut bytes = Vec::new();
-    while let Some(frame) = poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await {
-        let data: Bytes = frame.map_err(|_| Closed)?.into_data().unwrap_or_default();
-        let room = limit - bytes.len();
-        bytes.extend_from_slice(&data[..room.min(data.len())]);
-        if data.len() > room {
-            return Ok(Arrived { bytes, cut: true });
-        }
-    }
-    Ok(Arrived { bytes, cut: false })
 }

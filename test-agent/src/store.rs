@@ -13,21 +13,83 @@ use super::request::TraceRequest;
 use super::span::ReceivedSpan;
 
 /// What the server thread and the callers share.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Store {
     state: Mutex<State>,
     arrived: Condvar,
+    /// The most memory that requests may take, in bytes.
+    memory_max: usize,
+}
+
+impl Default for Store {
+    fn default() -> Self {
+        Self::new(MEMORY_MAX)
+    }
+}
+
+/// The most memory that requests may take unless set otherwise, in bytes: some 100,000 spans with many tags.
+pub(super) const MEMORY_MAX: usize = 512 << 20;
+
+/// The number of spans that a receiver remembers in order to drop repeats.
+const SEEN_MAX: usize = 100_000;
+
+/// The requests and spans that were forgotten so that memory stays bounded.
+///
+/// The oldest requests go first. Spans that did not fit into the memory of a single request count too.
+///
+/// # Examples
+///
+/// ```
+/// use datadog_test_agent::TestAgent;
+///
+/// let agent = TestAgent::builder().with_memory_limit(64 << 20).start()?;
+/// assert_eq!((agent.forgotten().requests, agent.forgotten().spans), (0, 0));
+/// # Ok::<(), std::io::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Forgotten {
+    /// Requests that were forgotten.
+    pub requests: usize,
+    /// Spans that were forgotten.
+    pub spans: usize,
+}
+
+/// The last spans that came, by trace id and span id.
+#[derive(Debug, Default)]
+struct Seen {
+    known: HashSet<(u64, u64)>,
+    order: VecDeque<(u64, u64)>,
+}
+
+impl Seen {
+    /// Remembers a span, and returns whether it is new.
+    fn insert(&mut self, id: (u64, u64)) -> bool {
+        let is_new = self.known.insert(id);
+        if is_new {
+            self.order.push_back(id);
+        }
+        if self.order.len() > SEEN_MAX {
+            self.order.pop_front().map(|oldest| self.known.remove(&oldest));
+        }
+        is_new
+    }
 }
 
 #[derive(Debug, Default)]
 struct State {
-    requests: Vec<TraceRequest>,
+    requests: VecDeque<TraceRequest>,
+    /// The memory of the requests, in bytes.
+    memory: usize,
+    /// The spans of the requests.
+    spans: usize,
+    forgotten: Forgotten,
     script: VecDeque<Fault>,
     default_reply: Fault,
     info_reply: Fault,
     receiver: Receiver,
     /// Trace id and span id of the spans that a receiver keeps from being stored twice.
-    seen: HashSet<(u64, u64)>,
+    seen: Seen,
     rates: Rates,
     connections: usize,
 }
@@ -42,6 +104,10 @@ pub(super) struct Rates {
 }
 
 impl Store {
+    pub(super) fn new(memory_max: usize) -> Self {
+        Self { state: Mutex::default(), arrived: Condvar::new(), memory_max }
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -105,17 +171,30 @@ impl Store {
         self.state().connections
     }
 
+    /// Keeps a request, in place of the oldest ones where memory runs out.
     pub(super) fn record(&self, request: TraceRequest) {
-        self.state().requests.push(request);
+        let mut state = self.state();
+        state.forgotten.spans += request.unkept.spans;
+        state.memory += request.memory();
+        state.spans += request.span_count();
+        state.requests.push_back(request);
+        while state.memory > self.memory_max && state.requests.len() > 1 {
+            state.forget_oldest();
+        }
+        drop(state);
         self.arrived.notify_all();
     }
 
+    pub(super) fn forgotten(&self) -> Forgotten {
+        self.state().forgotten
+    }
+
     pub(super) fn requests(&self) -> Vec<TraceRequest> {
-        self.state().requests.clone()
+        self.state().requests.iter().cloned().collect()
     }
 
     pub(super) fn take_requests(&self) -> Vec<TraceRequest> {
-        std::mem::take(&mut self.state().requests)
+        self.state().take_requests().into()
     }
 
     pub(super) fn chunks(&self) -> Vec<Vec<ReceivedSpan>> {
@@ -124,9 +203,10 @@ impl Store {
 
     pub(super) fn clear(&self) {
         let mut state = self.state();
-        state.requests.clear();
+        drop(state.take_requests());
+        state.forgotten = Forgotten::default();
         state.script.clear();
-        state.seen.clear();
+        state.seen = Seen::default();
     }
 
     pub(super) fn wait_for_requests(
@@ -135,7 +215,7 @@ impl Store {
         limit: Duration,
     ) -> Result<Vec<TraceRequest>, WaitError> {
         let state = self.wait("requests", wanted, limit, |state| state.requests.len())?;
-        Ok(state.requests.clone())
+        Ok(state.requests.iter().cloned().collect())
     }
 
     pub(super) fn wait_for_spans(
@@ -143,7 +223,7 @@ impl Store {
         wanted: usize,
         limit: Duration,
     ) -> Result<Vec<ReceivedSpan>, WaitError> {
-        let state = self.wait("spans", wanted, limit, State::span_count)?;
+        let state = self.wait("spans", wanted, limit, |state| state.spans)?;
         let traces = state.requests.iter().flat_map(|request| &request.traces);
         Ok(traces.flatten().cloned().collect())
     }
@@ -162,15 +242,26 @@ impl Store {
             .unwrap_or_else(PoisonError::into_inner);
         let seen = count(&state);
         if seen < wanted {
-            return Err(WaitError { what, wanted, seen, waited: begin.elapsed() });
+            let forgotten = state.forgotten;
+            return Err(WaitError { what, wanted, seen, waited: begin.elapsed(), forgotten });
         }
         Ok(state)
     }
 }
 
 impl State {
-    fn span_count(&self) -> usize {
-        self.requests.iter().flat_map(|request| &request.traces).map(Vec::len).sum()
+    fn take_requests(&mut self) -> VecDeque<TraceRequest> {
+        (self.memory, self.spans) = (0, 0);
+        std::mem::take(&mut self.requests)
+    }
+
+    fn forget_oldest(&mut self) {
+        let Some(oldest) = self.requests.pop_front() else { return };
+        let spans = oldest.span_count();
+        self.memory -= oldest.memory();
+        self.spans -= spans;
+        self.forgotten.requests += 1;
+        self.forgotten.spans += spans;
     }
 }
 
@@ -193,6 +284,7 @@ pub struct WaitError {
     wanted: usize,
     seen: usize,
     waited: Duration,
+    forgotten: Forgotten,
 }
 
 impl WaitError {
@@ -209,8 +301,16 @@ impl WaitError {
 
 impl fmt::Display for WaitError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { what, wanted, seen, waited } = self;
-        write!(f, "waited {waited:.1?} for {wanted} {what}, saw {seen}")
+        let Self { what, wanted, seen, waited, forgotten } = self;
+        write!(f, "waited {waited:.1?} for {wanted} {what}, saw {seen}")?;
+        let Forgotten { requests, spans } = forgotten;
+        if *forgotten == Forgotten::default() {
+            return Ok(());
+        }
+        write!(
+            f,
+            "; {requests} requests and {spans} spans were forgotten: the memory limit is too low"
+        )
     }
 }
 

@@ -3,7 +3,7 @@
 //! Each check looks at one thing and pushes sentences; none of them decides about the answer.
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::decode::Decoded;
+use super::decode::{Chunk, Decoded};
 use super::request::TraceRequest;
 use super::span::{ReceivedSpan, TRACE_ID_HIGH};
 use super::stored::{self, KEY_MAX, MARK, NAME_MAX, PRIORITY, RESOURCE_MAX, VALUE_MAX};
@@ -12,6 +12,9 @@ use super::stored::{self, KEY_MAX, MARK, NAME_MAX, PRIORITY, RESOURCE_MAX, VALUE
 const MARKED_KEY_MAX: usize = KEY_MAX + MARK;
 /// The longest text tag after the Agent cut it and marked the cut, in bytes.
 const MARKED_VALUE_MAX: usize = VALUE_MAX + MARK;
+
+/// The number of findings after which a body is not looked at further: a report, not a log.
+const FINDINGS_MAX: usize = 1_000;
 
 /// Returns the findings on the headers.
 pub(super) fn of_headers(request: &TraceRequest) -> Vec<String> {
@@ -32,40 +35,48 @@ pub(super) fn of_headers(request: &TraceRequest) -> Vec<String> {
 /// Returns the findings on the decoded body, and on the headers that describe it.
 pub(super) fn of_body(request: &TraceRequest, decoded: &Decoded) -> Vec<String> {
     let mut found = decoded.findings.clone();
+    found.extend(decoded.unkept.finding());
     let chunks = &decoded.chunks;
     if let Some(count) = request.header("x-datadog-trace-count") {
-        if count.parse() != Ok(chunks.len()) {
-            found.push(format!(
-                "X-Datadog-Trace-Count is {count}, the body has {} traces",
-                chunks.len()
-            ));
+        let traces = chunks.len() + decoded.unkept.traces;
+        if count.parse() != Ok(traces) {
+            found.push(format!("X-Datadog-Trace-Count is {count}, the body has {traces} traces"));
         }
     }
     if chunks.is_empty() {
         found.push("the request has no traces".to_owned());
     }
     for (n, chunk) in chunks.iter().enumerate() {
-        if chunk.iter().any(Option::is_none) {
-            found.push(format!("trace {n} has a null span, which ends older Agents"));
+        if found.len() >= FINDINGS_MAX {
+            found.push("more is wrong with later traces".to_owned());
+            break;
         }
-        let spans: Vec<_> = chunk.iter().flatten().collect();
-        let in_chunk = of_chunk(&spans).into_iter().map(|what| format!("trace {n}: {what}"));
-        found.extend(in_chunk);
-        for (m, span) in spans.iter().enumerate() {
-            found.extend(
-                of_span(span).into_iter().map(|what| format!("trace {n}, span {m}: {what}")),
-            );
-        }
+        of_trace(n, chunk, &mut found);
     }
     found.extend(of_payload(chunks));
     found
 }
 
+/// Checks one list of spans, up to the largest number of findings.
+fn of_trace(n: usize, chunk: &Chunk, found: &mut Vec<String>) {
+    if chunk.has_null {
+        found.push(format!("trace {n} has a null span, which ends older Agents"));
+    }
+    let spans: Vec<_> = chunk.spans.iter().collect();
+    found.extend(of_chunk(&spans).into_iter().map(|what| format!("trace {n}: {what}")));
+    for (m, span) in spans.iter().enumerate() {
+        if found.len() >= FINDINGS_MAX {
+            return;
+        }
+        found.extend(of_span(span).into_iter().map(|what| format!("trace {n}, span {m}: {what}")));
+    }
+}
+
 /// Checks what the Agent takes from one chunk for the whole request.
-fn of_payload(chunks: &[Vec<Option<ReceivedSpan>>]) -> Vec<String> {
+fn of_payload(chunks: &[Chunk]) -> Vec<String> {
     let mut values: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     for chunk in chunks {
-        let spans: Vec<_> = chunk.iter().flatten().collect();
+        let spans: Vec<_> = chunk.spans.iter().collect();
         let Some(root) = stored::root(&spans) else { continue };
         for (key, anywhere) in [("env", true), ("version", true), ("_dd.hostname", false)] {
             let value = stored::chunk_tag(&spans, root, key, anywhere);
@@ -83,7 +94,7 @@ fn of_chunk(spans: &[&ReceivedSpan]) -> Vec<String> {
     let mut found = Vec::new();
     let mut ids = BTreeSet::new();
     for span in spans {
-        if !ids.insert(span.span_id) {
+        if !ids.insert(span.span_id) && found.len() < FINDINGS_MAX {
             found.push(format!("the span id {} comes twice", span.span_id));
         }
     }

@@ -3,7 +3,7 @@
 //! Written by hand because the rules are narrower and wider than those of a general reader: an
 //! integer must be written as one, broken UTF-8 and lone surrogates are repaired, and documents
 //! may nest 10,000 levels deep without a deep stack.
-use super::{DecodeError, Open, Reader, Result, repaired};
+use super::{DecodeError, Open, Reader, Result, Room, repaired};
 
 /// The deepest nesting that the Agent reads.
 const DEPTH_MAX: usize = 10_000;
@@ -14,11 +14,12 @@ pub(super) struct JsonReader<'a> {
     body: &'a [u8],
     at: usize,
     depth: usize,
+    room: Room,
 }
 
 impl<'a> JsonReader<'a> {
     pub(super) fn new(body: &'a [u8]) -> Self {
-        Self { body, at: 0, depth: 0 }
+        Self { body, at: 0, depth: 0, room: Room::of(body.len()) }
     }
 
     /// Returns the number of bytes read so far.
@@ -284,6 +285,10 @@ impl Reader for JsonReader<'_> {
             b'f' => self.word("false").map(|()| false),
             _ => Err(self.unexpected("true or false")),
         }
+    }
+
+    fn room(&mut self) -> &mut Room {
+        &mut self.room
     }
 
     fn skip(&mut self) -> Result<()> {

@@ -6,11 +6,15 @@
 mod json;
 mod msgpack;
 mod native;
+mod room;
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use self::json::JsonReader;
 use self::msgpack::MsgpackReader;
+pub(super) use self::room::Unkept;
+use self::room::{ENTRY, ITEM, Room};
 use super::span::ReceivedSpan;
 
 /// The largest number of findings kept for one request: a report, not a log.
@@ -69,11 +73,30 @@ type Result<T> = std::result::Result<T, DecodeError>;
 /// What a body held.
 #[derive(Debug, Default)]
 pub(super) struct Decoded {
-    /// The chunks in order. A span that was null is `None`.
-    pub(super) chunks: Vec<Vec<Option<ReceivedSpan>>>,
+    /// The chunks in order.
+    pub(super) chunks: Vec<Chunk>,
     /// What the Agent lets pass, but a client should not have written.
     pub(super) findings: Vec<String>,
+    /// The parts that did not fit into the memory of one request.
+    pub(super) unkept: Unkept,
+    /// The estimated memory of the chunks, in bytes, without their texts.
+    pub(super) memory: usize,
 }
+
+/// One list of spans.
+#[derive(Debug, Default)]
+pub(super) struct Chunk {
+    /// The spans in order, without those that were null.
+    pub(super) spans: Vec<ReceivedSpan>,
+    /// Whether a span was null.
+    pub(super) has_null: bool,
+}
+
+/// The memory of a span without its tags, in bytes. Lists that grow are half empty at worst.
+const SPAN: usize = 2 * size_of::<ReceivedSpan>();
+
+/// The memory of a list of spans without its spans, in bytes.
+const CHUNK: usize = 2 * size_of::<Chunk>();
 
 /// Reads a whole body.
 pub(super) fn decode(format: Format, body: &[u8]) -> Result<Decoded> {
@@ -132,6 +155,8 @@ trait Reader {
     fn boolean(&mut self) -> Result<bool>;
     /// Passes over one value of any type, however deep.
     fn skip(&mut self) -> Result<()>;
+    /// Returns the memory that is left for what is kept.
+    fn room(&mut self) -> &mut Room;
 }
 
 /// Reads a signed integer of 32 bits.
@@ -162,12 +187,15 @@ fn list<R: Reader, T>(reader: &mut R, read: fn(&mut R) -> Result<T>) -> Result<V
     }
     let mut open = reader.open_list()?;
     while reader.next_item(&mut open)? {
-        items.push(read(reader)?);
+        let item = read(reader)?;
+        if reader.room().take_part(ITEM) {
+            items.push(item);
+        }
     }
     Ok(items)
 }
 
-/// Reads a map into `map` and returns the keys that came twice.
+/// Reads a map into `map` and returns the keys that came twice, or the first of them.
 fn map<R: Reader, T: Default>(
     reader: &mut R,
     map: &mut BTreeMap<String, T>,
@@ -181,10 +209,19 @@ fn map<R: Reader, T: Default>(
     while let Some(key) = reader.next_key(&mut open)? {
         let mut value = T::default();
         set(reader, &mut value, read)?;
-        if map.contains_key(&key) {
-            repeated.push(key.clone());
+        match map.entry(key) {
+            Entry::Occupied(mut known) => {
+                if repeated.len() < FINDINGS_MAX {
+                    repeated.push(known.key().clone());
+                }
+                known.insert(value);
+            }
+            Entry::Vacant(place) => {
+                if reader.room().take_part(ENTRY) {
+                    place.insert(value);
+                }
+            }
         }
-        map.insert(key, value);
     }
     Ok(repeated)
 }
@@ -228,29 +265,44 @@ impl<R: Reader> Decoder<R> {
     }
 
     fn request(mut self) -> Result<Decoded> {
-        if R::LENIENT_NULL && self.reader.null()? {
-            return Ok(self.decoded);
+        if !(R::LENIENT_NULL && self.reader.null()?) {
+            let mut open = self.reader.open_list()?;
+            while self.reader.next_item(&mut open)? {
+                let is_kept = self.reader.room().take(CHUNK);
+                let chunk = self.chunk()?;
+                if is_kept {
+                    self.decoded.chunks.push(chunk);
+                } else {
+                    self.decoded.unkept.traces += 1;
+                }
+            }
         }
-        let mut open = self.reader.open_list()?;
-        while self.reader.next_item(&mut open)? {
-            let chunk = self.chunk()?;
-            self.decoded.chunks.push(chunk);
-        }
+        self.decoded.unkept.parts = self.reader.room().parts();
+        self.decoded.memory = self.reader.room().used();
         Ok(self.decoded)
     }
 
-    fn chunk(&mut self) -> Result<Vec<Option<ReceivedSpan>>> {
-        let mut spans = Vec::new();
+    fn chunk(&mut self) -> Result<Chunk> {
+        let mut chunk = Chunk::default();
         if R::LENIENT_NULL && self.reader.null()? {
-            return Ok(spans);
+            return Ok(chunk);
         }
         let mut open = self.reader.open_list()?;
         while self.reader.next_item(&mut open)? {
-            self.span = spans.len();
-            let span = if self.reader.null()? { None } else { Some(self.span()?) };
-            spans.push(span);
+            self.span = chunk.spans.len();
+            if self.reader.null()? {
+                chunk.has_null = true;
+                continue;
+            }
+            let is_kept = self.reader.room().take(SPAN);
+            let span = self.span()?;
+            if is_kept {
+                chunk.spans.push(span);
+            } else {
+                self.decoded.unkept.spans += 1;
+            }
         }
-        Ok(spans)
+        Ok(chunk)
     }
 
     fn span(&mut self) -> Result<ReceivedSpan> {

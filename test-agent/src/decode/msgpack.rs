@@ -1,5 +1,5 @@
 //! MessagePack as the Agent reads it: any width of a type, no single precision floats.
-use super::{DecodeError, Open, Reader, Result, repaired};
+use super::{DecodeError, Open, Reader, Result, Room, repaired};
 
 /// The longest list that the Agent reads.
 const LIST_MAX: u64 = 500_000;
@@ -8,6 +8,7 @@ const LIST_MAX: u64 = 500_000;
 #[derive(Debug)]
 pub(super) struct MsgpackReader<'a> {
     rest: &'a [u8],
+    room: Room,
 }
 
 /// A value, or the header of one.
@@ -28,7 +29,7 @@ enum Item<'a> {
 
 impl<'a> MsgpackReader<'a> {
     pub(super) fn new(body: &'a [u8]) -> Self {
-        Self { rest: body }
+        Self { rest: body, room: Room::of(body.len()) }
     }
 
     fn take(&mut self, len: u64) -> Result<&'a [u8]> {
@@ -198,6 +199,10 @@ impl Reader for MsgpackReader<'_> {
             Item::Boolean(value) => Ok(value),
             other => wrong(other, "a boolean"),
         }
+    }
+
+    fn room(&mut self) -> &mut Room {
+        &mut self.room
     }
 
     fn skip(&mut self) -> Result<()> {

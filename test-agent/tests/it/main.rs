@@ -7,6 +7,7 @@ mod client;
 mod decoding;
 mod faults;
 mod http;
+mod memory;
 #[path = "../../../tests/it/examples/picture.rs"]
 mod picture;
 mod probes;

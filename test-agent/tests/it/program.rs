@@ -25,7 +25,7 @@ const OF_RUST: &[u8] = b"\x91\x91\x88\xa7service\xa4jobs\xa4name\xa8Internal\xa8
     \xa8trace_id\x09\xa7span_id\x01\xa5start\xcf\x17\x97\x9c\xfe\x36\x2a\x00\x00\xa8duration\xce\x00\x0f\x42\x40";
 
 /// Sends a body as the tracer of a language does.
-fn send(url: &str, (language, path, content_type): (&str, &str, &str), body: &[u8]) {
+pub(crate) fn send(url: &str, (language, path, content_type): (&str, &str, &str), body: &[u8]) {
     let mut stream = TcpStream::connect(url.strip_prefix("http://").unwrap()).unwrap();
     stream.set_read_timeout(Some(SOON)).unwrap();
     let head = format!(
@@ -42,7 +42,7 @@ fn send_json(url: &str, language: &str, body: &str) {
 }
 
 /// Returns the command that runs the program.
-fn program() -> Command {
+pub(crate) fn program() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_datadog-test-agent"));
     command.env_remove("CLICOLOR_FORCE").env("NO_COLOR", "1");
     command

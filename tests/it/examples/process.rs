@@ -32,6 +32,12 @@ impl Running {
         Self { child, lines }
     }
 
+    /// Returns the id of the process.
+    #[allow(dead_code, reason = "not every test binary looks at the process itself")]
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Returns the next line that holds this text.
     pub(crate) fn line_with(&self, text: &str) -> String {
         let mut seen = Vec::new();

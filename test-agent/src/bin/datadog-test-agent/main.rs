@@ -28,6 +28,9 @@ use self::{recent::Recent, totals::Totals};
 /// Where tracers look for the Agent.
 const ADDRESS: (Ipv4Addr, u16) = (Ipv4Addr::LOCALHOST, 8126);
 
+/// The most memory of requests that were not drawn yet, in bytes.
+const MEMORY_MAX: usize = 128 << 20;
+
 /// How often arrivals are drawn: long enough for the spans of several services to come together.
 const PAUSE: Duration = Duration::from_millis(250);
 
@@ -36,7 +39,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let address = args().nth(1).map_or(Ok(ADDRESS.into()), |text| {
         text.parse().map(|port| SocketAddr::from((ADDRESS.0, port))).or_else(|_| text.parse())
     })?;
-    let agent = TestAgent::builder().with_address(address).start()?;
+    let agent = TestAgent::builder().with_address(address).with_memory_limit(MEMORY_MAX).start()?;
     println!("listening on {}, Ctrl-C ends", agent.url());
 
     let (mut recent, mut totals) = (Recent::default(), Totals::new());
@@ -51,7 +54,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         }
         let changed = recent.changed();
         if !changed.is_empty() {
-            println!("\n{}\n\n{}", Waterfall::for_stdout(changed), totals.line());
+            println!("\n{}\n\n{}", Waterfall::for_stdout(changed), totals.line(agent.forgotten()));
         }
     }
     println!("\n{totals}");

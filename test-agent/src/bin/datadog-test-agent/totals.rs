@@ -1,8 +1,8 @@
 //! What has arrived so far, as numbers: in one line, and by service and tracer.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 
-use datadog_test_agent::TraceRequest;
+use datadog_test_agent::{Forgotten, TraceRequest};
 
 use super::table::{Table, printable};
 
@@ -36,13 +36,19 @@ impl Totals {
         is_refused.then(|| printable(&format!("refused, of {tracer}: {reason}")))
     }
 
-    /// Returns the numbers in one line.
-    pub(crate) fn line(&self) -> String {
+    /// Returns the numbers in one line, with those that were forgotten before they could be drawn.
+    pub(crate) fn line(&self, forgotten: Forgotten) -> String {
         let ([spans, errors], [requests, refused]) = (self.services.sums(), self.tracers.sums());
         let traces = self.traces;
-        format!(
+        let mut line = format!(
             "traces {traces} · spans {spans} · errors {errors} · requests {requests} · refused {refused}"
-        )
+        );
+        if forgotten.spans + forgotten.requests > 0 {
+            let Forgotten { requests, spans, .. } = forgotten;
+            let _ =
+                write!(line, " · forgotten for lack of memory: {requests} requests, {spans} spans");
+        }
+        line
     }
 }
 
