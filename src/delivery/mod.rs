@@ -33,6 +33,8 @@ use opentelemetry_sdk::error::{OTelSdkError, OTelSdkResult};
 
 use crate::BuildError;
 use crate::encoding::{Payload, WireKind};
+#[cfg(feature = "metrics")]
+use crate::guard;
 use crate::protocol::Protocol;
 use shared::Shared;
 
@@ -86,8 +88,9 @@ impl Delivery {
         start.recv().unwrap_or_else(|_| {
             Err(BuildError::start("the exporter's thread", "it ended early"))
         })?;
+        // A meter provider is foreign code.
         #[cfg(feature = "metrics")]
-        metrics::observe(&shared);
+        guard::catch(|| metrics::observe(&shared));
         Ok(Self { shared, thread: Mutex::new(Some(thread)) })
     }
 
