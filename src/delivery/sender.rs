@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use opentelemetry::Context;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
+use tracing::dispatcher::{self, Dispatch};
 
 use super::DeliverySettings;
 use super::address::AgentInUse;
@@ -51,6 +52,9 @@ pub(super) fn start(
     let (jobs, mut receiver) = mpsc::unbounded_channel();
     let serve = move || {
         let _guard = Context::enter_telemetry_suppressed_scope();
+        // A subscriber that panics or blocks at a line of the HTTP library would break the request.
+        let is_own = matches!(client, Client::Own(_));
+        let _silent = is_own.then(|| dispatcher::set_default(&Dispatch::none()));
         let client = Arc::new(client);
         runtime.block_on(async {
             while let Some(job) = receiver.recv().await {
