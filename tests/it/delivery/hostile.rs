@@ -1,122 +1,18 @@
 //! Peers that break connections, answer oddly, or answer without end; and flushes by the hundred.
 
 use std::io::{Read as _, Write as _};
-use std::net::{TcpListener, TcpStream};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::net::TcpListener;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use std::thread::{self, JoinHandle};
+use std::thread;
 use std::time::{Duration, Instant};
 
-use datadog_test_agent::TestAgent;
 use opentelemetry_datadog_agent::{DatadogExporter, Protocol};
 use opentelemetry_sdk::trace::SpanExporter as _;
 
+use super::proxy::{Gate, Proxy};
 use super::{SHORT, arrivals, assert_adds_up, batch, each, explicit, export, until, with_noise};
 use crate::support::{SOON, agent, in_parallel};
-
-/// What stands in front of the Agent does with a connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Gate {
-    /// Passes everything on.
-    Open,
-    /// Closes it at once.
-    Closes,
-    /// Resets it at once.
-    Resets,
-    /// Reads the start of the request, then closes it.
-    ReadsAndCloses,
-    /// Reads the head of a request and resets it if that announces more than a megabyte.
-    ResetsLarge,
-    /// Answers 503 to a request of more than a megabyte without reading it, and closes.
-    AnswersLargeEarly,
-}
-
-/// A proxy before an Agent: real sockets, and a gate that a test switches.
-struct Proxy {
-    url: String,
-    gate: Arc<Mutex<Gate>>,
-    connections: Arc<AtomicUsize>,
-    is_over: Arc<AtomicBool>,
-    thread: Option<JoinHandle<()>>,
-}
-
-impl Proxy {
-    fn new(agent: &TestAgent, gate: Gate) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = listener.local_addr().unwrap();
-        let target = agent.url().trim_start_matches("http://").to_owned();
-        let gate = Arc::new(Mutex::new(gate));
-        let (connections, is_over) =
-            (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicBool::new(false)));
-        let (gate_now, count, over) =
-            (Arc::clone(&gate), Arc::clone(&connections), Arc::clone(&is_over));
-        let thread = thread::spawn(move || {
-            while let Ok((client, _)) = listener.accept() {
-                if over.load(Ordering::SeqCst) {
-                    return;
-                }
-                count.fetch_add(1, Ordering::SeqCst);
-                let (gate, target) = (*gate_now.lock().unwrap(), target.clone());
-                thread::spawn(move || pass(client, gate, &target));
-            }
-        });
-        Self { url: format!("http://{address}"), gate, connections, is_over, thread: Some(thread) }
-    }
-
-    fn set(&self, gate: Gate) {
-        *self.gate.lock().unwrap() = gate;
-    }
-}
-
-impl Drop for Proxy {
-    fn drop(&mut self) {
-        self.is_over.store(true, Ordering::SeqCst);
-        drop(TcpStream::connect(self.url.trim_start_matches("http://")));
-        drop(self.thread.take().map(JoinHandle::join));
-    }
-}
-
-/// Handles one connection. A connection that is dropped with unread bytes is reset by the system.
-fn pass(mut client: TcpStream, gate: Gate, target: &str) {
-    let mut start = vec![0; 4_096];
-    match gate {
-        Gate::Closes => return,
-        Gate::Resets => {
-            // One byte stays unread.
-            let _ = client.peek(&mut [0]);
-            return;
-        }
-        Gate::ReadsAndCloses => {
-            let _ = client.read(&mut start);
-            return;
-        }
-        Gate::Open | Gate::ResetsLarge | Gate::AnswersLargeEarly => {}
-    }
-    let Ok(read) = client.read(&mut start) else { return };
-    start.truncate(read);
-    if gate != Gate::Open && announces_a_megabyte(&start) {
-        if gate == Gate::AnswersLargeEarly {
-            let answer = b"HTTP/1.1 503 Busy\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
-            let _ = client.write_all(answer);
-        }
-        return;
-    }
-    let Ok(mut agent) = TcpStream::connect(target) else { return };
-    let copied = agent.write_all(&start);
-    let (Ok(mut back), Ok(mut from)) = (client.try_clone(), agent.try_clone()) else { return };
-    if copied.is_ok() {
-        let answering = thread::spawn(move || drop(std::io::copy(&mut from, &mut back)));
-        let _ = std::io::copy(&mut client, &mut agent);
-        let _ = agent.shutdown(std::net::Shutdown::Both);
-        let _ = answering.join();
-    }
-}
-
-fn announces_a_megabyte(head: &[u8]) -> bool {
-    let head = String::from_utf8_lossy(head).to_ascii_lowercase();
-    let length = head.split("content-length: ").nth(1).and_then(|rest| rest.split("\r\n").next());
-    length.and_then(|length| length.parse().ok()).is_some_and(|length: u64| length > 1 << 20)
-}
 
 /// Runs a case for each protocol that behaves differently: one asks the receiver, one does not.
 fn protocols() -> [Protocol; 2] {

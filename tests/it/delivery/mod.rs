@@ -8,6 +8,7 @@ mod kept;
 mod lifecycle;
 mod matrix;
 mod outcomes;
+mod proxy;
 mod receivers;
 mod requests;
 mod scripts;
