@@ -1,12 +1,14 @@
-//! A web service under load while its Agent fails in every way. `README.md` says what is checked.
+//! A web service under load while its Agent fails in every way; and attacks on delivery. `README.md` says what is checked.
 
 mod arrivals;
+mod attacks;
 mod child;
 mod faults;
 mod load;
 mod service;
 mod verdict;
 
+use std::fmt::Display;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 use std::{env, fs, process, thread};
@@ -27,17 +29,23 @@ fn main() {
     match args.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         [SERVICE] => return service::run(None),
         [SERVICE, url] => return service::run(Some(url)),
+        [attacks::ONE, name] => attacks::run_one(name),
+        [attacks::ALL, ref names @ ..] => return end("attacks", &attacks::run(names)),
         _ => {}
     }
     let seconds = args.first().map_or(SECONDS, |arg| arg.parse().expect("seconds"));
     let seed = args.get(1).map_or_else(|| fastrand::u64(..), |arg| arg.parse().expect("a seed"));
     println!("soak: {seconds} s, seed {seed}");
-    let failures = soak(Duration::from_secs(seconds), seed);
+    end("soak", &soak(Duration::from_secs(seconds), seed));
+}
+
+/// Says what failed, and ends with a status of 1 if anything did.
+fn end(name: &str, failures: &[impl Display]) {
     if !failures.is_empty() {
         failures.iter().for_each(|failure| println!("FAILED {failure}"));
         process::exit(1);
     }
-    println!("soak: passed");
+    println!("{name}: passed");
 }
 
 /// Runs everything for a while and returns what failed.
