@@ -12,8 +12,12 @@ use super::span::{ReceivedSpan, trace_id_high};
 
 /// The longest line, in characters.
 const LINE_MAX: usize = 120;
+/// The shortest line that a picture fits into, in characters.
+const LINE_MIN: usize = 72;
 /// The width of the time scale, in cells.
 const BAR_CELLS: usize = 24;
+/// The width of the time scale where lines are shorter than the longest, in cells.
+const NARROW_BAR_CELLS: usize = 12;
 /// The steps within one cell of a bar.
 const STEPS: usize = 8;
 /// A cell filled by no to seven eighths.
@@ -33,7 +37,7 @@ const DIM: &str = "2";
 const RED: &str = "31";
 
 /// What gives way when a line is too long, in this order: a column, and the width that it keeps.
-const SHRINKABLE: [(usize, usize); 9] = [
+const SHRINKABLE: [(usize, usize); 12] = [
     (RESOURCE, 20),
     (ERROR, 24),
     (NAME, 28),
@@ -43,6 +47,9 @@ const SHRINKABLE: [(usize, usize); 9] = [
     (ERROR, 19),
     (NAME, 20),
     (RESOURCE, 10),
+    (KIND, 0),
+    (ERROR, 12),
+    (NAME, 12),
 ];
 const NAME: usize = 0;
 const RESOURCE: usize = 1;
@@ -55,7 +62,7 @@ const COLUMNS: usize = 6;
 /// Traces as a text for people: a line per span, as a tree, with bars for the time.
 ///
 /// Made by [`TestAgent::waterfall`](super::TestAgent::waterfall). No line is longer than 120
-/// characters.
+/// characters, or than a terminal is wide, down to 72.
 ///
 /// # Examples
 ///
@@ -77,20 +84,36 @@ const COLUMNS: usize = 6;
 pub struct Waterfall {
     traces: Vec<Vec<ReceivedSpan>>,
     colors: bool,
+    /// The longest line, in characters.
+    width: usize,
 }
 
 impl Waterfall {
     /// Returns the picture of these traces, each a list of spans in any order, without colours.
     pub fn new(traces: Vec<Vec<ReceivedSpan>>) -> Self {
-        Self { traces, colors: false }
+        Self { traces, colors: false, width: LINE_MAX }
     }
 
-    /// Returns the picture in colours if standard output is a terminal and the environment variable
-    /// `NO_COLOR` is not set, or if `CLICOLOR_FORCE` is set.
+    /// Returns the picture as wide as the terminal, and in colours if standard output is a terminal and the
+    /// environment variable `NO_COLOR` is not set, or if `CLICOLOR_FORCE` is set and not `0`.
     pub fn for_stdout(traces: Vec<Vec<ReceivedSpan>>) -> Self {
-        let is_set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
-        let is_usual = std::io::stdout().is_terminal() && !is_set("NO_COLOR");
-        Self { traces, colors: is_usual || is_set("CLICOLOR_FORCE") }
+        let value = |name| std::env::var_os(name).filter(|value| !value.is_empty());
+        let is_usual = std::io::stdout().is_terminal() && value("NO_COLOR").is_none();
+        let is_forced = value("CLICOLOR_FORCE").is_some_and(|value| value != "0");
+        let width = terminal_size::terminal_size().map_or(LINE_MAX, |(width, _)| width.0.into());
+        Self::new(traces).with_colors(is_usual || is_forced).with_width(width)
+    }
+
+    /// Sets the longest line, in characters, between 72 and 120.
+    #[must_use]
+    pub fn with_width(mut self, width: usize) -> Self {
+        self.width = width.clamp(LINE_MIN, LINE_MAX);
+        self
+    }
+
+    /// Returns the width of the time scale, in cells.
+    fn bar_cells(&self) -> usize {
+        if self.width < LINE_MAX { NARROW_BAR_CELLS } else { BAR_CELLS }
     }
 
     /// Sets whether the text has ANSI colours: one per service, and red for errors.
@@ -112,7 +135,7 @@ impl Waterfall {
     fn trace(&self, spans: &[ReceivedSpan], out: &mut String) {
         let rows: Vec<Row> =
             tree(spans).into_iter().map(|(span, indent)| Row::new(&spans[span], &indent)).collect();
-        let scale = Scale::of(spans);
+        let scale = Scale::of(spans, self.bar_cells());
         let mut services = Vec::new();
         for row in &rows {
             if !services.contains(&row.cells[SERVICE]) {
@@ -120,7 +143,7 @@ impl Waterfall {
             }
         }
         self.header(spans, &services, &scale, out);
-        let widths = widths(&rows);
+        let widths = widths(&rows, self.width - scale.cells);
         for row in &rows {
             let service = services.iter().position(|service| *service == row.cells[SERVICE]);
             let color = SERVICE_COLORS[service.unwrap_or(0) % SERVICE_COLORS.len()];
@@ -135,7 +158,7 @@ impl Waterfall {
             if spans.len() == 1 { "1 span".to_owned() } else { format!("{} spans", spans.len()) };
         let id = format!("trace {high:016x}{low:016x}");
         let length = duration(scale.length);
-        let room = LINE_MAX - id.len() - count.len() - length.len() - 3 * 3;
+        let room = self.width.saturating_sub(id.len() + count.len() + length.len() + 3 * 3);
         let facts = [count, cut(&services.join(", "), room), length];
         out.push_str(&self.paint(BOLD, &id));
         for fact in facts.iter().filter(|fact| !fact.is_empty()) {
@@ -181,7 +204,7 @@ impl Waterfall {
         let used = bar.chars().count();
         line.push_str(&self.paint(color, &bar));
         if row.failed {
-            let _ = write!(line, "{:1$}", "", BAR_CELLS - used + GAP);
+            let _ = write!(line, "{:1$}", "", scale.cells - used + GAP);
             line.push_str(&self.paint(RED, &cut(&row.cells[ERROR], widths[ERROR])));
         }
         out.push_str(line.trim_end());
@@ -253,8 +276,8 @@ fn cut(text: &str, width: usize) -> String {
     format!("{}…", kept.trim_end())
 }
 
-/// Returns the widths of the columns, such that a line fits.
-fn widths(rows: &[Row]) -> [usize; COLUMNS] {
+/// Returns the widths of the columns, such that they fit beside the time scale.
+fn widths(rows: &[Row], room: usize) -> [usize; COLUMNS] {
     let mut widths = [0; COLUMNS];
     for row in rows {
         for (width, cell) in widths.iter_mut().zip(&row.cells) {
@@ -262,7 +285,7 @@ fn widths(rows: &[Row]) -> [usize; COLUMNS] {
         }
     }
     let gaps = GAP * widths.iter().filter(|width| **width > 0).count();
-    let mut excess = (widths.iter().sum::<usize>() + gaps + BAR_CELLS).saturating_sub(LINE_MAX);
+    let mut excess = (widths.iter().sum::<usize>() + gaps).saturating_sub(room);
     for (column, kept) in SHRINKABLE {
         let given = widths[column].saturating_sub(kept).min(excess);
         widths[column] -= given;
@@ -294,13 +317,15 @@ fn duration(nanoseconds: i64) -> String {
 struct Scale {
     start: i64,
     length: i64,
+    /// The width, in cells.
+    cells: usize,
 }
 
 impl Scale {
-    fn of(spans: &[ReceivedSpan]) -> Self {
+    fn of(spans: &[ReceivedSpan], cells: usize) -> Self {
         let start = spans.iter().map(|span| span.start).min().unwrap_or(0);
         let end = spans.iter().map(ReceivedSpan::end).max().unwrap_or(0);
-        Self { start, length: end.saturating_sub(start) }
+        Self { start, length: end.saturating_sub(start), cells }
     }
 
     /// Returns how many steps of `steps` a time is.
@@ -313,9 +338,10 @@ impl Scale {
 
     /// Returns the bar of a span: blank up to its start, then filled, at least one step.
     fn bar(&self, start: i64, length: i64) -> String {
-        let filled = self.steps(length, BAR_CELLS * STEPS).max(1);
+        let filled = self.steps(length, self.cells * STEPS).max(1);
         let cells = filled.div_ceil(STEPS);
-        let offset = self.steps(start.saturating_sub(self.start), BAR_CELLS).min(BAR_CELLS - cells);
+        let offset =
+            self.steps(start.saturating_sub(self.start), self.cells).min(self.cells - cells);
         let mut bar = " ".repeat(offset);
         bar.push_str(&"█".repeat(filled / STEPS));
         if filled % STEPS > 0 {

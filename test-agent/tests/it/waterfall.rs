@@ -129,6 +129,20 @@ fn every_span_is_printed_in_at_most_120_characters() {
 }
 
 #[test]
+fn a_narrow_terminal_has_shorter_lines_with_everything_that_matters() {
+    for (width, longest) in [(80, 80), (100, 100), (10, 72), (500, 120)] {
+        let text = Waterfall::new(vec![order()]).with_width(width).to_string();
+        for line in text.lines() {
+            assert!(line.chars().count() <= longest, "{width}: {line}");
+        }
+        assert_eq!(text.lines().count(), order().len() + 1);
+        for part in ["payments", "142 ms", "ERROR card", "█"] {
+            assert!(text.contains(part), "{width}: {part}\n{text}");
+        }
+    }
+}
+
+#[test]
 fn a_failed_span_says_what_it_can() {
     for (key, expected) in [
         ("error.message", "ERROR boom"),
