@@ -10,6 +10,7 @@ use hyper::header::{
     X_CONTENT_TYPE_OPTIONS,
 };
 use hyper::{Response, StatusCode};
+use tokio::sync::mpsc;
 
 /// The number of bytes that a cut answer announces beyond those it sends.
 const MISSING_BYTES: usize = 16;
@@ -23,6 +24,8 @@ pub(super) struct Answer {
     /// Whether it comes from a trace endpoint: those name the Agent.
     from_endpoint: bool,
     cut: bool,
+    /// The pieces of a body without an end, in place of the body.
+    feed: Option<mpsc::Receiver<Bytes>>,
 }
 
 impl Answer {
@@ -31,12 +34,22 @@ impl Answer {
         if status >= 400 && status != 429 {
             headers.push((X_CONTENT_TYPE_OPTIONS, "nosniff".to_owned()));
         }
-        Self { status, body, headers, from_endpoint: false, cut: false }
+        Self { status, body, headers, from_endpoint: false, cut: false, feed: None }
     }
 
     /// Returns an answer of a trace endpoint.
     pub(super) fn traces(status: u16, body: String) -> Self {
         Self { from_endpoint: true, ..Self::new(status, body) }
+    }
+
+    /// Returns an answer that goes on as long as there are pieces.
+    pub(super) fn feed(pieces: mpsc::Receiver<Bytes>) -> Self {
+        Self { feed: Some(pieces), ..Self::new(200, String::new()) }
+    }
+
+    /// Returns whether the answer has no end of its own.
+    pub(super) fn is_feed(&self) -> bool {
+        self.feed.is_some()
     }
 
     pub(super) fn not_found() -> Self {
@@ -78,7 +91,8 @@ impl Answer {
     /// Returns the answer with the version and the state of an Agent that names itself.
     pub(super) fn into_response(self, agent: Option<(&str, &str)>) -> Response<AnswerBody> {
         let length = self.body.len();
-        let body = AnswerBody { data: Some(Bytes::from(self.body)), cut: self.cut, flushed: false };
+        let data = Some(Bytes::from(self.body));
+        let body = AnswerBody { data, cut: self.cut, flushed: false, feed: self.feed };
         let mut response = Response::new(body);
         *response.status_mut() =
             StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
@@ -110,6 +124,7 @@ pub(super) struct AnswerBody {
     data: Option<Bytes>,
     cut: bool,
     flushed: bool,
+    feed: Option<mpsc::Receiver<Bytes>>,
 }
 
 /// The body breaks off here.
@@ -132,6 +147,9 @@ impl Body for AnswerBody {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BreaksOff>>> {
+        if let Some(feed) = &mut self.feed {
+            return feed.poll_recv(cx).map(|piece| piece.map(|piece| Ok(Frame::data(piece))));
+        }
         if let Some(data) = self.data.take() {
             return Poll::Ready(Some(Ok(Frame::data(data))));
         }
@@ -147,12 +165,14 @@ impl Body for AnswerBody {
     }
 
     fn is_end_stream(&self) -> bool {
-        !self.cut && self.data.as_ref().is_none_or(Bytes::is_empty)
+        !self.cut && self.feed.is_none() && self.data.as_ref().is_none_or(Bytes::is_empty)
     }
 
     fn size_hint(&self) -> SizeHint {
         match &self.data {
-            Some(data) if !self.cut => SizeHint::with_exact(data.len() as u64),
+            Some(data) if !self.cut && self.feed.is_none() => {
+                SizeHint::with_exact(data.len() as u64)
+            }
             _ => SizeHint::default(),
         }
     }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::TestAgent;
+use super::page::Page;
 use super::receiver::Receiver;
 use super::server::Bound;
 use super::service::{Limits, Service};
@@ -41,6 +42,8 @@ pub struct TestAgentBuilder {
     limits: Limits,
     receiver: Receiver,
     memory_max: usize,
+    /// The further host names of the page, if there is one.
+    page: Option<Vec<String>>,
 }
 
 /// Where an Agent listens.
@@ -57,6 +60,7 @@ impl Default for TestAgentBuilder {
             limits: Limits::default(),
             receiver: Receiver::default(),
             memory_max: MEMORY_MAX,
+            page: None,
         }
     }
 }
@@ -112,6 +116,14 @@ impl TestAgentBuilder {
         self
     }
 
+    /// Serves the page for people at `/`, under the names of this machine and these: a browser that comes by another
+    /// name is answered with 403.
+    #[must_use]
+    pub fn with_page(mut self, hosts: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        self.page = Some(hosts.into_iter().map(Into::into).collect());
+        self
+    }
+
     /// Sets how long a request may take to arrive, head and body together; 5 s by default.
     ///
     /// A head that is late ends the connection, a body that is late is answered with 408.
@@ -138,8 +150,9 @@ impl TestAgentBuilder {
     pub fn start(self) -> io::Result<TestAgent> {
         let store = Arc::new(Store::new(self.memory_max));
         store.set_receiver(self.receiver);
-        let service = Service::new(store.clone(), self.limits);
         let (bound, address) = self.address.bind()?;
+        let page = self.page.map(|hosts| Page::new(hosts.into_iter().chain(address.host())));
+        let service = Service::new(store.clone(), self.limits, page);
         TestAgent::launch(store, service, bound, address)
     }
 }
@@ -155,6 +168,16 @@ impl Address {
             }
             Self::Unix(path) => Ok((bind_unix(path)?, self.clone())),
         }
+    }
+
+    /// Returns the host of the address as a browser writes it, unless it stands for all.
+    fn host(&self) -> Option<String> {
+        match self {
+            Self::Tcp(SocketAddr::V4(address)) => Some(address.ip().to_string()),
+            Self::Tcp(SocketAddr::V6(address)) => Some(format!("[{}]", address.ip())),
+            Self::Unix(_) => None,
+        }
+        .filter(|host| !matches!(host.as_str(), "0.0.0.0" | "[::]"))
     }
 
     /// Returns the address in the form that clients take.

@@ -28,19 +28,23 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! What it does not do: obfuscation, sampling of traces without a priority, statistics, and the
-//! endpoints of other protocol versions.
+//! What it does not do: obfuscation, sampling of traces without a priority, computing statistics, and the
+//! endpoints of other protocol versions than v0.3 to v0.5.
 mod answer;
 mod body;
 mod builder;
 mod decode;
-mod normalize;
 mod fault;
+mod head;
+mod normalize;
+mod page;
 mod receiver;
 mod request;
 mod server;
 mod service;
+mod sketch;
 mod span;
+mod stats;
 mod store;
 mod stored;
 mod violations;
@@ -63,7 +67,9 @@ pub use self::builder::TestAgentBuilder;
 pub use self::fault::Fault;
 pub use self::receiver::Receiver;
 pub use self::request::TraceRequest;
+pub use self::sketch::Sketch;
 pub use self::span::ReceivedSpan;
+pub use self::stats::{ReceivedStats, StatsBucket, StatsGroup};
 pub use self::store::{Forgotten, WaitError};
 pub use self::stored::{Decision, StoredSpan, StoredTrace};
 pub use self::waterfall::Waterfall;
@@ -209,6 +215,13 @@ impl TestAgent {
     /// in order of arrival, also of those that it would drop by their priority.
     pub fn stored(&self) -> Vec<StoredTrace> {
         self.store.requests().iter().flat_map(stored::of_request).collect()
+    }
+
+    /// Returns the statistics that clients have sent to `/v0.6/stats`, in order of arrival.
+    ///
+    /// The newest are kept, within the memory of [`TestAgentBuilder::with_memory_limit`].
+    pub fn stats(&self) -> Vec<ReceivedStats> {
+        self.store.stats()
     }
 
     /// Returns the traces as a picture for people, in colours as

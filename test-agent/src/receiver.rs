@@ -11,12 +11,12 @@ use super::service::{AGENT_VERSION, Limits};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Receiver {
-    /// The Agent of today: v0.3 and v0.4, JSON or MessagePack by the content type, `/info`.
+    /// The Agent of today: v0.3 and v0.4, JSON or MessagePack by the content type, v0.5, client statistics, `/info`.
     #[default]
     Agent,
     /// An Agent from before `/info`: v0.3 and v0.4, and it does not name itself.
     OldAgent,
-    /// Datadog's Lambda extension: `/v0.4/traces` alone, MessagePack whatever the content type says, a 500 for a
+    /// Datadog's Lambda extension: v0.4 and v0.5, MessagePack whatever the content type says, a 500 for a
     /// body that it cannot read. Repeated spans are dropped.
     LambdaExtension,
     /// The serverless mini agent of Azure Functions and Google functions: as the extension, but it keeps repeated
@@ -25,6 +25,9 @@ pub enum Receiver {
     /// Something that implements the documented API and no more: `PUT /v0.3/traces` with JSON.
     DocumentedApi,
 }
+
+/// The path of statistics that clients have computed.
+pub(super) const STATS: &str = "/v0.6/stats";
 
 /// The habits of a receiver.
 #[derive(Debug)]
@@ -43,32 +46,34 @@ pub(super) struct Habits {
     pub(super) needs_length: bool,
     /// Whether a span that came before is dropped.
     pub(super) drops_repeats: bool,
+    /// Paths of statistics that clients have computed.
+    pub(super) stats: &'static [&'static str],
 }
 
 #[rustfmt::skip]
 static AGENT: Habits = Habits {
-    traces: &["/v0.3/traces", "/v0.4/traces"], methods: &[], reads: None, unreadable: 400,
-    names_itself: true, needs_length: false, drops_repeats: false,
+    traces: &["/v0.3/traces", "/v0.4/traces", "/v0.5/traces"], methods: &[], reads: None, unreadable: 400,
+    names_itself: true, needs_length: false, drops_repeats: false, stats: &[STATS],
 };
 #[rustfmt::skip]
 static OLD_AGENT: Habits = Habits {
-    traces: AGENT.traces, methods: &[], reads: None, unreadable: 400,
-    names_itself: false, needs_length: false, drops_repeats: false,
+    traces: &["/v0.3/traces", "/v0.4/traces"], methods: &[], reads: None, unreadable: 400,
+    names_itself: false, needs_length: false, drops_repeats: false, stats: &[],
 };
 #[rustfmt::skip]
 static LAMBDA_EXTENSION: Habits = Habits {
-    traces: &["/v0.4/traces"], methods: &["PUT", "POST"], reads: Some(Format::Msgpack), unreadable: 500,
-    names_itself: false, needs_length: false, drops_repeats: true,
+    traces: &["/v0.4/traces", "/v0.5/traces"], methods: &["PUT", "POST"], reads: Some(Format::Msgpack), unreadable: 500,
+    names_itself: false, needs_length: false, drops_repeats: true, stats: &[STATS],
 };
 #[rustfmt::skip]
 static MINI_AGENT: Habits = Habits {
     traces: &["/v0.4/traces"], methods: &["PUT", "POST"], reads: Some(Format::Msgpack), unreadable: 500,
-    names_itself: false, needs_length: true, drops_repeats: false,
+    names_itself: false, needs_length: true, drops_repeats: false, stats: &[STATS],
 };
 #[rustfmt::skip]
 static DOCUMENTED_API: Habits = Habits {
     traces: &["/v0.3/traces"], methods: &["PUT"], reads: Some(Format::Json), unreadable: 400,
-    names_itself: false, needs_length: false, drops_repeats: false,
+    names_itself: false, needs_length: false, drops_repeats: false, stats: &[],
 };
 
 impl Receiver {
@@ -106,10 +111,11 @@ impl Receiver {
 
 /// The introduction of the Agent.
 fn agent(limits: Limits) -> Value {
+    let endpoints = [AGENT.traces, AGENT.stats].concat();
     json!({
         "version": AGENT_VERSION,
         "git_commit": "",
-        "endpoints": AGENT.traces,
+        "endpoints": endpoints,
         "client_drop_p0s": false,
         "span_meta_structs": true,
         "long_running_spans": true,

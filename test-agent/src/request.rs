@@ -4,7 +4,7 @@ use std::time::SystemTime;
 
 use super::decode::{Format, Unkept, decode};
 use super::span::ReceivedSpan;
-use super::violations;
+use super::violations::{self, Finding};
 
 /// The memory of a header beside its texts, in bytes.
 const HEADER: usize = 2 * size_of::<(String, String)>();
@@ -36,6 +36,8 @@ pub struct TraceRequest {
     pub(super) body_read: bool,
     /// The format that the receiver reads, whatever the content type says.
     pub(super) reads: Option<Format>,
+    /// The findings for the page, until it has them.
+    pub(super) findings: Vec<Finding>,
     /// The estimated memory of the decoded spans, in bytes, without their texts.
     pub(super) memory: usize,
     /// The parts that did not fit into the memory of one request.
@@ -49,6 +51,32 @@ impl TraceRequest {
     pub fn header(&self, name: &str) -> Option<&str> {
         let mut headers = self.headers.iter();
         headers.find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
+    }
+
+    /// Returns why the request was not taken; `None` if it was.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use datadog_test_agent::TestAgent;
+    ///
+    /// let agent = TestAgent::start()?;
+    /// assert!(agent.requests().iter().all(|request| request.refusal().is_none()));
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn refusal(&self) -> Option<String> {
+        let reason = match (self.status, &self.decode_error) {
+            (Some(200), _) => return None,
+            (_, Some(error)) => error,
+            (None, None) => "there was no answer",
+            (Some(403), None) => "a page of another site sent it",
+            (Some(404), None) => "this version is not read here; v0.3, v0.4 and v0.5 are",
+            (Some(408), None) => "its body took too long",
+            (Some(413), None) => "its body is too large",
+            (Some(429), None) => "too much arrives at the same time",
+            (Some(_), None) => "look at its headers",
+        };
+        Some(reason.to_owned())
     }
 
     /// Returns the spans of the body, one list per trace, whether the Agent kept them or not.
@@ -81,12 +109,13 @@ impl TraceRequest {
     /// # Ok::<(), std::io::Error>(())
     /// ```
     pub fn violations(&self) -> Vec<String> {
-        let mut found = violations::of_headers(self);
+        let own = |findings: Vec<Finding>| findings.into_iter().map(|finding| finding.to_string());
+        let mut found: Vec<_> = own(violations::of_headers(self)).collect();
         if !self.body_read {
             return found;
         }
         match decode(self.format(), &self.body) {
-            Ok(decoded) => found.extend(violations::of_body(self, &decoded)),
+            Ok(decoded) => found.extend(own(violations::of_body(self, &decoded))),
             Err(error) => {
                 found.push(format!("the body cannot be decoded: {}", error.message(self.format())));
             }
@@ -110,6 +139,9 @@ impl TraceRequest {
 
     /// Returns the format that the receiver tries first.
     pub(super) fn format(&self) -> Format {
+        if self.path.starts_with("/v0.5/") {
+            return Format::Dictionary;
+        }
         self.reads.unwrap_or_else(|| Format::of(self.header("content-type")))
     }
 

@@ -9,7 +9,6 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use hyper::Version;
 use hyper::body::Incoming;
 use hyper::http::request::Parts;
 use serde_json::json;
@@ -19,15 +18,28 @@ use tokio::time::{Instant, sleep, timeout_at};
 
 use super::answer::{Answer, AnswerBody};
 use super::body::{Arrived, InFlight, Unread, read};
-use super::decode::{DecodeError, Format, Unkept, decode};
+use super::decode::{DecodeError, Format, decode};
 use super::fault::Fault;
-use super::receiver::{Habits, Receiver};
+use super::head::{clean, seen, turned_down, unfit};
+use super::page::{Page, tracer};
+use super::receiver::{Habits, Receiver, STATS};
 use super::request::TraceRequest;
 use super::server::Connection;
+use super::stats::ReceivedStats;
 use super::store::Store;
+use super::violations;
 
 /// The paths of traces of any receiver. A request to one that this receiver lacks is recorded, too.
-const TRACES: [&str; 2] = ["/v0.3/traces", "/v0.4/traces"];
+const TRACES: [&str; 8] = [
+    "/v0.1/traces",
+    "/v0.2/traces",
+    "/v0.3/traces",
+    "/v0.4/traces",
+    "/v0.5/traces",
+    "/v0.7/traces",
+    "/v1.0/traces",
+    "/v1/traces",
+];
 
 /// The version that the Agent says it has.
 pub(super) const AGENT_VERSION: &str = "7.85.2";
@@ -54,6 +66,8 @@ pub(super) struct Limits {
 pub(super) struct Service {
     pub(super) store: Arc<Store>,
     pub(super) limits: Limits,
+    /// The page, if there is one.
+    page: Option<Page>,
     in_flight: InFlight,
     decoders: Semaphore,
 }
@@ -73,10 +87,10 @@ impl Error for Closed {}
 type Response = hyper::Response<AnswerBody>;
 
 impl Service {
-    pub(super) fn new(store: Arc<Store>, limits: Limits) -> Self {
+    pub(super) fn new(store: Arc<Store>, limits: Limits, page: Option<Page>) -> Self {
         let in_flight =
             InFlight::new(IN_FLIGHT_MAX.max(limits.max_request_bytes.saturating_mul(4)));
-        Self { store, limits, in_flight, decoders: Semaphore::new(DECODERS) }
+        Self { store, limits, page, in_flight, decoders: Semaphore::new(DECODERS) }
     }
 
     /// Answers one request, or ends the connection.
@@ -88,7 +102,10 @@ impl Service {
         let deadline = connection.begin();
         let (head, body) = request.into_parts();
         let answer = self.route(&head, body, deadline).await?;
-        connection.end();
+        // A connection that goes on has no next request to wait for.
+        if !answer.is_feed() {
+            connection.end();
+        }
         let receiver = self.store.receiver();
         let state = receiver.habits().names_itself.then(|| self.state(receiver));
         Ok(answer.into_response(state.as_deref().map(|state| (AGENT_VERSION, state))))
@@ -136,26 +153,89 @@ impl Service {
         let receiver = self.store.receiver();
         let habits = receiver.habits();
         let is_traces = habits.traces.contains(&path);
-        if let Some(answer) = turned_down(head, is_traces).or_else(|| unfit(head, habits)) {
+        let is_stats = habits.stats.contains(&path);
+        let is_endpoint = is_traces || is_stats || path == "/info";
+        if let Some(answer) = turned_down(head, is_endpoint).or_else(|| unfit(head, habits)) {
             if is_traces {
-                self.store.record(TraceRequest { status: Some(answer.status), ..seen(head) });
+                self.record(TraceRequest { status: Some(answer.status), ..seen(head) });
             }
             return Ok(answer);
         }
         if is_traces {
             return self.traces(head, body, deadline, habits).await;
         }
+        if is_stats {
+            return self.stats(head, body, deadline, habits).await;
+        }
         if path == "/info" {
             return self.info(receiver).await;
+        }
+        if let Some(answer) = self.page.as_ref().and_then(|page| page.answer(head)) {
+            return Ok(answer);
         }
         let clean = clean(path);
         if clean != path && habits.names_itself {
             return Ok(Answer::redirect(clean));
         }
         if TRACES.contains(&path) {
-            self.store.record(TraceRequest { status: Some(404), ..seen(head) });
+            self.record(TraceRequest { status: Some(404), ..seen(head) });
         }
         Ok(Answer::not_found())
+    }
+
+    /// Keeps a request, and shows it on the page.
+    fn record(&self, mut request: TraceRequest) {
+        let findings = std::mem::take(&mut request.findings);
+        if let Some(page) = &self.page {
+            page.board.add(&request, &findings);
+        }
+        self.store.record(request);
+    }
+
+    /// Takes statistics that a client has computed.
+    async fn stats(
+        self: &Arc<Self>,
+        head: &Parts,
+        body: Incoming,
+        deadline: Instant,
+        habits: &Habits,
+    ) -> Result<Answer, Closed> {
+        let mut share = self.in_flight.share();
+        let read = read(body, self.limits.max_request_bytes, &mut share);
+        let (status, why) = match timeout_at(deadline, read).await {
+            Ok(Ok(Arrived { cut: true, .. })) => (413, String::new()),
+            Ok(Ok(Arrived { bytes, .. })) => {
+                let _permit = self.decoders.acquire().await.map_err(|_closed| Closed)?;
+                let (service, headers) = (self.clone(), seen(head).headers);
+                let decoding = spawn_blocking(move || service.keep_stats(&bytes, headers));
+                match decoding.await.map_err(|_panic| Closed)? {
+                    Ok(()) => (200, String::new()),
+                    Err(why) => (habits.unreadable, why),
+                }
+            }
+            Ok(Err(Unread::Gone)) => return Err(Closed),
+            Ok(Err(Unread::Crowded)) => (429, String::new()),
+            Err(_late) => (408, String::new()),
+        };
+        if let Some(page) = &self.page {
+            page.board.count(&tracer(&seen(head)), STATS, Some(status), &why);
+        }
+        let answer = match status {
+            200 | 429 => Answer::traces(status, String::new()),
+            _ if why.is_empty() => self.refusal(status, &seen(head)),
+            _ => Answer::traces(status, format!("{why}\n")),
+        };
+        Ok(if matches!(status, 408 | 413 | 429) { answer.closing() } else { answer })
+    }
+
+    /// Decodes statistics and keeps them.
+    fn keep_stats(&self, body: &[u8], headers: Vec<(String, String)>) -> Result<(), String> {
+        let stats = ReceivedStats::decode(body, headers)?;
+        if let Some(page) = &self.page {
+            page.board.add_stats(&stats);
+        }
+        self.store.record_stats(stats);
+        Ok(())
     }
 
     async fn traces(
@@ -169,7 +249,7 @@ impl Service {
         let reply = self.store.next_reply();
         if reply == Fault::EarlyPayloadTooLarge || self.is_announced_too_large(&request) {
             request.status = Some(413);
-            self.store.record(request);
+            self.record(request);
             return Ok(self.refusal(413, &seen(head)).closing());
         }
         let mut share = self.in_flight.share();
@@ -184,7 +264,7 @@ impl Service {
             Err(_late) => 408,
         };
         request.status = Some(refused);
-        self.store.record(request);
+        self.record(request);
         Ok(self.refusal(refused, &seen(head)).closing())
     }
 
@@ -216,7 +296,7 @@ impl Service {
         if matches!(reply, Fault::CloseAfterIngest | Fault::CloseMidResponse) {
             request.status = None;
         }
-        self.store.record(request);
+        self.record_aside(request).await?;
         match reply {
             Fault::Slow(delay) => sleep(delay).await,
             Fault::Hang => pending::<()>().await,
@@ -233,7 +313,17 @@ impl Service {
     fn is_announced_too_large(&self, request: &TraceRequest) -> bool {
         let length = request.header("content-length").and_then(|length| length.parse::<u64>().ok());
         let limit = self.limits.max_request_bytes;
-        request.format() == Format::Msgpack && length.is_some_and(|length| length > limit as u64)
+        request.format() != Format::Json && length.is_some_and(|length| length > limit as u64)
+    }
+
+    /// Keeps a request: a large one on a thread where it holds nobody up.
+    async fn record_aside(self: &Arc<Self>, request: TraceRequest) -> Result<(), Closed> {
+        if self.page.is_none() || request.body.len() <= SMALL_BODY {
+            self.record(request);
+            return Ok(());
+        }
+        let service = self.clone();
+        spawn_blocking(move || service.record(request)).await.map_err(|_panic| Closed)
     }
 
     /// Decodes the body and keeps its spans: a large one on a thread where it holds nobody up.
@@ -261,7 +351,7 @@ impl Service {
         let format = request.format();
         // The MessagePack reader needs one more read to see the end.
         let full = request.body.len() >= self.limits.max_request_bytes;
-        if format == Format::Msgpack && (cut || full) {
+        if format != Format::Json && (cut || full) {
             return self.refusal(413, request);
         }
         let decoded = match decode(format, &request.body) {
@@ -274,6 +364,10 @@ impl Service {
                 return answer;
             }
         };
+        if self.page.is_some() {
+            request.findings = violations::of_headers(request);
+            request.findings.extend(violations::of_body(request, &decoded));
+        }
         request.has_null_span = decoded.chunks.iter().any(|chunk| chunk.has_null);
         request.unkept = decoded.unkept;
         request.memory = decoded.memory;
@@ -286,7 +380,7 @@ impl Service {
 
     /// Returns the answer that hands out the rates, or says `OK` to those who cannot read them.
     fn success(&self, status: u16, request: &TraceRequest) -> Answer {
-        if !request.path.starts_with("/v0.4/") {
+        if request.path.starts_with("/v0.3/") {
             return Answer::traces(status, "OK\n".to_owned());
         }
         let rates = self.store.rates();
@@ -328,80 +422,10 @@ impl Service {
 #[cfg(fuzzing)]
 pub fn record(headers: Vec<(String, String)>, body: Vec<u8>) -> TraceRequest {
     static SERVICE: std::sync::LazyLock<Service> =
-        std::sync::LazyLock::new(|| Service::new(Arc::default(), Limits::default()));
+        std::sync::LazyLock::new(|| Service::new(Arc::default(), Limits::default(), None));
     let (head, ()) =
         hyper::Request::put("/v0.3/traces").body(()).expect("a plain path is one").into_parts();
     let mut request = TraceRequest { headers, body, body_read: true, ..seen(&head) };
     request.status = Some(SERVICE.ingest(&mut request, false, Receiver::Agent.habits()).status);
     request
-}
-
-/// Returns the answer to a request that is refused by its head.
-fn turned_down(head: &Parts, is_traces: bool) -> Option<Answer> {
-    let header = |name| head.headers.get(name).map(hyper::header::HeaderValue::as_bytes);
-    if head.version == Version::HTTP_11 && header("host").is_none() {
-        let body = "400 Bad Request: missing required Host header".to_owned();
-        return Some(Answer::new(400, body).closing());
-    }
-    if header("expect").is_some_and(|expect| !expect.eq_ignore_ascii_case(b"100-continue")) {
-        return Some(Answer::expectation_failed());
-    }
-    let cross_site = header("sec-fetch-site").is_some_and(|site| site == b"cross-site");
-    (is_traces && cross_site)
-        .then(|| Answer::traces(403, "cross-site request rejected\n".to_owned()))
-}
-
-/// Returns the answer of a receiver that does not take requests with this head.
-fn unfit(head: &Parts, habits: &Habits) -> Option<Answer> {
-    if !habits.traces.contains(&head.uri.path()) {
-        return None;
-    }
-    let has_length = head.headers.contains_key("content-length");
-    if !habits.methods.is_empty() && !habits.methods.contains(&head.method.as_str()) {
-        return Some(Answer::new(405, String::new()));
-    }
-    (habits.needs_length && !has_length).then(|| Answer::new(411, String::new()).closing())
-}
-
-/// Returns the request as far as its head tells.
-fn seen(head: &Parts) -> TraceRequest {
-    let headers = head.headers.iter();
-    TraceRequest {
-        method: head.method.to_string(),
-        path: head
-            .uri
-            .path_and_query()
-            .map_or_else(|| head.uri.path().to_owned(), ToString::to_string),
-        headers: headers
-            .map(|(name, value)| {
-                (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned())
-            })
-            .collect(),
-        body: Vec::new(),
-        traces: Vec::new(),
-        status: None,
-        decode_error: None,
-        has_null_span: false,
-        body_read: false,
-        reads: None,
-        memory: 0,
-        unkept: Unkept::default(),
-        received: SystemTime::now(),
-    }
-}
-
-/// Returns the path without empty, `.` and `..` segments.
-fn clean(path: &str) -> String {
-    let mut segments = Vec::new();
-    for segment in path.split('/') {
-        match segment {
-            "" | "." => {}
-            ".." => {
-                segments.pop();
-            }
-            other => segments.push(other),
-        }
-    }
-    let slash = if path.ends_with('/') && !segments.is_empty() { "/" } else { "" };
-    format!("/{}{slash}", segments.join("/"))
 }

@@ -11,6 +11,7 @@ use super::fault::Fault;
 use super::receiver::Receiver;
 use super::request::TraceRequest;
 use super::span::ReceivedSpan;
+use super::stats::ReceivedStats;
 
 /// What the server thread and the callers share.
 #[derive(Debug)]
@@ -84,6 +85,9 @@ struct State {
     /// The spans of the requests.
     spans: usize,
     forgotten: Forgotten,
+    stats: VecDeque<ReceivedStats>,
+    /// The memory of the statistics, in bytes.
+    stats_memory: usize,
     script: VecDeque<Fault>,
     default_reply: Fault,
     info_reply: Fault,
@@ -185,6 +189,23 @@ impl Store {
         self.arrived.notify_all();
     }
 
+    /// Keeps statistics, in place of the oldest ones where memory runs out.
+    pub(super) fn record_stats(&self, received: ReceivedStats) {
+        let mut state = self.state();
+        state.stats_memory += received.memory;
+        state.stats.push_back(received);
+        while state.stats_memory > self.memory_max && state.stats.len() > 1 {
+            let memory = state.stats.pop_front().map_or(0, |oldest| oldest.memory);
+            state.stats_memory -= memory;
+        }
+        drop(state);
+        self.arrived.notify_all();
+    }
+
+    pub(super) fn stats(&self) -> Vec<ReceivedStats> {
+        self.state().stats.iter().cloned().collect()
+    }
+
     pub(super) fn forgotten(&self) -> Forgotten {
         self.state().forgotten
     }
@@ -205,6 +226,8 @@ impl Store {
         let mut state = self.state();
         drop(state.take_requests());
         state.forgotten = Forgotten::default();
+        state.stats.clear();
+        state.stats_memory = 0;
         state.script.clear();
         state.seen = Seen::default();
     }

@@ -2,6 +2,7 @@
 //!
 //! Each check looks at one thing and pushes sentences; none of them decides about the answer.
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
 use super::decode::{Chunk, Decoded};
 use super::request::TraceRequest;
@@ -16,8 +17,33 @@ const MARKED_VALUE_MAX: usize = VALUE_MAX + MARK;
 /// The number of findings after which a body is not looked at further: a report, not a log.
 const FINDINGS_MAX: usize = 1_000;
 
+/// Something that is wrong with a request although the Agent may take it.
+#[derive(Clone, Debug)]
+pub(super) struct Finding {
+    /// The list of spans that it is about, or the whole request.
+    pub(super) trace: Option<usize>,
+    /// The span of the list that it is about, or the whole list.
+    pub(super) span: Option<usize>,
+    pub(super) what: String,
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.trace, self.span) {
+            (Some(trace), Some(span)) => write!(f, "trace {trace}, span {span}: {}", self.what),
+            (Some(trace), None) => write!(f, "trace {trace}: {}", self.what),
+            _ => f.write_str(&self.what),
+        }
+    }
+}
+
+/// Returns a finding about the whole request.
+fn of_request(what: String) -> Finding {
+    Finding { trace: None, span: None, what }
+}
+
 /// Returns the findings on the headers.
-pub(super) fn of_headers(request: &TraceRequest) -> Vec<String> {
+pub(super) fn of_headers(request: &TraceRequest) -> Vec<Finding> {
     const WANTED: [&str; 4] = [
         "X-Datadog-Trace-Count",
         "Datadog-Meta-Lang",
@@ -29,46 +55,48 @@ pub(super) fn of_headers(request: &TraceRequest) -> Vec<String> {
     if let Some(encoding) = request.header("content-encoding") {
         found.push(format!("Content-Encoding is {encoding}, which the Agent ignores"));
     }
-    found
+    found.into_iter().map(of_request).collect()
 }
 
 /// Returns the findings on the decoded body, and on the headers that describe it.
-pub(super) fn of_body(request: &TraceRequest, decoded: &Decoded) -> Vec<String> {
+pub(super) fn of_body(request: &TraceRequest, decoded: &Decoded) -> Vec<Finding> {
     let mut found = decoded.findings.clone();
-    found.extend(decoded.unkept.finding());
+    found.extend(decoded.unkept.finding().map(of_request));
     let chunks = &decoded.chunks;
     if let Some(count) = request.header("x-datadog-trace-count") {
         let traces = chunks.len() + decoded.unkept.traces;
         if count.parse() != Ok(traces) {
-            found.push(format!("X-Datadog-Trace-Count is {count}, the body has {traces} traces"));
+            let what = format!("X-Datadog-Trace-Count is {count}, the body has {traces} traces");
+            found.push(of_request(what));
         }
     }
     if chunks.is_empty() {
-        found.push("the request has no traces".to_owned());
+        found.push(of_request("the request has no traces".to_owned()));
     }
     for (n, chunk) in chunks.iter().enumerate() {
         if found.len() >= FINDINGS_MAX {
-            found.push("more is wrong with later traces".to_owned());
+            found.push(of_request("more is wrong with later traces".to_owned()));
             break;
         }
         of_trace(n, chunk, &mut found);
     }
-    found.extend(of_payload(chunks));
+    found.extend(of_payload(chunks).into_iter().map(of_request));
     found
 }
 
 /// Checks one list of spans, up to the largest number of findings.
-fn of_trace(n: usize, chunk: &Chunk, found: &mut Vec<String>) {
+fn of_trace(n: usize, chunk: &Chunk, found: &mut Vec<Finding>) {
+    let finding = |span, what| Finding { trace: Some(n), span, what };
     if chunk.has_null {
-        found.push(format!("trace {n} has a null span, which ends older Agents"));
+        found.push(finding(None, "it has a null span, which ends older Agents".to_owned()));
     }
     let spans: Vec<_> = chunk.spans.iter().collect();
-    found.extend(of_chunk(&spans).into_iter().map(|what| format!("trace {n}: {what}")));
+    found.extend(of_chunk(&spans).into_iter().map(|what| finding(None, what)));
     for (m, span) in spans.iter().enumerate() {
         if found.len() >= FINDINGS_MAX {
             return;
         }
-        found.extend(of_span(span).into_iter().map(|what| format!("trace {n}, span {m}: {what}")));
+        found.extend(of_span(span).into_iter().map(|what| finding(Some(m), what)));
     }
 }
 

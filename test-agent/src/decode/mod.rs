@@ -7,6 +7,8 @@ mod json;
 mod msgpack;
 mod native;
 mod room;
+mod stats;
+mod v05;
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -15,7 +17,9 @@ use self::json::JsonReader;
 use self::msgpack::MsgpackReader;
 pub(super) use self::room::Unkept;
 use self::room::{ENTRY, ITEM, Room};
+pub(super) use self::stats::StatsReader;
 use super::span::ReceivedSpan;
+use super::violations::Finding;
 
 /// The largest number of findings kept for one request: a report, not a log.
 const FINDINGS_MAX: usize = 100;
@@ -25,6 +29,8 @@ const FINDINGS_MAX: usize = 100;
 pub(super) enum Format {
     Json,
     Msgpack,
+    /// MessagePack with a table of texts: version 0.5.
+    Dictionary,
 }
 
 impl Format {
@@ -60,7 +66,7 @@ impl DecodeError {
         match (self, format) {
             (Self::Invalid(message), _) => message.clone(),
             (Self::Incomplete, Format::Json) => "unexpected-eof".to_owned(),
-            (Self::Incomplete, Format::Msgpack) => {
+            (Self::Incomplete, Format::Msgpack | Format::Dictionary) => {
                 "msgp: too few bytes left to read object".to_owned()
             }
         }
@@ -76,7 +82,7 @@ pub(super) struct Decoded {
     /// The chunks in order.
     pub(super) chunks: Vec<Chunk>,
     /// What the Agent lets pass, but a client should not have written.
-    pub(super) findings: Vec<String>,
+    pub(super) findings: Vec<Finding>,
     /// The parts that did not fit into the memory of one request.
     pub(super) unkept: Unkept,
     /// The estimated memory of the chunks, in bytes, without their texts.
@@ -110,6 +116,7 @@ pub(super) fn decode(format: Format, body: &[u8]) -> Result<Decoded> {
             Decoder::new(JsonReader::new(&body[..document])).request()
         }
         Format::Msgpack => Decoder::new(MsgpackReader::new(body)).request(),
+        Format::Dictionary => v05::decode(body),
     }
 }
 
@@ -369,8 +376,9 @@ impl<R: Reader> Decoder<R> {
 
     fn finding(&mut self, what: &str) {
         if self.decoded.findings.len() < FINDINGS_MAX {
-            let chunk = self.decoded.chunks.len();
-            self.decoded.findings.push(format!("trace {chunk}, span {}: {what}", self.span));
+            let trace = Some(self.decoded.chunks.len());
+            let what = what.to_owned();
+            self.decoded.findings.push(Finding { trace, span: Some(self.span), what });
         }
     }
 }

@@ -13,7 +13,10 @@ const PATHS: &[(&str, u16, bool)] = &[
     ("/v0.4/traces", 200, true),
     ("/v0.3/traces?x=1", 200, true),
     ("/v0.3/traces/", 404, false),
-    ("/v0.5/traces", 404, false),
+    ("/v0.5/traces", 400, true),
+    ("/v0.7/traces", 404, false),
+    ("/telemetry/proxy/api/v2/apmtelemetry", 404, false),
+    ("/v0.7/config", 404, false),
     ("/", 404, false),
     ("//v0.3/traces", 307, false),
     ("/x/../v0.3/traces", 307, false),
@@ -36,7 +39,7 @@ fn only_the_exact_paths_take_traces() {
     let agent = TestAgent::start().unwrap();
     for (path, status, named) in PATHS {
         let answer = send(&agent, &request(path, &[], b"[]"));
-        assert_eq!(answer.status, Some(*status), "{path}");
+        assert_eq!(answer.status, Some(*status), "{path}: {answer:?}");
         assert_eq!(answer.header("datadog-agent-version").is_some(), *named, "{path}");
         assert_eq!(
             answer.header("datadog-agent-state").is_some_and(|state| state.len() == 64),
@@ -44,7 +47,8 @@ fn only_the_exact_paths_take_traces() {
             "{path}"
         );
     }
-    assert_eq!(agent.requests().len(), 3);
+    // Those for traces, whether they are read or not.
+    assert_eq!(agent.requests().len(), 5);
     assert_eq!(send(&agent, &request("/nowhere", &[], b"")).text(), "404 page not found\n");
     let redirect = send(&agent, &request("//v0.3/traces", &[], b""));
     assert_eq!((redirect.header("location"), redirect.text()), (Some("/v0.3/traces"), ""));

@@ -8,6 +8,7 @@ mod decoding;
 mod faults;
 mod http;
 mod memory;
+mod page;
 #[path = "../../../tests/it/examples/picture.rs"]
 mod picture;
 mod probes;
@@ -16,6 +17,8 @@ mod probes;
 mod process;
 mod program;
 mod receivers;
+mod statistics;
 mod stored;
+mod v05;
 mod violations;
 mod waterfall;

@@ -7,7 +7,7 @@ use datadog_test_agent::TestAgent;
 use super::client::{ONE_SPAN, SOON, connect, put_json, put_msgpack, read_answer};
 
 /// The length of the large bodies, in bytes.
-const LARGE: usize = 4_000_000;
+const LARGE: usize = 2_000_000;
 
 /// Returns a list of one list with as many of these items as fit into a body.
 fn json_of(item: &str) -> Vec<u8> {
@@ -56,7 +56,7 @@ fn no_body_costs_more_than_its_share_of_memory() {
     for (title, body) in bodies() {
         send(url, ("attacker", "/v0.3/traces", "application/json"), &body);
         let peak = peak(tool.id());
-        assert!(peak < 250, "{title}: {peak} MiB");
+        assert!(peak < 200, "{title}: {peak} MiB");
     }
     tool.interrupt();
     let summary = tool.rest();

@@ -5,6 +5,8 @@ use std::io::Write as _;
 use std::net::TcpStream;
 use std::process::Command;
 
+use datadog_test_agent::TestAgent;
+
 use crate::client::{SOON, read_answer};
 use crate::picture::plain_line;
 use crate::process::Running;
@@ -82,5 +84,52 @@ fn the_program_draws_every_trace_and_sums_up_at_the_end() {
     let rust = "rust 1.2.3 /v0.4/traces 1 0";
     for row in ["c 1.2.3 /v0.3/traces 1 1", "go 1.2.3 /v0.3/traces 1 0", rust] {
         assert!(summary.iter().any(|line| line == row), "{row}: {summary:?}");
+    }
+}
+
+#[test]
+fn a_taken_port_is_said_with_what_to_do() {
+    let agent = TestAgent::start().unwrap();
+    let port = agent.url().rsplit(':').next().unwrap();
+    let output = program().arg(port).output().unwrap();
+    assert!(!output.status.success());
+    let error = String::from_utf8(output.stderr).unwrap();
+    let next = port.parse::<u16>().unwrap() + 1;
+    for part in [format!("port {port} is taken"), format!("DD_TRACE_AGENT_PORT={next}")] {
+        assert!(error.contains(&part), "{error}");
+    }
+    let output = program().arg("--nonsense").output().unwrap();
+    assert!(!output.status.success());
+    assert!(String::from_utf8(output.stderr).unwrap().contains("Usage: datadog-test-agent"));
+    assert!(program().arg("--help").output().unwrap().status.success());
+}
+
+#[test]
+fn versions_that_are_not_read_are_said_and_telemetry_is_not() {
+    let tool = Running::start(program().arg("0"));
+    let listening = tool.line_with("listening on http://");
+    let url = listening.split([' ', ',']).nth(2).unwrap();
+    assert!(tool.line_with("the page: http://localhost:").ends_with('/'));
+    for path in ["/telemetry/proxy/api/v2/apmtelemetry", "/v0.7/config", "/v0.7/traces"] {
+        send(url, ("php", path, "application/msgpack"), b"");
+    }
+    let refused = tool.line_with("refused");
+    assert!(
+        refused.starts_with("refused, of php 1.2.3 /v0.7/traces: this version is not read"),
+        "{refused}"
+    );
+    tool.interrupt();
+    let summary = tool.rest();
+    assert!(!summary.contains("telemetry") && !summary.contains("config"), "{summary}");
+}
+
+#[test]
+fn colours_are_forced_by_every_value_but_zero() {
+    for (value, is_colored) in [("0", false), ("", false), ("1", true)] {
+        let mut command = program();
+        let tool = Running::start(command.arg("0").env("CLICOLOR_FORCE", value));
+        let listening = tool.line_with("listening on http://");
+        send_json(listening.split([' ', ',']).nth(2).unwrap(), "go", OF_GO);
+        assert_eq!(tool.line_with("bank.charge").contains('\u{1b}'), is_colored, "{value:?}");
     }
 }

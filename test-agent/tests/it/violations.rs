@@ -89,7 +89,7 @@ fn traces_that_lose_something_are_found() {
         ("[[]]".to_owned(), "trace 0: it has no spans"),
         (format!("[[{one},{one}]]"), "trace 0: the span id 2 comes twice"),
         (format!("[[{one},{}]]", other(r#""trace_id":9"#)), "trace 0: it mixes trace ids"),
-        (format!("[[{one},null]]"), "trace 0 has a null span, which ends older Agents"),
+        (format!("[[{one},null]]"), "trace 0: it has a null span, which ends older Agents"),
         (
             format!(
                 "[[{},{}]]",

@@ -1,8 +1,9 @@
-//! An Agent for development: draws the traces of any language's Datadog tracer as they arrive.
+//! An Agent for development: shows the traces of any language's Datadog tracer as they arrive, in the terminal and on
+//! a page in the browser.
 //!
-//! `cargo run -p datadog-test-agent`; behind `--` a port or an address, if not 127.0.0.1:8126. No account, and
-//! nothing leaves the machine. Tracers that speak v0.3 or v0.4 find it (Python's with `DD_TRACE_API_VERSION=v0.4`).
-//! A trace across services is drawn again with each of them: `docs/local_agent.svg`. Ctrl-C ends it with a summary:
+//! `cargo run -p datadog-test-agent`, then `http://localhost:8126/`. No account, and nothing leaves the machine. Tracers
+//! that speak v0.3, v0.4 or v0.5 find it. A trace across services is drawn again with each of them:
+//! `docs/local_agent.svg`. Ctrl-C ends it with a summary:
 //!
 //! ```text
 //! service     spans    errors
@@ -11,22 +12,21 @@
 //! tracer                  requests   refused
 //! go 2.4.1 /v0.4/traces          2         0
 //! ```
-#![expect(clippy::print_stdout, reason = "a program shows its result")]
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program shows its result")]
 
+mod arguments;
 mod recent;
 mod table;
 mod totals;
 
-use std::net::{Ipv4Addr, SocketAddr};
-use std::{env::args, error::Error, pin::pin, time::Duration};
+use std::process::ExitCode;
+use std::{env::args, error::Error, io, pin::pin, time::Duration};
 
 use datadog_test_agent::{TestAgent, Waterfall};
 use tokio::{signal::ctrl_c, time::timeout};
 
+use self::arguments::{Arguments, HELP, Wish};
 use self::{recent::Recent, totals::Totals};
-
-/// Where tracers look for the Agent.
-const ADDRESS: (Ipv4Addr, u16) = (Ipv4Addr::LOCALHOST, 8126);
 
 /// The most memory of requests that were not drawn yet, in bytes.
 const MEMORY_MAX: usize = 128 << 20;
@@ -35,12 +35,52 @@ const MEMORY_MAX: usize = 128 << 20;
 const PAUSE: Duration = Duration::from_millis(250);
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), Box<dyn Error>> {
-    let address = args().nth(1).map_or(Ok(ADDRESS.into()), |text| {
-        text.parse().map(|port| SocketAddr::from((ADDRESS.0, port))).or_else(|_| text.parse())
-    })?;
-    let agent = TestAgent::builder().with_address(address).with_memory_limit(MEMORY_MAX).start()?;
+async fn main() -> ExitCode {
+    let arguments = match Arguments::read(args().skip(1)) {
+        Ok(Wish::Run(arguments)) => arguments,
+        Ok(Wish::Help) => {
+            println!("{HELP}");
+            return ExitCode::SUCCESS;
+        }
+        Err(problem) => {
+            eprintln!("{problem}\n\n{HELP}");
+            return ExitCode::FAILURE;
+        }
+    };
+    match run(arguments).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(problem) => {
+            eprintln!("{problem}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Starts the Agent; the error says what to do.
+fn start(Arguments { address, hosts }: Arguments) -> Result<TestAgent, String> {
+    let builder = TestAgent::builder().with_address(address).with_page(hosts);
+    builder.with_memory_limit(MEMORY_MAX).start().map_err(|error| match error.kind() {
+        io::ErrorKind::AddrInUse => {
+            let (port, next) = (address.port(), address.port().wrapping_add(1).max(1024));
+            format!(
+                "port {port} is taken, most likely by a Datadog Agent or another datadog-test-agent.\n\
+                 Stop it, or use another port here and in the programs that send traces:\n\n  \
+                 datadog-test-agent {next}\n  DD_TRACE_AGENT_PORT={next} your-program"
+            )
+        }
+        _ => format!("cannot listen on {address}: {error}"),
+    })
+}
+
+/// Draws what arrives until Ctrl-C.
+async fn run(arguments: Arguments) -> Result<(), Box<dyn Error>> {
+    let address = arguments.address;
+    let agent = start(arguments)?;
     println!("listening on {}, Ctrl-C ends", agent.url());
+    println!("the page: {}/", agent.url().replace("127.0.0.1", "localhost"));
+    if !address.ip().is_loopback() {
+        println!("everybody who reaches {address} can send traces");
+    }
 
     let (mut recent, mut totals) = (Recent::default(), Totals::new());
     let (mut end, mut is_end) = (pin!(ctrl_c()), false);

@@ -30,10 +30,9 @@ impl Totals {
         let language = request.header("Datadog-Meta-Lang").unwrap_or("?");
         let version = request.header("Datadog-Meta-Tracer-Version").unwrap_or("?");
         let tracer = format!("{language} {version} {}", request.path);
-        let is_refused = request.status != Some(200);
-        self.tracers.count(&tracer, is_refused);
-        let reason = request.decode_error.as_deref().unwrap_or("look at its headers");
-        is_refused.then(|| printable(&format!("refused, of {tracer}: {reason}")))
+        let refusal = request.refusal();
+        self.tracers.count(&tracer, refusal.is_some());
+        refusal.map(|reason| printable(&format!("refused, of {tracer}: {reason}")))
     }
 
     /// Returns the numbers in one line, with those that were forgotten before they could be drawn.
