@@ -8,7 +8,7 @@
 use opentelemetry::SpanId;
 use opentelemetry_sdk::trace::SpanData;
 
-use crate::mapping::{KeySet, hash_id, is_root, is_sendable};
+use crate::mapping::{KeySet, hash, is_root, is_sendable};
 
 /// Room for so many spans is kept, whatever comes next: eight of the batch processor's batches.
 const KEPT_SPANS: usize = 4_096;
@@ -37,7 +37,7 @@ impl Grouping {
         firsts.clear();
         firsts.extend(batch.iter().enumerate().map(|(number, span)| {
             let id = span.span_context.trace_id();
-            trace_ids.first(hash_id(id), number, |other| trace_id(other) == id)
+            trace_ids.first(hash(id), number, |other| trace_id(other) == id)
         }));
         order.clear();
         order.extend(

@@ -1,8 +1,8 @@
 //! Table: attribute key -> what to do with it.
 //!
 //! Every key that decides something or has a name of its own is a row of [`ROWS`]; all other keys
-//! become tags under their own name. A key is found by one hash and one comparison, so a longer
-//! table costs nothing. Not here: what the values decide ([`super::naming`], [`super::status`]).
+//! become tags under their own name. The compiler makes a decision tree of lengths and bytes from the
+//! table, so a longer table costs nothing. Not here: what the values decide ([`super::naming`], [`super::status`]).
 //!
 //! Sources: `DataDog/datadog-agent`, `pkg/trace/semantics/mappings.json` (registry v20260630) and
 //! `pkg/opentelemetry-mapping-go/otlp/attributes/attributes.go`; `datadog.*` overrides:
@@ -12,7 +12,6 @@
 pub(super) mod reference;
 mod set;
 
-use super::hash::Hashed;
 use super::obfuscate::{Language, SOME_SQL};
 pub(crate) use set::KnownSet;
 
@@ -55,7 +54,6 @@ macro_rules! known {
     ($($known:ident $key:literal $rule:expr,)+) => {
         /// An attribute with a meaning of its own.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        #[repr(u8)]
         pub(crate) enum Known { $($known,)+ }
 
         #[rustfmt::skip]
@@ -65,6 +63,24 @@ macro_rules! known {
             use Speaks::{Json, Nothing, Sql, Summary, System};
             &[$(($key, Known::$known, $rule),)+]
         };
+
+        /// The keys as patterns: of bytes, since the compiler compares texts one row after the other.
+        #[allow(non_upper_case_globals, reason = "each has the name of its row")]
+        mod keys {
+            $(pub(super) const $known: &[u8] = $key.as_bytes();)+
+        }
+
+        /// Finds the row of a key. A second row of one key is a pattern that nothing reaches.
+        #[deny(unreachable_patterns)]
+        pub(crate) fn find(key: &str) -> Option<(Known, Rule)> {
+            use Known::*;
+            use Rule::*;
+            use Speaks::{Json, Nothing, Sql, Summary, System};
+            match key.as_bytes() {
+                $(keys::$known => Some((Known::$known, $rule)),)+
+                _ => None,
+            }
+        }
     };
 }
 
@@ -337,71 +353,6 @@ const RENAME_COUNT: usize = {
 #[cfg(fuzzing)]
 pub fn keys() -> impl Iterator<Item = &'static str> {
     ROWS.iter().map(|(key, ..)| *key)
-}
-
-/// Finds the row of a key. A key that is longer than any row is not read.
-#[inline]
-pub(crate) fn find(key: &str) -> Option<(Known, Rule)> {
-    if key.len() > Hashed::WHOLE {
-        return None;
-    }
-    let key = Hashed::of(key);
-    let mut slot = slot(key.hash);
-    loop {
-        let row = INDEX[slot];
-        if row == EMPTY {
-            return None;
-        }
-        if KEYS[row as usize].is_same(&key) {
-            let (_, known, rule) = ROWS[row as usize];
-            return Some((known, rule));
-        }
-        slot = (slot + 1) % INDEX_LEN;
-    }
-}
-
-/// Slots of the index: four and more for each row, so that a foreign key mostly meets an empty one.
-const INDEX_LEN: usize = (4 * ROWS.len()).next_power_of_two();
-
-/// Marks a slot without a row.
-const EMPTY: u8 = u8::MAX;
-
-/// The keys in the form in which they are compared.
-static KEYS: [Hashed; ROWS.len()] = {
-    let mut keys = [Hashed::of(""); ROWS.len()];
-    let mut row = 0;
-    while row < ROWS.len() {
-        assert!(ROWS[row].0.len() <= Hashed::WHOLE, "a longer key is not compared as a whole");
-        keys[row] = Hashed::of(ROWS[row].0);
-        row += 1;
-    }
-    keys
-};
-
-/// Row numbers by hash, built by the compiler.
-static INDEX: [u8; INDEX_LEN] = {
-    assert!(ROWS.len() < EMPTY as usize, "a row number is one byte");
-    let mut index = [EMPTY; INDEX_LEN];
-    let mut row = 0;
-    while row < ROWS.len() {
-        let mut at = slot(Hashed::of(ROWS[row].0).hash);
-        while index[at] != EMPTY {
-            at = (at + 1) % INDEX_LEN;
-        }
-        #[expect(clippy::cast_possible_truncation, reason = "fewer rows than `EMPTY`")]
-        {
-            index[at] = row as u8;
-        }
-        row += 1;
-    }
-    index
-};
-
-const fn slot(hash: u64) -> usize {
-    #[expect(clippy::cast_possible_truncation, reason = "a slot needs only the low bits")]
-    {
-        hash as usize % INDEX_LEN
-    }
 }
 
 #[cfg(test)]

@@ -14,8 +14,8 @@ use opentelemetry::{Array, KeyValue, Value};
 
 use super::drivers::Source;
 use super::errors::{Split, is_location, is_no_stack};
-use super::hash::{KeySet, hash};
 use super::ids::{Hex, nanoseconds};
+use super::key_set::{KeySet, hash};
 use super::normalize::{CUT_MARK, MAX_KEY, MAX_VALUE, cut};
 use super::redact::{Nest, Redactor};
 use super::text;

@@ -11,8 +11,8 @@
 mod attributes;
 mod drivers;
 mod errors;
-mod hash;
 pub(crate) mod ids;
+mod key_set;
 mod links;
 mod lookup;
 mod naming;
@@ -45,8 +45,8 @@ use naming::NameBuffers;
 use normalize::{MAX_NAME, MAX_RESOURCE};
 use pass::{Pass, PassBuffers};
 
-pub(crate) use hash::{KeySet, hash_id};
 pub(crate) use ids::{has_equal_ids, is_root, is_sendable};
+pub(crate) use key_set::{KeySet, hash};
 pub use naming::SpanNames;
 pub(crate) use normalize::{MAX_VALUE, cut, service as stored_service};
 pub(crate) use obfuscate::Query;

@@ -14,7 +14,7 @@ use opentelemetry_sdk::trace::SpanData;
 
 use super::attributes::{self, Known, KnownSet, Rule};
 use super::errors::{Found, is_no_stack};
-use super::hash::{KeySet, hash};
+use super::key_set::{KeySet, hash};
 use super::lookup::{self, Lookup, Slots, string};
 use super::obfuscate::Query;
 use super::redact::Redactor;
@@ -189,7 +189,7 @@ impl<'p, 'a, S: Sink> Pass<'p, 'a, S> {
                 None if name.is_number() && self.write_number(&name, value) => {}
                 None if self.in_scope(hash, &name) => {}
                 None => {
-                    self.clashes |= self.facts.filter.may_hold(hash);
+                    self.clashes |= self.facts.has_tag(hash, &name);
                     self.write_value(&name, value);
                 }
             },

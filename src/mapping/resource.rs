@@ -8,7 +8,7 @@ use opentelemetry::Value;
 use opentelemetry_sdk::Resource;
 
 use super::attributes::{Known, KnownSet, Rule};
-use super::hash::{Filter, KeySet, hash};
+use super::key_set::{KeySet, hash};
 use super::lookup::{Concept, Slots};
 use super::naming::{ENVIRONMENT, SERVICE, VERSION};
 use super::normalize::MAX_NAME;
@@ -36,8 +36,6 @@ pub(crate) struct ResourceFacts<P> {
     pub(crate) block: P,
     /// Those of them that have a row.
     pub(crate) known: KnownSet,
-    /// Those of them that have none.
-    pub(crate) filter: Filter,
     /// Whether one of the tags is `db.name`.
     pub(crate) has_db_name: bool,
     /// The application service, normalised unless it is configured.
@@ -75,7 +73,6 @@ impl<P> ResourceFacts<P> {
             places: KeySet::default(),
             block: S::prepare(&[]),
             known: KnownSet::EMPTY,
-            filter: Filter::default(),
             has_db_name: false,
             service: String::new(),
             service_normalised: String::new(),
@@ -111,7 +108,7 @@ impl<P> ResourceFacts<P> {
     /// Whether one of the tags without a row has this name, whose hash is given.
     pub(crate) fn has_tag(&self, hash: u64, name: &Name<'_>) -> bool {
         let same = |place: usize| Name::of(&self.tags[place].name).same_as(name);
-        self.filter.may_hold(hash) && self.places.get(hash, same).is_some()
+        self.places.get(hash, same).is_some()
     }
 
     /// Returns the application's service and environment as the Agent stores them.
@@ -127,9 +124,8 @@ impl<P> ResourceFacts<P> {
             self.tags.iter().map(|tag| (tag.name.as_str(), tag.value.as_str())).collect();
         self.block = S::prepare(&all);
         for tag in &self.tags {
-            match tag.known {
-                Some(known) => _ = self.known.insert(known),
-                None => self.filter.add(tag.hash),
+            if let Some(known) = tag.known {
+                self.known.insert(known);
             }
         }
     }

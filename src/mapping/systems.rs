@@ -3,16 +3,13 @@
 //! A system decides the type of a span that calls it, and who can take the literals out of a statement.
 //! Not here: how statements are read ([`super::obfuscate`]).
 
-use super::hash::Hashed;
 use super::normalize;
 use super::obfuscate::{Dialect, Language};
 
 /// Returns the row of a database system, which is compared normalised.
 pub(super) fn find(name: &str, buffer: &mut String) -> &'static System {
     let name = normalize::tag_value(name, buffer);
-    let wanted = Hashed::of(name).hash;
-    let row = HASHES.iter().position(|hash| *hash == wanted);
-    row.map(|row| &SYSTEMS[row]).filter(|system| system.name == name).unwrap_or(&OTHER_DB)
+    SYSTEMS.iter().find(|system| system.name == name).unwrap_or(&OTHER_DB)
 }
 
 /// A database system: its name, its native and its documented span type, and what it understands.
@@ -80,16 +77,6 @@ static SYSTEMS: &[System] = &[
     db("opensearch", "opensearch", Language::Json),
     cache("memcached", "memcached"), cache("redis", "redis"), cache("valkey", "db"),
 ];
-
-/// The hashes of the names: to compare these takes a third of the time (callgrind).
-static HASHES: [u64; SYSTEMS.len()] = {
-    let (mut hashes, mut row) = ([0; SYSTEMS.len()], 0);
-    while row < SYSTEMS.len() {
-        hashes[row] = Hashed::of(SYSTEMS[row].name).hash;
-        row += 1;
-    }
-    hashes
-};
 
 /// Returns the table as Markdown, for the page `src/docs/mapping.md`: a row for all systems that are alike.
 #[cfg(test)]

@@ -5,7 +5,7 @@
 //! one each time; then it costs that much more.
 
 use super::{Language, push_statement};
-use crate::mapping::hash::{hash, same};
+use crate::mapping::key_set::hash;
 use crate::mapping::text;
 
 /// Most statements that are kept: those of a large service, in 256 KiB at most.
@@ -45,7 +45,7 @@ impl Seen {
         }
         #[expect(clippy::cast_possible_truncation, reason = "a slot needs only the low bits")]
         let slot = &mut self.slots[hash(text) as usize % KEPT];
-        if slot.language != Some(language) || !same(&slot.given, text) {
+        if slot.language != Some(language) || slot.given != text {
             slot.read(text, language);
         }
         slot.is_read.then_some(&slot.shown)

@@ -12,7 +12,6 @@ use super::{Pass, is_empty, write_tag};
 use crate::encoding::{Sink, Text, whole};
 use crate::mapping::attributes::{self, Known, KnownSet};
 use crate::mapping::drivers::{self, Source};
-use crate::mapping::hash::same;
 use crate::mapping::ids;
 use crate::mapping::links::{self, EXCEPTION, Writer};
 use crate::mapping::lookup::{self, string};
@@ -315,7 +314,7 @@ impl<'a, S: Sink> Pass<'_, 'a, S> {
     /// Names the application on a span of another service, and says whether it is one.
     fn base_service(&mut self, names: &SpanNames<'_>) -> bool {
         let facts = self.facts;
-        if same(&names.service, &facts.service) {
+        if names.service == facts.service {
             return false;
         }
         self.text.clear();

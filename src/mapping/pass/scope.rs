@@ -5,7 +5,6 @@ use opentelemetry::KeyValue;
 use super::{Pass, is_empty, name_hash};
 use crate::encoding::Sink;
 use crate::mapping::attributes::{Known, KnownSet};
-use crate::mapping::hash::same;
 use crate::mapping::tags::{Name, push_clipped};
 use crate::mapping::text::fitting;
 
@@ -58,8 +57,7 @@ impl<'a, S: Sink> Pass<'_, 'a, S> {
         }
         // Of a text that is cut, what is behind makes no difference.
         let name = fitting("", scope.name());
-        let is_same =
-            same(&self.scope.name, name) && same(&self.scope.version, fitting("", version));
+        let is_same = self.scope.name == name && self.scope.version == fitting("", version);
         if !is_same || self.scope.tags.is_none() {
             let mut clipped = [const { String::new() }; 4];
             for (text, out) in texts.iter().zip(&mut clipped) {
