@@ -5,6 +5,15 @@
 //! for a whole batch; the throughput line is spans per second. Allocations stand below the times.
 #![allow(clippy::unwrap_used, reason = "a bench that cannot go on says where")]
 
+#[path = "../src/datadog/mod.rs"]
+#[allow(
+    dead_code,
+    unreachable_pub,
+    unused_imports,
+    unnameable_types,
+    reason = "a part of the crate"
+)]
+mod datadog;
 #[path = "../src/encoding/mod.rs"]
 #[allow(
     dead_code,

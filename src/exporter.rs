@@ -13,6 +13,7 @@ use opentelemetry_sdk::trace::{SpanData, SpanExporter};
 use crate::BuildError;
 use crate::builder::DatadogExporterBuilder;
 use crate::config::Settings;
+use crate::datadog::ids::has_equal_ids;
 use crate::delivery::{Delivery, ExporterHandle};
 use crate::encoding::{Json, MessagePack, Payload, Payloads, Prepared, SpanWriter, Wire, WireKind};
 use crate::guard::{self, HookScope};
@@ -416,7 +417,7 @@ impl Notices {
             }),
             _ => {}
         }
-        let equal = || batch.iter().any(mapping::has_equal_ids);
+        let equal = || batch.iter().any(has_equal_ids);
         if !self.equal_ids.load(Ordering::Relaxed) && equal() && is_first(&self.equal_ids) {
             guard::say(|| {
                 otel_warn!(

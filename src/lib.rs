@@ -96,6 +96,7 @@ mod exporter;
 mod guard;
 mod kept;
 mod traces;
+mod datadog;
 mod mapping;
 mod encoding;
 mod protocol;

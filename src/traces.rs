@@ -8,7 +8,8 @@
 use opentelemetry::SpanId;
 use opentelemetry_sdk::trace::SpanData;
 
-use crate::mapping::{KeySet, hash, is_root, is_sendable};
+use crate::datadog::ids::{is_root, is_sendable};
+use crate::mapping::{KeySet, hash};
 
 /// Room for so many spans is kept, whatever comes next: eight of the batch processor's batches.
 const KEPT_SPANS: usize = 4_096;

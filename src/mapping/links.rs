@@ -14,11 +14,11 @@ use opentelemetry::{Array, KeyValue, Value};
 
 use super::drivers::Source;
 use super::errors::{Split, is_location, is_no_stack};
-use super::ids::{Hex, nanoseconds};
 use super::key_set::{KeySet, hash};
 use super::normalize::{CUT_MARK, MAX_KEY, MAX_VALUE, cut};
 use super::redact::{Nest, Redactor};
 use super::text;
+use crate::datadog::ids::{Hex, nanoseconds};
 
 /// The name of an event that holds an exception, by the semantic conventions.
 pub(crate) const EXCEPTION: &str = "exception";

@@ -11,7 +11,6 @@
 mod attributes;
 mod drivers;
 mod errors;
-pub(crate) mod ids;
 mod key_set;
 mod links;
 mod lookup;
@@ -25,7 +24,6 @@ mod reference;
 mod resource;
 mod sampling;
 mod start;
-pub(crate) mod state;
 mod status;
 mod statuses;
 mod systems;
@@ -37,6 +35,7 @@ use std::sync::Arc;
 
 use opentelemetry_sdk::trace::SpanData;
 
+use crate::datadog::ids::{self, is_root};
 use crate::encoding::{Fields, Sink};
 use crate::guard;
 #[cfg(fuzzing)]
@@ -45,16 +44,12 @@ use naming::NameBuffers;
 use normalize::{MAX_NAME, MAX_RESOURCE};
 use pass::{Pass, PassBuffers};
 
-pub(crate) use ids::{has_equal_ids, is_root, is_sendable};
 pub(crate) use key_set::{KeySet, hash};
 pub use naming::SpanNames;
 pub(crate) use normalize::{MAX_VALUE, cut, service as stored_service};
 pub(crate) use obfuscate::Query;
 pub(crate) use resource::ResourceFacts;
-pub(crate) use sampling::{
-    OTEL_MEMBER, POWER_ITEM, THRESHOLD_DIGITS, THRESHOLD_ITEM, THRESHOLDS, caller_fraction,
-    has_priority, kept_fraction, manual_priority, priority_attribute, priority_of,
-};
+pub(crate) use sampling::{has_priority, manual_priority, priority_attribute};
 pub(crate) use start::StartNames;
 pub(crate) use statuses::{ErrorStatuses, STATUSES_FORM};
 pub(crate) use text::of as text_of;

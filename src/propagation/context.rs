@@ -10,8 +10,8 @@ use opentelemetry::trace::{SpanContext, TraceFlags, TraceState};
 use opentelemetry::{SpanId, TraceId};
 
 use super::member;
-use crate::mapping::ids::{low_half, span_id, stand_in};
-use crate::mapping::state::{CallerText, DECISION_MAKER, MEMBER, NO_PARENT, State};
+use crate::datadog::ids::{low_half, span_id, stand_in};
+use crate::datadog::state::{CallerText, DECISION_MAKER, MEMBER, NO_PARENT, State};
 
 /// Most members of a trace state: the limit of W3C.
 pub(super) const MAX_MEMBERS: usize = 32;

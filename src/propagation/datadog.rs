@@ -5,8 +5,8 @@ use opentelemetry::{SpanId, TraceId};
 
 use super::context::{PropagationError, TraceContext};
 use super::{Broken, tags};
-use crate::mapping::ids::{low_half, span_id};
-use crate::mapping::state::{CallerText, trim};
+use crate::datadog::ids::{low_half, span_id};
+use crate::datadog::state::{CallerText, trim};
 
 /// Low half of the trace id, decimal.
 const TRACE_ID: &str = "x-datadog-trace-id";

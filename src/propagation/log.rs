@@ -6,7 +6,7 @@ use opentelemetry::Context;
 use opentelemetry::trace::{SpanContext, TraceContextExt as _};
 
 use crate::config::Unified;
-use crate::mapping::ids::{Hex, low_half, span_id};
+use crate::datadog::ids::{Hex, low_half, span_id};
 
 /// Gives log lines the ids of the current span, and service, env and version.
 ///

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::context::TraceContext;
-use crate::mapping::state::{CallerText, ORIGIN_ITEM, PARENT_ITEM, PRIORITY_ITEM, TAG_ITEM};
+use crate::datadog::state::{CallerText, ORIGIN_ITEM, PARENT_ITEM, PRIORITY_ITEM, TAG_ITEM};
 
 /// Most bytes of a member's value: the limit of W3C. The SDK refuses a longer one.
 pub(super) const MAX_VALUE: usize = 256;

@@ -3,8 +3,8 @@
 use std::fmt::Write as _;
 
 use super::context::{PropagationError, Tag, TraceContext, in_order};
-use crate::mapping::ids::high_half;
-use crate::mapping::state::{
+use crate::datadog::ids::high_half;
+use crate::datadog::state::{
     CallerText, DECISION_MAKER, HIGH_HALF, TAG_PREFIX, is_decision_maker, trim,
 };
 

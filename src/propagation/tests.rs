@@ -14,7 +14,7 @@ use serde_json::{Value as Json, json};
 
 use super::context::{TraceContext, in_order};
 use super::{DatadogPropagator, PropagationStyle};
-use crate::mapping::state::{CallerText, MEMBER, TAG_PREFIX};
+use crate::datadog::state::{CallerText, MEMBER, TAG_PREFIX};
 use headers::Headers;
 
 /// Vectors that must be found: fewer means that some were lost.

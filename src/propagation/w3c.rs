@@ -8,8 +8,8 @@ use opentelemetry::{SpanId, TraceId};
 use super::Broken;
 use super::context::{MAX_MEMBERS, TraceContext, Vendor, in_order};
 use super::member::{self, MAX_VALUE};
-use crate::mapping::ids::Hex;
-use crate::mapping::state::{CallerText, MEMBER, State, trim};
+use crate::datadog::ids::Hex;
+use crate::datadog::state::{CallerText, MEMBER, State, trim};
 
 /// Trace id, span id and sampled flag.
 const TRACEPARENT: &str = "traceparent";

@@ -9,8 +9,10 @@ use opentelemetry::trace::TraceState;
 
 use super::rate::Rate;
 use super::weights::ALONE;
-use crate::mapping::state::{DECISION_MAKER, KEPT_RATE, MEMBER, PRIORITY_ITEM, State, TAG_ITEM};
-use crate::mapping::{OTEL_MEMBER, POWER_ITEM, THRESHOLD_DIGITS, THRESHOLD_ITEM, kept_fraction};
+use crate::datadog::sampling::{
+    OTEL_MEMBER, POWER_ITEM, THRESHOLD_DIGITS, THRESHOLD_ITEM, kept_fraction,
+};
+use crate::datadog::state::{DECISION_MAKER, KEPT_RATE, MEMBER, PRIORITY_ITEM, State, TAG_ITEM};
 use crate::propagation::Member;
 
 /// The decision maker, by the numbers of Datadog. Source: `DataDog/libdatadog`, `libdd-sampling`.

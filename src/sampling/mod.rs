@@ -32,11 +32,11 @@ use opentelemetry::trace::{Link, SpanContext, SpanKind, TraceContextExt as _, Tr
 use opentelemetry::{Context, KeyValue, otel_warn};
 use opentelemetry_sdk::trace::{SamplingDecision, SamplingResult, ShouldSample};
 
+use crate::datadog::ids::low_half;
+use crate::datadog::sampling::caller_fraction;
 use crate::delivery::ExporterHandle;
 use crate::guard;
 use crate::kept;
-use crate::mapping::caller_fraction;
-use crate::mapping::ids::low_half;
 use crate::propagation;
 use decision::{Decision, Mechanism, weighed};
 use limit::{Asked, Limit};

@@ -10,8 +10,9 @@ use opentelemetry_sdk::error::OTelSdkResult;
 use opentelemetry_sdk::trace::{Span, SpanData, SpanProcessor};
 
 use super::subject;
-use crate::mapping::state::State;
-use crate::mapping::{priority_attribute, priority_of};
+use crate::datadog::sampling::priority_of;
+use crate::datadog::state::State;
+use crate::mapping::priority_attribute;
 
 /// Hands spans of rejected traces to any processor, with their priority as a tag, so that the Agent counts
 /// and drops them; or keeps them from one.

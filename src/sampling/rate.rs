@@ -6,7 +6,7 @@
 use std::fmt::{self, Write as _};
 
 use crate::BuildError;
-use crate::mapping::{THRESHOLD_DIGITS, THRESHOLDS};
+use crate::datadog::sampling::{THRESHOLD_DIGITS, THRESHOLDS};
 
 /// Spreads ids that are not random.
 const FACTOR: u64 = 1_111_111_111_111_111_111;
@@ -128,7 +128,7 @@ mod tests {
     use opentelemetry::trace::TraceState;
 
     use super::*;
-    use crate::mapping::kept_fraction;
+    use crate::datadog::sampling::kept_fraction;
 
     /// What the test suite that all official tracers pass expects, and ids at the borders.
     #[test]

@@ -9,7 +9,7 @@ use opentelemetry::trace::{SpanId, TraceFlags, TraceState};
 use proptest::prelude::*;
 
 use super::*;
-use crate::mapping::kept_fraction;
+use crate::datadog::sampling::kept_fraction;
 
 /// How far from the truth a count may be.
 const TOLERANCE: f64 = 0.02;

@@ -9,8 +9,8 @@ use opentelemetry::trace::{SpanId, TraceFlags, TraceState};
 use opentelemetry::{KeyValue, Value};
 
 use super::*;
-use crate::mapping::OTEL_MEMBER;
-use crate::mapping::state::MEMBER;
+use crate::datadog::sampling::OTEL_MEMBER;
+use crate::datadog::state::MEMBER;
 
 /// Half of all traces are kept: this one ...
 const KEPT: u64 = 1;

@@ -1,6 +1,6 @@
 //! Rules of the project that no compiler checks, as tests over its files.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -24,6 +24,7 @@ const WALLS: &[(&str, &[&str], &[&str])] = &[
     ("src/protocol", &["SpanData", "reqwest", "tokio", "opentelemetry_sdk"], &[]),
     ("src/delivery", &["SpanData", "opentelemetry_sdk::trace", "DatadogSampler"], &[]),
     ("src/mapping",  &["reqwest", "Vec<u8>"],                   &[]),
+    ("src/datadog",  &["crate::"],                              &[]),
     ("src",          &["std::env"],                             &["src/config.rs", "src/config/", "src/delivery/tests.rs"]),
     ("test-agent",   &["opentelemetry", "SpanData"],            &[]),
 ];
@@ -45,6 +46,48 @@ fn the_walls_between_the_stages_hold() {
         }
     }
     assert!(found.is_empty(), "{}", found.join("\n"));
+}
+
+/// Imports against the order of the folders: settings are found from builders, which ask for settings.
+const BACKWARD: &[(&str, &str)] =
+    &[("config", "builder"), ("config", "propagation"), ("config", "sampling")];
+
+#[test]
+fn no_folder_imports_in_a_circle() {
+    let mut graph: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for (file, text) in sources("src") {
+        let from = room(&file["src/".len()..]).to_owned();
+        let lines = text.lines().map(code).filter(|line| line.contains("use crate::"));
+        let imports = lines.filter_map(|line| line.split("use crate::").nth(1)).map(room);
+        let others = imports.filter(|to| *to != from && is_room(to)).map(str::to_owned);
+        let others: Vec<_> = others.collect();
+        graph.entry(from).or_default().extend(others);
+    }
+    assert!(graph["mapping"].contains("datadog"), "{graph:?}");
+    for (from, to) in BACKWARD {
+        let others = graph.get_mut(*from).expect("a room of `BACKWARD` has moved");
+        assert!(others.remove(*to), "{from} imports {to} no more: strike it from `BACKWARD`");
+    }
+    // A room that imports no other one that is left is in no circle.
+    while let Some(free) = graph.iter().find(|(_, others)| others.is_empty()) {
+        let free = free.0.clone();
+        graph.remove(&free);
+        for others in graph.values_mut() {
+            others.remove(&free);
+        }
+    }
+    assert!(graph.is_empty(), "these import in a circle, or are imported by one: {graph:?}");
+}
+
+/// Returns the file or folder below `src` that a path begins with.
+fn room(path: &str) -> &str {
+    path.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_')).next().unwrap_or(path)
+}
+
+/// Returns true if `src` has a file or folder of this name; other imports are names that `lib.rs` exports.
+fn is_room(name: &str) -> bool {
+    let src = Path::new(ROOT).join("src");
+    !name.is_empty() && (src.join(name).is_dir() || src.join(name).with_extension("rs").is_file())
 }
 
 #[test]

@@ -9,10 +9,10 @@ use opentelemetry::Value;
 use opentelemetry::trace::{SpanKind, Status};
 
 use super::{Pass, is_empty, write_tag};
+use crate::datadog::ids;
 use crate::encoding::{Sink, Text, whole};
 use crate::mapping::attributes::{self, Known, KnownSet};
 use crate::mapping::drivers::{self, Source};
-use crate::mapping::ids;
 use crate::mapping::links::{self, EXCEPTION, Writer};
 use crate::mapping::lookup::{self, string};
 use crate::mapping::naming::{self, Database, SpanNames};

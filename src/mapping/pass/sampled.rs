@@ -3,12 +3,13 @@
 use opentelemetry::trace::SpanKind;
 
 use super::Pass;
+use crate::datadog::state::{NO_PARENT, State, TAG_PREFIX};
+use crate::datadog::{self, ids};
 use crate::encoding::{Sink, Text};
 use crate::mapping::attributes::Known;
 use crate::mapping::lookup;
 use crate::mapping::normalize::MAX_KEY;
-use crate::mapping::state::{NO_PARENT, State, TAG_PREFIX};
-use crate::mapping::{Place, ids, sampling};
+use crate::mapping::{Place, sampling};
 
 impl<S: Sink> Pass<'_, '_, S> {
     /// Writes the numbers that sampling and statistics go by, and what the caller said.
@@ -19,7 +20,7 @@ impl<S: Sink> Pass<'_, '_, S> {
         let asked = self
             .lookup()
             .span_number(Known::SamplingPriorityAttribute)
-            .map(sampling::priority_asked_for);
+            .map(datadog::sampling::priority_asked_for);
         if asked.is_some() {
             self.late.remove(Known::SamplingPriorityAttribute);
         }
@@ -36,7 +37,7 @@ impl<S: Sink> Pass<'_, '_, S> {
             (None, Some(priority)) => state.decided_by_user(priority >= 1.0),
             (None, None) => state,
         };
-        let default = speaks.then(|| sampling::priority_of(state));
+        let default = speaks.then(|| datadog::sampling::priority_of(state));
         self.number_or(Known::SamplingPriority, explicit.or(manual).or(default));
         let analysed = self.lookup().span(Known::AnalyticsEvent).and_then(lookup::is_set);
         self.number_or(Known::Analysed, analysed.map(|analysed| if analysed { 1.0 } else { 0.0 }));
@@ -44,7 +45,10 @@ impl<S: Sink> Pass<'_, '_, S> {
             || self.lookup().integer(&[Known::Measured]) == Some(1);
         self.number_or(Known::Measured, measured.then_some(1.0));
         // On every span: the Agent weighs a chunk by whichever it takes for the root.
-        self.number_or(Known::SampleRate, sampling::kept_fraction(span.span_context.trace_state()));
+        self.number_or(
+            Known::SampleRate,
+            datadog::sampling::kept_fraction(span.span_context.trace_state()),
+        );
         let entry =
             local_root || foreign_service || matches!(kind, SpanKind::Server | SpanKind::Consumer);
         self.number_or(Known::TopLevel, entry.then_some(1.0));
