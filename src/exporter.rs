@@ -164,27 +164,27 @@ impl DatadogExporter {
         }
     }
 
-    /// Turns a batch into payloads. Says too what is wrong with the hook.
+    /// Turns a batch into payloads, the first in the memory of `spare`. Says too what is wrong with the hook.
     fn encode(
         &self,
         batch: &[SpanData],
         wire: WireKind,
-        delivery: &Delivery,
+        spare: Option<Payload>,
     ) -> (Vec<Payload>, Option<HookFault>) {
         let mut encoder = self.encoders.take();
-        encoder.payloads.start(delivery.spare());
+        encoder.payloads.start(spare);
         let scope = self.options.names.as_ref().map(|_| HookScope::begin());
         let hook = self.options.names.as_ref().filter(|_| matches!(scope, Some(Some(_))));
         let Facts { json, message_pack } = &self.facts;
-        match wire {
+        let hook_panicked = match wire {
             WireKind::Json => self.encode_as::<Json>(batch, json, hook, &mut encoder),
             WireKind::MessagePack => {
-                self.encode_as::<MessagePack>(batch, message_pack, hook, &mut encoder);
+                self.encode_as::<MessagePack>(batch, message_pack, hook, &mut encoder)
             }
-        }
+        };
         let fault = match scope {
             Some(None) => Some(HookFault::Nested),
-            _ => std::mem::take(&mut encoder.scratch.hook_panicked).then_some(HookFault::Panicked),
+            _ => hook_panicked.then_some(HookFault::Panicked),
         };
         let payloads = encoder.payloads.finish();
         self.encoders.put(encoder);
@@ -196,31 +196,35 @@ impl DatadogExporter {
     #[cfg(fuzzing)]
     pub(crate) fn bodies(&self, batch: &[SpanData]) -> Vec<(&'static str, u32, Vec<u8>)> {
         let delivery = self.delivery.as_ref().expect("it is on");
-        let (payloads, _) = self.encode(batch, delivery.form().wire, delivery);
+        let (payloads, _) = self.encode(batch, delivery.form().wire, None);
         payloads.into_iter().map(|payload| delivery.form().body(payload)).collect()
     }
 
+    /// Writes the traces of a batch; says whether the hook panicked.
     fn encode_as<W: Wire>(
         &self,
         batch: &[SpanData],
         facts: &ResourceFacts<Prepared>,
         hook: Option<&NamesHook>,
         encoder: &mut Encoder,
-    ) {
+    ) -> bool {
         let Encoder { wire, grouping, scratch, payloads } = encoder;
         if *wire != W::KIND {
             // It holds tags in the other wire.
             (*wire, *scratch) = (W::KIND, Scratch::default());
         }
+        let mut hook_panicked = false;
         for trace in grouping.traces(batch) {
             let root = trace.spans[trace.agents_root];
             payloads.trace::<W, _>(trace.spans, |number, is_head, writer, chunk| {
                 let place = if is_head { Place::Head } else { Place::Later };
                 let span = &batch[*number as usize];
-                mapping::map(span, place, facts, &self.options, hook, scratch, writer);
-                chunk.say(&scratch.env, &scratch.version, *number == root);
+                let mapped = mapping::map(span, place, facts, &self.options, hook, scratch, writer);
+                chunk.say(mapped.env, mapped.version, *number == root);
+                hook_panicked |= mapped.hook_panicked;
             });
         }
+        hook_panicked
     }
 }
 
@@ -268,7 +272,7 @@ impl SpanExporter for DatadogExporter {
         delivery.check_process()?;
         let begin = Instant::now();
         let wire = delivery.wire().await;
-        let (payloads, fault) = self.encode(&batch, wire, delivery);
+        let (payloads, fault) = self.encode(&batch, wire, delivery.spare());
         let sent: u64 = payloads.iter().map(|payload| u64::from(payload.span_count())).sum();
         let skipped = batch.len() as u64 - sent;
         delivery.skip(skipped);

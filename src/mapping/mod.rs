@@ -154,11 +154,18 @@ pub(crate) struct Scratch<P> {
     pass: PassBuffers<P>,
     names: NameBuffers,
     statements: obfuscate::Seen,
-    /// `env` of the span mapped last; empty without one.
-    pub(crate) env: String,
-    /// `version` of the span mapped last; empty without one.
-    pub(crate) version: String,
-    /// Whether the hook panicked since this was last set to false.
+    env: String,
+    version: String,
+}
+
+/// Facts of a mapped span that concern its request or its exporter.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Mapped<'s> {
+    /// The environment; empty without one.
+    pub(crate) env: &'s str,
+    /// The version; empty without one.
+    pub(crate) version: &'s str,
+    /// True if the hook panicked, so that the names of the mapping stay.
     pub(crate) hook_panicked: bool,
 }
 
@@ -172,16 +179,16 @@ impl<P: Default> Scratch<P> {
 }
 
 /// Maps one span into `sink`; `hook` may replace its names.
-pub(crate) fn map<S: Sink>(
+pub(crate) fn map<'s, S: Sink>(
     span: &SpanData,
     place: Place,
     facts: &ResourceFacts<S::Prepared>,
     options: &Options,
     hook: Option<&NamesHook>,
-    scratch: &mut Scratch<S::Prepared>,
+    scratch: &'s mut Scratch<S::Prepared>,
     sink: S,
-) {
-    let Scratch { pass, names, statements, env, version, hook_panicked } = scratch;
+) -> Mapped<'s> {
+    let Scratch { pass, names, statements, env, version } = scratch;
     let mut pass = Pass::new(span, facts, options, pass, sink);
     pass.scope_attributes();
     pass.span_attributes();
@@ -196,9 +203,9 @@ pub(crate) fn map<S: Sink>(
         pass.gen_ai,
         names,
     );
-    let chosen = match hook {
-        Some(hook) => hooked(hook, span, chosen, hook_panicked).without_user_info(),
-        None => chosen,
+    let (chosen, hook_panicked) = match hook {
+        Some(hook) => hooked(hook, span, chosen),
+        None => (chosen, false),
     };
     let is_error = pass.decided_tags(options, place, &chosen, database, env, version);
     pass.remaining_tags();
@@ -216,20 +223,19 @@ pub(crate) fn map<S: Sink>(
         duration,
         error: is_error.into(),
     });
+    Mapped { env, version, hook_panicked }
 }
 
 /// Lets the user's hook replace names. What it leaves empty stays, what is too long is cut; if it
-/// panics, the names stay and the flag is set.
+/// panics, the names stay and the flag is true.
 fn hooked<'a>(
     hook: &NamesHook,
     span: &'a SpanData,
     chosen: SpanNames<'a>,
-    panicked: &mut bool,
-) -> SpanNames<'a> {
+) -> (SpanNames<'a>, bool) {
     let mut names = chosen.clone();
     if guard::catch(|| hook(span, &mut names)).is_none() {
-        *panicked = true;
-        return chosen;
+        return (chosen.without_user_info(), true);
     }
     let limited = [
         (&mut names.service, chosen.service, MAX_NAME),
@@ -244,5 +250,5 @@ fn hooked<'a>(
             *name = cut(name, limit).to_owned().into();
         }
     }
-    names
+    (names.without_user_info(), false)
 }
