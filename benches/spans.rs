@@ -55,7 +55,7 @@ use opentelemetry_sdk::trace::{
 };
 
 use encoding::{Fields, Json, MessagePack, Payloads, Sink, Text, Wire};
-use mapping::obfuscate::{Dialect, Language, Seen, push_statement};
+use mapping::obfuscate::{Dialect, Language, StatementCache, push_statement};
 use mapping::{Options, Place, ResourceFacts, Scratch};
 use spans::{Shape, batch, resource};
 
@@ -149,10 +149,10 @@ fn obfuscate(bencher: Bencher<'_, '_>, what: &str) {
 #[divan::bench(args = ["sql", "insert"])]
 fn obfuscate_again(bencher: Bencher<'_, '_>, what: &str) {
     let (_, statement) = STATEMENTS.into_iter().find(|(name, _)| *name == what).unwrap();
-    let mut seen = Seen::default();
+    let mut cache = StatementCache::default();
     bencher.counter(ItemsCount::new(1_u32)).bench_local(|| {
         let language = Language::Sql(Dialect::STANDARD);
-        seen.statement(divan::black_box(statement), language).is_some()
+        cache.statement(divan::black_box(statement), language).is_some()
     });
 }
 

@@ -10,8 +10,8 @@ use super::attributes::{Known, Rule, Speaks};
 use super::drivers::{self, Holds, Source};
 use super::errors::Split;
 use super::obfuscate::{
-    self, Guarded, Language, Query, Read, SOME_SQL, Seen, Signs, push_address, push_connection,
-    push_statement, push_url,
+    self, Guarded, Language, Query, Read, SOME_SQL, Signs, StatementCache, push_address,
+    push_connection, push_statement, push_url,
 };
 use super::tags::Name;
 use super::text;
@@ -35,7 +35,7 @@ const SLOW: &str = "slow statement: ";
 #[derive(Debug, Default)]
 pub(crate) struct Redactor {
     types: SpanTypes,
-    seen: Seen,
+    statements: StatementCache,
     out: String,
     list: String,
 }
@@ -53,7 +53,7 @@ impl Redactor {
 
     /// Gives memory back that long texts left over.
     pub(crate) fn shrink(&mut self) {
-        self.seen.shrink();
+        self.statements.shrink();
         text::shrink(&mut self.out);
         text::shrink(&mut self.list);
     }
@@ -66,10 +66,10 @@ impl Redactor {
     }
 
     fn redacted<'t>(&'t mut self, text: &'t str, signs: Signs) -> &'t str {
-        let Self { types, seen, out, .. } = self;
+        let Self { types, statements, out, .. } = self;
         out.clear();
         let mut read =
-            |out: &mut String, statement: &str| seen.push_statement(out, statement, SOME_SQL);
+            |out: &mut String, statement: &str| statements.push_statement(out, statement, SOME_SQL);
         let read: Option<Read<'_>> = match types {
             SpanTypes::Documented => Some(&mut read),
             SpanTypes::Agent => None,
@@ -193,7 +193,7 @@ impl Redactor {
     ) -> Option<&'t str> {
         let language = speaks.language(system)?;
         if speaks != Speaks::Summary {
-            return self.seen.statement(text, language);
+            return self.statements.statement(text, language);
         }
         self.out.clear();
         match obfuscate::guard(&mut self.out, text, language) {
@@ -208,7 +208,7 @@ impl Redactor {
         self.out.clear();
         match holds {
             Holds::Values => None,
-            Holds::Sql => self.seen.statement(text, SOME_SQL),
+            Holds::Sql => self.statements.statement(text, SOME_SQL),
             Holds::Json => push_statement(&mut self.out, text, Language::Json).then_some(&self.out),
             Holds::MessageAndSql => Some(self.message_and_sql(text)),
             Holds::MessageAndValues => {
@@ -225,9 +225,9 @@ impl Redactor {
             return self.shown(text);
         }
         let start = text.len() - rest.trim_start_matches('`').len();
-        let Self { seen, out, .. } = self;
+        let Self { statements, out, .. } = self;
         obfuscate::push_message(out, text, start, &mut |out, statement| {
-            seen.push_statement(out, statement, SOME_SQL)
+            statements.push_statement(out, statement, SOME_SQL)
         });
         &self.out
     }

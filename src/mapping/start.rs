@@ -9,7 +9,7 @@ use super::SpanTypes;
 use super::attributes::{self, Known, KnownSet};
 use super::lookup::{Lookup, Slots};
 use super::naming::{self, NameBuffers, SpanNames};
-use super::obfuscate::Seen;
+use super::obfuscate::StatementCache;
 
 /// A resource that says nothing.
 static NO_RESOURCE: Slots<Value> = [const { None }; Known::COUNT];
@@ -18,7 +18,7 @@ static NO_RESOURCE: Slots<Value> = [const { None }; Known::COUNT];
 #[derive(Debug, Default)]
 pub(crate) struct StartNames {
     buffers: NameBuffers,
-    statements: Seen,
+    statements: StatementCache,
 }
 
 impl StartNames {

@@ -4,7 +4,9 @@ use super::{CLIENT, DB_STATEMENT, DB_SYSTEM, HTTP_METHOD, Kinds, NameBuffers};
 use crate::mapping::SpanTypes;
 use crate::mapping::lookup::Lookup;
 use crate::mapping::normalize;
-use crate::mapping::obfuscate::{self, Guarded, Language, Seen, guard, is_route, push_statement};
+use crate::mapping::obfuscate::{
+    self, Guarded, Language, StatementCache, guard, is_route, push_statement,
+};
 use crate::mapping::systems::{self, System};
 
 /// The Agent's resource for a statement that it cannot read.
@@ -85,7 +87,7 @@ pub(crate) fn database<'a>(
     attributes: &Lookup<'_, 'a>,
     types: SpanTypes,
     buffers: &mut NameBuffers,
-    seen: &'a mut Seen,
+    statements: &'a mut StatementCache,
 ) -> Database<'a> {
     let name = attributes.text(DB_SYSTEM);
     let system = name.map(|name| systems::find(name, &mut buffers.name));
@@ -93,7 +95,7 @@ pub(crate) fn database<'a>(
     let database = Database { name, system, given, statement: given };
     match given {
         Some(given) if types == SpanTypes::Documented => {
-            Database { statement: seen.statement(given, database.language()), ..database }
+            Database { statement: statements.statement(given, database.language()), ..database }
         }
         _ => database,
     }

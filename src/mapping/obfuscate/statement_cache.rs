@@ -16,7 +16,7 @@ const MAX_LENGTH: usize = 1_024;
 
 /// The statements, each in the slot of its hash.
 #[derive(Default)]
-pub(crate) struct Seen {
+pub(crate) struct StatementCache {
     slots: Vec<Slot>,
     /// What is left of a statement that is not kept.
     other: String,
@@ -31,7 +31,7 @@ struct Slot {
     is_read: bool,
 }
 
-impl Seen {
+impl StatementCache {
     /// Returns a statement or command without its literals, if it can be read.
     pub(crate) fn statement(&mut self, text: &str, language: Language) -> Option<&str> {
         // Commands and documents hold their values, so hardly any comes twice.
@@ -52,7 +52,7 @@ impl Seen {
     }
 }
 
-impl Seen {
+impl StatementCache {
     /// Gives memory back that a long statement left over.
     pub(crate) fn shrink(&mut self) {
         text::shrink(&mut self.other);
@@ -81,9 +81,9 @@ impl Slot {
 }
 
 /// Shows no statement.
-impl std::fmt::Debug for Seen {
+impl std::fmt::Debug for StatementCache {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Seen").finish_non_exhaustive()
+        f.debug_struct("StatementCache").finish_non_exhaustive()
     }
 }
 
@@ -96,30 +96,30 @@ mod tests {
 
     #[test]
     fn a_statement_reads_the_same_the_second_time_and_in_another_language() {
-        let mut seen = Seen::default();
+        let mut cache = StatementCache::default();
         let text = "SELECT a FROM t WHERE b = \"secret\" AND c > \"d\"";
         for _ in 0..2 {
-            let shown = seen.statement(text, STANDARD);
+            let shown = cache.statement(text, STANDARD);
             assert_eq!(shown, Some("SELECT a FROM t WHERE b = ? AND c > d"));
-            let shown = seen.statement(text, Language::Sql(Dialect::MYSQL));
+            let shown = cache.statement(text, Language::Sql(Dialect::MYSQL));
             assert_eq!(shown, Some("SELECT a FROM t WHERE b = ? AND c > ?"));
-            assert_eq!(seen.statement("GET secret", Language::Unknown), None);
+            assert_eq!(cache.statement("GET secret", Language::Unknown), None);
         }
     }
 
     #[test]
     fn whatever_was_kept_each_statement_reads_as_alone() {
-        let mut seen = Seen::default();
+        let mut cache = StatementCache::default();
         for round in 0..2 {
             for number in 0..4 * KEPT {
                 let name = "x".repeat(number);
                 let text = format!("SELECT {name}{number} FROM t WHERE a = 'secret {round}'");
                 let mut alone = String::new();
                 assert!(push_statement(&mut alone, &text, STANDARD));
-                assert_eq!(seen.statement(&text, STANDARD), Some(&*alone));
+                assert_eq!(cache.statement(&text, STANDARD), Some(&*alone));
             }
         }
-        let kept = seen.slots.iter().map(|slot| slot.given.capacity() + slot.shown.capacity());
+        let kept = cache.slots.iter().map(|slot| slot.given.capacity() + slot.shown.capacity());
         assert!(kept.sum::<usize>() <= 256 * 1_024);
     }
 }
