@@ -13,7 +13,7 @@ pub(super) mod reference;
 mod set;
 
 use super::obfuscate::{Language, SOME_SQL};
-pub(crate) use set::KnownSet;
+pub(crate) use set::AttributeSet;
 
 /// What happens to an attribute that has a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,7 +25,7 @@ pub(crate) enum Rule {
     /// Is written after the pass, by the rule that owns the name.
     Late,
     /// As [`Rule::Late`], under the older name of the target.
-    Rename(Known),
+    Rename(Attribute),
     /// A statement or command: as [`Rule::Tag`] where the Agent obfuscates it, else without its literals.
     Statement(Speaks),
     /// The query string of a URL: as [`Rule::Tag`], unless it is not wanted.
@@ -49,19 +49,19 @@ pub(crate) enum Speaks {
     Nothing,
 }
 
-/// Declares [`Known`], its table and its names from one list of rows.
-macro_rules! known {
+/// Declares [`Attribute`], its table and its names from one list of rows.
+macro_rules! attributes {
     ($($known:ident $key:literal $rule:expr,)+) => {
         /// An attribute with a meaning of its own.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        pub(crate) enum Known { $($known,)+ }
+        pub(crate) enum Attribute { $($known,)+ }
 
         #[rustfmt::skip]
-        const ROWS: &[(&str, Known, Rule)] = {
-            use Known::*;
+        const ROWS: &[(&str, Attribute, Rule)] = {
+            use Attribute::*;
             use Rule::*;
             use Speaks::{Json, Nothing, Sql, Summary, System};
-            &[$(($key, Known::$known, $rule),)+]
+            &[$(($key, Attribute::$known, $rule),)+]
         };
 
         /// The keys as patterns: of bytes, since the compiler compares texts one row after the other.
@@ -72,12 +72,12 @@ macro_rules! known {
 
         /// Finds the row of a key. A second row of one key is a pattern that nothing reaches.
         #[deny(unreachable_patterns)]
-        pub(crate) fn find(key: &str) -> Option<(Known, Rule)> {
-            use Known::*;
+        pub(crate) fn find(key: &str) -> Option<(Attribute, Rule)> {
+            use Attribute::*;
             use Rule::*;
             use Speaks::{Json, Nothing, Sql, Summary, System};
             match key.as_bytes() {
-                $(keys::$known => Some((Known::$known, $rule)),)+
+                $(keys::$known => Some((Attribute::$known, $rule)),)+
                 _ => None,
             }
         }
@@ -85,7 +85,7 @@ macro_rules! known {
 }
 
 #[rustfmt::skip]
-known! {
+attributes! {
     // Fields of the span: span attribute, then resource attribute; never tags.
     ServiceName                "service.name"                        Note,
     OperationName              "operation.name"                      Note,
@@ -209,7 +209,7 @@ known! {
     // Sampling and statistics.
     AnalyticsEvent             "analytics.event"                     Note,
     Analysed                   "_dd1.sr.eausr"                       Late,
-    SamplingPriorityAttribute  "sampling.priority"                   Late,
+    AskedPriority              "sampling.priority"                   Late,
     SamplingPriority           "_sampling_priority_v1"               Late,
     ManualKeep                 "manual.keep"                         Tag,
     ManualDrop                 "manual.drop"                         Tag,
@@ -262,7 +262,7 @@ impl Speaks {
     }
 }
 
-impl Known {
+impl Attribute {
     /// How many there are.
     pub(crate) const COUNT: usize = ROWS.len();
 
@@ -303,8 +303,8 @@ impl Known {
 }
 
 /// The statements, as a set.
-pub(crate) const STATEMENTS: KnownSet = {
-    let (mut row, mut set) = (0, KnownSet::EMPTY);
+pub(crate) const STATEMENTS: AttributeSet = {
+    let (mut row, mut set) = (0, AttributeSet::EMPTY);
     while row < ROWS.len() {
         if let Rule::Statement(_) = ROWS[row].2 {
             set = set.with(ROWS[row].1);
@@ -315,8 +315,8 @@ pub(crate) const STATEMENTS: KnownSet = {
 };
 
 /// The attributes that drivers write, as a set.
-pub(crate) const OF_DRIVERS: KnownSet = {
-    let (mut row, mut set) = (0, KnownSet::EMPTY);
+pub(crate) const OF_DRIVERS: AttributeSet = {
+    let (mut row, mut set) = (0, AttributeSet::EMPTY);
     while row < ROWS.len() {
         if let Rule::Driver = ROWS[row].2 {
             set = set.with(ROWS[row].1);
@@ -327,8 +327,8 @@ pub(crate) const OF_DRIVERS: KnownSet = {
 };
 
 /// The renamed keys, each with the name it is written under.
-pub(crate) const RENAMES: [(Known, Known); RENAME_COUNT] = {
-    let mut renames = [(Known::HttpMethod, Known::HttpMethod); RENAME_COUNT];
+pub(crate) const RENAMES: [(Attribute, Attribute); RENAME_COUNT] = {
+    let mut renames = [(Attribute::HttpMethod, Attribute::HttpMethod); RENAME_COUNT];
     let (mut row, mut at) = (0, 0);
     while row < ROWS.len() {
         if let Rule::Rename(target) = ROWS[row].2 {

@@ -28,7 +28,7 @@ use self::sources::{
     last_word,
 };
 pub(crate) use self::sources::{OVERRIDES, TAGS, Tag, is_no_stack, says_something};
-use super::attributes::Known;
+use super::attributes::Attribute;
 use super::drivers;
 use super::links::EXCEPTION;
 use super::lookup::string;
@@ -225,7 +225,7 @@ impl<'a> Reader<'a> {
             |a: &KeyValue| OF_SPAN.iter().any(|start| a.key.as_str().starts_with(start));
         let any = span.attributes.iter().any(is_source);
         let attributes = if any { &span.attributes[..] } else { &[] };
-        let key = Known::ExceptionMessage.key();
+        let key = Attribute::ExceptionMessage.key();
         let is_copied = event.is_some()
             && last(attributes, key).is_some_and(|own| {
                 span.events.iter().any(|e| last(&e.attributes, key) == Some(own))

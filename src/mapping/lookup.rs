@@ -7,17 +7,17 @@
 
 use opentelemetry::Value;
 
-use super::attributes::{Known, KnownSet};
+use super::attributes::{Attribute, AttributeSet};
 use crate::encoding::{EXACT_INTEGER, whole};
 
 /// Longest text that is read as a number, in bytes: no double needs as many digits.
 const MAX_NUMBER: usize = 1_024;
 
-/// The attributes that decide something, by [`Known`].
-pub(crate) type Slots<T> = [Option<T>; Known::COUNT];
+/// The attributes that decide something, by [`Attribute`].
+pub(crate) type Slots<T> = [Option<T>; Attribute::COUNT];
 
 /// Keys of one meaning, in order of preference.
-pub(crate) type Concept = &'static [Known];
+pub(crate) type Concept = &'static [Attribute];
 
 /// What a span and its resource know.
 #[derive(Clone, Copy, Debug)]
@@ -27,7 +27,7 @@ pub(crate) struct Lookup<'s, 'a> {
     /// Attributes of the resource.
     pub(crate) resource: &'a Slots<Value>,
     /// Which of them either has, as a set: most tables ask for many that neither has.
-    pub(crate) noted: KnownSet,
+    pub(crate) noted: AttributeSet,
 }
 
 impl<'a> Lookup<'_, 'a> {
@@ -57,17 +57,17 @@ impl<'a> Lookup<'_, 'a> {
 
     /// Returns an attribute of the span.
     #[inline]
-    pub(crate) fn span(&self, known: Known) -> Option<&'a Value> {
+    pub(crate) fn span(&self, known: Attribute) -> Option<&'a Value> {
         self.span[known as usize]
     }
 
     /// Returns an attribute of the span that is a non-empty string.
-    pub(crate) fn span_text(&self, known: Known) -> Option<&'a str> {
+    pub(crate) fn span_text(&self, known: Attribute) -> Option<&'a str> {
         self.span(known).and_then(string)
     }
 
     /// Returns an attribute of the span that is a number or reads as one.
-    pub(crate) fn span_number(&self, known: Known) -> Option<f64> {
+    pub(crate) fn span_number(&self, known: Attribute) -> Option<f64> {
         self.span(known).and_then(decisive)
     }
 }

@@ -16,7 +16,7 @@ use std::borrow::Cow;
 use opentelemetry::trace::SpanKind;
 
 use super::SpanTypes;
-use super::attributes::{Known, KnownSet};
+use super::attributes::{Attribute, AttributeSet};
 use super::lookup::{Concept, Lookup};
 use super::normalize::{self, MAX_NAME, MAX_RESOURCE};
 use super::obfuscate;
@@ -72,48 +72,52 @@ impl NameBuffers {
     }
 }
 
-pub(crate) const SERVICE: Concept = &[Known::ServiceName];
+pub(crate) const SERVICE: Concept = &[Attribute::ServiceName];
 pub(crate) const ENVIRONMENT: Concept =
-    &[Known::DeploymentEnvironmentName, Known::DeploymentEnvironment];
-pub(crate) const VERSION: Concept = &[Known::ServiceVersion];
-pub(crate) const DB_NAMESPACE: Concept = &[Known::DbNamespace];
-pub(crate) const HTTP_STATUS: Concept = &[Known::HttpStatusCode, Known::HttpResponseStatusCode];
-const OPERATION_NAME: Concept = &[Known::OperationName];
-const RESOURCE_NAME: Concept = &[Known::ResourceName];
-const SPAN_TYPE: Concept = &[Known::SpanType];
-const HTTP_METHOD: Concept = &[Known::HttpRequestMethod, Known::HttpMethod];
-const HTTP_ROUTE: Concept = &[Known::HttpRoute];
-const URL_TEMPLATE: Concept = &[Known::UrlTemplate];
-const DB_SYSTEM: Concept = &[Known::DbSystemName, Known::DbSystem];
-const DB_STATEMENT: Concept = &[Known::DbStatement, Known::DbQueryText];
-const DB_SUMMARY: Concept = &[Known::DbQuerySummary];
-const DB_OPERATION: Concept = &[Known::DbOperationName, Known::DbOperation];
+    &[Attribute::DeploymentEnvironmentName, Attribute::DeploymentEnvironment];
+pub(crate) const VERSION: Concept = &[Attribute::ServiceVersion];
+pub(crate) const DB_NAMESPACE: Concept = &[Attribute::DbNamespace];
+pub(crate) const HTTP_STATUS: Concept =
+    &[Attribute::HttpStatusCode, Attribute::HttpResponseStatusCode];
+const OPERATION_NAME: Concept = &[Attribute::OperationName];
+const RESOURCE_NAME: Concept = &[Attribute::ResourceName];
+const SPAN_TYPE: Concept = &[Attribute::SpanType];
+const HTTP_METHOD: Concept = &[Attribute::HttpRequestMethod, Attribute::HttpMethod];
+const HTTP_ROUTE: Concept = &[Attribute::HttpRoute];
+const URL_TEMPLATE: Concept = &[Attribute::UrlTemplate];
+const DB_SYSTEM: Concept = &[Attribute::DbSystemName, Attribute::DbSystem];
+const DB_STATEMENT: Concept = &[Attribute::DbStatement, Attribute::DbQueryText];
+const DB_SUMMARY: Concept = &[Attribute::DbQuerySummary];
+const DB_OPERATION: Concept = &[Attribute::DbOperationName, Attribute::DbOperation];
 const DB_COLLECTION: Concept = &[
-    Known::DbCollectionName,
-    Known::DbSqlTable,
-    Known::DbMongodbCollection,
-    Known::DbCassandraTable,
-    Known::DbCosmosdbContainer,
-    Known::DbStoredProcedureName,
+    Attribute::DbCollectionName,
+    Attribute::DbSqlTable,
+    Attribute::DbMongodbCollection,
+    Attribute::DbCassandraTable,
+    Attribute::DbCosmosdbContainer,
+    Attribute::DbStoredProcedureName,
 ];
-const MESSAGING_SYSTEM: Concept = &[Known::MessagingSystem];
-const MESSAGING_OPERATION: Concept =
-    &[Known::MessagingOperation, Known::MessagingOperationType, Known::MessagingOperationName];
+const MESSAGING_SYSTEM: Concept = &[Attribute::MessagingSystem];
+const MESSAGING_OPERATION: Concept = &[
+    Attribute::MessagingOperation,
+    Attribute::MessagingOperationType,
+    Attribute::MessagingOperationName,
+];
 // A template stands for many names, and a resource wants few different values.
 const MESSAGING_DESTINATION: Concept = &[
-    Known::MessagingDestination,
-    Known::MessagingDestinationTemplate,
-    Known::MessagingDestinationName,
+    Attribute::MessagingDestination,
+    Attribute::MessagingDestinationTemplate,
+    Attribute::MessagingDestinationName,
 ];
-const RPC_SYSTEM: Concept = &[Known::RpcSystem, Known::RpcSystemName];
-const RPC_SERVICE: Concept = &[Known::RpcService];
-const RPC_METHOD: Concept = &[Known::RpcMethod];
-const FAAS_PROVIDER: Concept = &[Known::FaasInvokedProvider];
-const FAAS_NAME: Concept = &[Known::FaasInvokedName];
-const FAAS_TRIGGER: Concept = &[Known::FaasTrigger];
-const GRAPHQL_TYPE: Concept = &[Known::GraphqlOperationType];
-const GRAPHQL_NAME: Concept = &[Known::GraphqlOperationName];
-const PROTOCOL: Concept = &[Known::NetworkProtocolName];
+const RPC_SYSTEM: Concept = &[Attribute::RpcSystem, Attribute::RpcSystemName];
+const RPC_SERVICE: Concept = &[Attribute::RpcService];
+const RPC_METHOD: Concept = &[Attribute::RpcMethod];
+const FAAS_PROVIDER: Concept = &[Attribute::FaasInvokedProvider];
+const FAAS_NAME: Concept = &[Attribute::FaasInvokedName];
+const FAAS_TRIGGER: Concept = &[Attribute::FaasTrigger];
+const GRAPHQL_TYPE: Concept = &[Attribute::GraphqlOperationType];
+const GRAPHQL_NAME: Concept = &[Attribute::GraphqlOperationName];
+const PROTOCOL: Concept = &[Attribute::NetworkProtocolName];
 
 /// Span kinds that a row is for, as a set of bits.
 type Kinds = u8;
@@ -132,7 +136,7 @@ struct Row {
     needs: &'static [Need],
     /// Attributes of which one must be there for the first need to be met. Asking this set first saves
     /// 135 instructions a span (callgrind).
-    asks_for: KnownSet,
+    asks_for: AttributeSet,
     name: &'static [Part],
 }
 
@@ -182,11 +186,11 @@ const fn documented(needs: &'static [Need], name: &'static [Part]) -> Row {
     Row { documented: true, kinds: ANY, needs, asks_for: asks_for(needs), name }
 }
 
-const fn asks_for(needs: &[Need]) -> KnownSet {
+const fn asks_for(needs: &[Need]) -> AttributeSet {
     match needs {
-        [] | [RouteInName, ..] => KnownSet::EMPTY,
-        [Has(concept) | Is(concept, _), ..] => KnownSet::of(concept),
-        [HasStatement, ..] => KnownSet::of(DB_STATEMENT),
+        [] | [RouteInName, ..] => AttributeSet::EMPTY,
+        [Has(concept) | Is(concept, _), ..] => AttributeSet::of(concept),
+        [HasStatement, ..] => AttributeSet::of(DB_STATEMENT),
     }
 }
 
@@ -268,12 +272,12 @@ pub(crate) fn choose<'a>(
         buffers;
     let source = Source { span_name, kind, attributes, database };
     let service = own_service(attributes, service_buffer).unwrap_or(service);
-    let name = match attributes.span_text(Known::DatadogName) {
+    let name = match attributes.span_text(Attribute::DatadogName) {
         Some(own) => obfuscate::redacted(own, name, types == SpanTypes::Documented),
         None => build(OPERATION, &source, types, name),
     };
     let name = if name.is_empty() { UNNAMED_OPERATION } else { name };
-    let resource = match attributes.span_text(Known::DatadogResource) {
+    let resource = match attributes.span_text(Attribute::DatadogResource) {
         Some(resource) => resource,
         None => build(RESOURCE, &source, types, resource),
     };
@@ -307,7 +311,7 @@ pub(crate) fn kind_name(kind: &SpanKind) -> &'static str {
 
 /// Returns the service that the span itself names.
 fn own_service<'a>(attributes: &Lookup<'_, 'a>, out: &'a mut String) -> Option<&'a str> {
-    let mut own = [Known::DatadogService, Known::ServiceName].into_iter();
+    let mut own = [Attribute::DatadogService, Attribute::ServiceName].into_iter();
     let service = own.find_map(|known| attributes.span_text(known))?;
     out.clear();
     normalize::push_service(out, &obfuscate::without_user_info(service));
@@ -318,7 +322,7 @@ fn span_type<'a>(source: &Source<'_, 'a>, types: SpanTypes, gen_ai: bool) -> &'a
     let Source { kind, attributes, database, .. } = source;
     let native = types == SpanTypes::Agent;
     let pick = |(agent, documented)| if native { agent } else { documented };
-    if let Some(own) = attributes.span_text(Known::DatadogType) {
+    if let Some(own) = attributes.span_text(Attribute::DatadogType) {
         return own;
     }
     // The Agent lets the AI conventions beat an explicit type; the documented types are explicit first.

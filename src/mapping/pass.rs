@@ -12,7 +12,7 @@ use opentelemetry::trace::SpanKind;
 use opentelemetry::{KeyValue, Value};
 use opentelemetry_sdk::trace::SpanData;
 
-use super::attributes::{self, Known, KnownSet, Rule};
+use super::attributes::{self, Attribute, AttributeSet, Rule};
 use super::errors::{Found, is_no_stack};
 use super::key_set::{KeySet, hash};
 use super::lookup::{self, Lookup, Slots, string};
@@ -32,11 +32,11 @@ pub(super) struct Pass<'p, 'a, S: Sink> {
     query: Query,
     slots: Slots<&'a Value>,
     /// Names with a row that span or resource have.
-    noted: KnownSet,
+    noted: AttributeSet,
     /// Names with a row whose text tag is written.
-    written: KnownSet,
+    written: AttributeSet,
     /// Names with a row whose attribute is not written yet.
-    late: KnownSet,
+    late: AttributeSet,
     keys: &'p mut KeySet,
     scope_keys: &'p mut KeySet,
     /// For the attributes of events and links.
@@ -115,10 +115,10 @@ impl<'p, 'a, S: Sink> Pass<'p, 'a, S> {
                 SpanKind::Client => options.client_query,
                 _ => options.server_query,
             },
-            slots: [None; Known::COUNT],
+            slots: [None; Attribute::COUNT],
             noted: facts.noted,
-            written: KnownSet::EMPTY,
-            late: KnownSet::EMPTY,
+            written: AttributeSet::EMPTY,
+            late: AttributeSet::EMPTY,
             keys,
             scope_keys,
             nested_keys,
@@ -148,7 +148,7 @@ impl<'p, 'a, S: Sink> Pass<'p, 'a, S> {
         }
     }
 
-    fn known(&mut self, known: Known, rule: Rule, value: &'a Value) {
+    fn known(&mut self, known: Attribute, rule: Rule, value: &'a Value) {
         let slot = &mut self.slots[known as usize];
         if slot.is_some() {
             return;
@@ -207,7 +207,7 @@ impl<'p, 'a, S: Sink> Pass<'p, 'a, S> {
 
     /// Writes an attribute under its own name: a number as a metric, anything else as a text tag.
     #[inline]
-    fn plain(&mut self, known: Known, value: &'a Value) {
+    fn plain(&mut self, known: Attribute, value: &'a Value) {
         match lookup::number(value) {
             Some(number) => self.sink.metric(Text::Plain(known.key()), number),
             None if is_empty(value) || is_no_stack(known.key(), value) => {}
@@ -266,14 +266,14 @@ impl<'p, 'a, S: Sink> Pass<'p, 'a, S> {
     }
 
     /// Writes a text tag; an attribute of that name on the span gives way, unless it is a number.
-    fn force(&mut self, known: Known, text: &str) {
+    fn force(&mut self, known: Attribute, text: &str) {
         self.take_number(known);
         self.late.remove(known);
         self.put(known, text);
     }
 
     /// Writes a text tag; an attribute of that name on the span comes first.
-    fn put_default(&mut self, known: Known, text: &str) {
+    fn put_default(&mut self, known: Attribute, text: &str) {
         let attribute = self.slots[known as usize].and_then(string);
         if attribute.is_some() {
             self.late.remove(known);
@@ -282,7 +282,7 @@ impl<'p, 'a, S: Sink> Pass<'p, 'a, S> {
     }
 
     /// As [`Self::put_default`], for a text that is redacted already.
-    fn put_default_redacted(&mut self, known: Known, text: &str) {
+    fn put_default_redacted(&mut self, known: Attribute, text: &str) {
         match self.slots[known as usize].and_then(string) {
             Some(own) => self.put_default(known, own),
             None => self.put_redacted(known, text),
@@ -290,7 +290,7 @@ impl<'p, 'a, S: Sink> Pass<'p, 'a, S> {
     }
 
     /// As [`Self::put_default`], for a text that is not a plain one.
-    fn put_default_text(&mut self, known: Known, text: Text<'_>) {
+    fn put_default_text(&mut self, known: Attribute, text: Text<'_>) {
         match self.slots[known as usize].and_then(string) {
             Some(own) => self.put_default(known, own),
             None => self.put_text(known, text),
@@ -299,7 +299,7 @@ impl<'p, 'a, S: Sink> Pass<'p, 'a, S> {
 
     /// Writes a text tag unless one of that name is written.
     #[inline]
-    fn put(&mut self, known: Known, text: &str) {
+    fn put(&mut self, known: Attribute, text: &str) {
         if self.claim(known) {
             write_tag(&mut self.sink, known, self.redactor.shown(text));
         }
@@ -307,7 +307,7 @@ impl<'p, 'a, S: Sink> Pass<'p, 'a, S> {
 
     /// As [`Self::put`], for a text that is redacted already.
     #[inline]
-    fn put_redacted(&mut self, known: Known, text: &str) {
+    fn put_redacted(&mut self, known: Attribute, text: &str) {
         if self.claim(known) {
             write_tag(&mut self.sink, known, text);
         }
@@ -315,11 +315,11 @@ impl<'p, 'a, S: Sink> Pass<'p, 'a, S> {
 
     /// Takes the name of a text tag; false if it is taken.
     #[inline]
-    fn claim(&mut self, known: Known) -> bool {
+    fn claim(&mut self, known: Attribute) -> bool {
         self.written.insert(known)
     }
 
-    fn put_value(&mut self, known: Known, value: &Value) {
+    fn put_value(&mut self, known: Attribute, value: &Value) {
         let shown = self.redactor.tag(Some(known), value, self.query, self.text);
         // Of some texts nothing may be shown.
         if (!shown.is_empty() || is_empty(value)) && self.written.insert(known) {
@@ -328,7 +328,7 @@ impl<'p, 'a, S: Sink> Pass<'p, 'a, S> {
     }
 
     #[inline]
-    fn put_text(&mut self, known: Known, text: Text<'_>) {
+    fn put_text(&mut self, known: Attribute, text: Text<'_>) {
         if self.claim(known) {
             self.sink.meta(Text::Plain(known.key()), text);
         }
@@ -348,7 +348,7 @@ impl<'p, 'a, S: Sink> Pass<'p, 'a, S> {
     }
 
     /// Writes a metric; an attribute of its name on the span that reads as a number comes first.
-    fn number_or(&mut self, known: Known, number: Option<f64>) {
+    fn number_or(&mut self, known: Attribute, number: Option<f64>) {
         let own = self.lookup().span_number(known);
         if own.is_some() {
             self.late.remove(known);
@@ -360,7 +360,7 @@ impl<'p, 'a, S: Sink> Pass<'p, 'a, S> {
 
     /// Writes an attribute that is a number as a metric of its name; says whether it was one.
     #[inline]
-    fn take_number(&mut self, known: Known) -> bool {
+    fn take_number(&mut self, known: Attribute) -> bool {
         let number = self.slots[known as usize].and_then(lookup::number);
         if let Some(number) = number {
             self.late.remove(known);
@@ -391,7 +391,7 @@ fn says_nothing(attribute: &KeyValue) -> bool {
 
 /// Writes a text tag that has a row.
 #[inline]
-fn write_tag(sink: &mut impl Sink, known: Known, text: &str) {
+fn write_tag(sink: &mut impl Sink, known: Attribute, text: &str) {
     match clipped(text) {
         (text, "") => sink.tag(known.key(), text),
         (text, mark) => {

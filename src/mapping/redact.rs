@@ -6,7 +6,7 @@
 use opentelemetry::{Array, StringValue, Value};
 
 use super::SpanTypes;
-use super::attributes::{Known, Rule, Speaks};
+use super::attributes::{Attribute, Rule, Speaks};
 use super::drivers::{self, Holds, Source};
 use super::errors::Split;
 use super::obfuscate::{
@@ -80,7 +80,7 @@ impl Redactor {
     /// Returns the value of an attribute, as the text of its tag, as it may be shown.
     pub(crate) fn tag<'t>(
         &'t mut self,
-        known: Option<Known>,
+        known: Option<Attribute>,
         value: &'t Value,
         query: Query,
         buffer: &'t mut String,
@@ -101,7 +101,7 @@ impl Redactor {
         text::push_texts(out, items, |out, item| text::push_json_str(out, self.shown(item)));
     }
 
-    fn text<'t>(&'t mut self, known: Option<Known>, text: &'t str, query: Query) -> &'t str {
+    fn text<'t>(&'t mut self, known: Option<Attribute>, text: &'t str, query: Query) -> &'t str {
         let signs = Signs::of(text);
         self.out.clear();
         match known {
@@ -117,7 +117,7 @@ impl Redactor {
                 }
                 push_address(&mut self.out, text);
             }
-            Some(Known::DbConnectionString) => push_connection(&mut self.out, text),
+            Some(Attribute::DbConnectionString) => push_connection(&mut self.out, text),
             _ if signs.is_empty() => return text,
             _ => return self.redacted(text, signs),
         }

@@ -7,7 +7,7 @@
 use opentelemetry::Value;
 use opentelemetry_sdk::Resource;
 
-use super::attributes::{Known, KnownSet, Rule};
+use super::attributes::{Attribute, AttributeSet, Rule};
 use super::key_set::{KeySet, hash};
 use super::lookup::{Concept, Slots};
 use super::naming::{ENVIRONMENT, SERVICE, VERSION};
@@ -27,7 +27,7 @@ pub(crate) struct ResourceFacts<P> {
     /// Attributes that decide something, without those that the configuration replaces.
     pub(crate) slots: Box<Slots<Value>>,
     /// Which there are, as a set.
-    pub(crate) noted: KnownSet,
+    pub(crate) noted: AttributeSet,
     /// Every text tag, in no order.
     pub(crate) tags: Vec<ResourceTag<P>>,
     /// Their places by name, but for env and version: a resource may have any number of them.
@@ -35,7 +35,7 @@ pub(crate) struct ResourceFacts<P> {
     /// All of them at once: what nearly every span gets.
     pub(crate) block: P,
     /// Those of them that have a row.
-    pub(crate) known: KnownSet,
+    pub(crate) known: AttributeSet,
     /// Whether one of the tags is `db.name`.
     pub(crate) has_db_name: bool,
     /// The application service, normalised unless it is configured.
@@ -52,7 +52,7 @@ pub(crate) struct ResourceFacts<P> {
 #[derive(Debug)]
 pub(crate) struct ResourceTag<P> {
     /// The name in the table, if it has a row.
-    pub(crate) known: Option<Known>,
+    pub(crate) known: Option<Attribute>,
     /// The name as written.
     pub(crate) name: String,
     /// The text.
@@ -67,12 +67,12 @@ impl<P> ResourceFacts<P> {
     /// Prepares what `resource` and `options` decide for the wire of `S`.
     pub(crate) fn new<S: Sink<Prepared = P>>(resource: &Resource, options: &Options) -> Self {
         let mut facts = Self {
-            slots: Box::new([const { None }; Known::COUNT]),
-            noted: KnownSet::EMPTY,
+            slots: Box::new([const { None }; Attribute::COUNT]),
+            noted: AttributeSet::EMPTY,
             tags: Vec::new(),
             places: KeySet::default(),
             block: S::prepare(&[]),
-            known: KnownSet::EMPTY,
+            known: AttributeSet::EMPTY,
             has_db_name: false,
             service: String::new(),
             service_normalised: String::new(),
@@ -99,7 +99,7 @@ impl<P> ResourceFacts<P> {
             }
             facts.push::<S>(key, value, options, &mut redactor);
         }
-        facts.has_db_name = facts.tags.iter().any(|tag| tag.known == Some(Known::DbName));
+        facts.has_db_name = facts.tags.iter().any(|tag| tag.known == Some(Attribute::DbName));
         facts.choose::<S>(options);
         facts.join::<S>();
         facts
@@ -138,7 +138,7 @@ impl<P> ResourceFacts<P> {
         options: &Options,
         redactor: &mut Redactor,
     ) {
-        if [Known::Env, Known::Version].iter().any(|setting| setting.key() == key) {
+        if [Attribute::Env, Attribute::Version].iter().any(|setting| setting.key() == key) {
             // A tag once it is decided.
             return;
         }
@@ -155,7 +155,7 @@ impl<P> ResourceFacts<P> {
     }
 
     /// Adds a tag, its text within the limit.
-    fn add<S: Sink<Prepared = P>>(&mut self, known: Option<Known>, name: String, text: &str) {
+    fn add<S: Sink<Prepared = P>>(&mut self, known: Option<Attribute>, name: String, text: &str) {
         let mut value = String::new();
         push_clipped(&mut value, text);
         let prepared = S::prepare(&[(&name, &value)]);
@@ -171,20 +171,20 @@ impl<P> ResourceFacts<P> {
         let service = without_user_info(service);
         normalize::cut(&service, MAX_NAME).clone_into(&mut self.service);
         normalize::push_service(&mut self.service_normalised, &self.service);
-        self.env = self.unified(options, options.env.as_ref(), ENVIRONMENT, Known::Env);
-        self.version = self.unified(options, options.version.as_ref(), VERSION, Known::Version);
-        let settings = [(Known::Env, &self.env), (Known::Version, &self.version)];
+        self.env = self.unified(options, options.env.as_ref(), ENVIRONMENT, Attribute::Env);
+        self.version = self.unified(options, options.version.as_ref(), VERSION, Attribute::Version);
+        let settings = [(Attribute::Env, &self.env), (Attribute::Version, &self.version)];
         for (known, value) in settings.map(|(known, value)| (known, value.clone())) {
             if !value.is_empty() {
                 self.add::<S>(Some(known), known.key().to_owned(), &value);
             }
         }
         // The span's own attribute still counts; the resource's has had its say.
-        self.forget(Known::ServiceName);
+        self.forget(Attribute::ServiceName);
     }
 
     /// Drops an attribute that decides nothing more.
-    fn forget(&mut self, known: Known) {
+    fn forget(&mut self, known: Attribute) {
         self.slots[known as usize] = None;
         self.noted.remove(known);
     }
@@ -205,7 +205,7 @@ impl<P> ResourceFacts<P> {
         options: &Options,
         configured: Option<&String>,
         concept: Concept,
-        plain: Known,
+        plain: Attribute,
     ) -> String {
         let tag = || options.tags.iter().find(|(key, _)| key == plain.key()).map(|(_, text)| text);
         if let Some(value) = configured.or_else(tag) {
@@ -225,7 +225,7 @@ impl<P> ResourceFacts<P> {
         out
     }
 
-    fn text(&self, concept: &[Known]) -> Option<&str> {
+    fn text(&self, concept: &[Attribute]) -> Option<&str> {
         concept
             .iter()
             .find_map(|known| self.slots[*known as usize].as_ref().and_then(super::lookup::string))

@@ -6,13 +6,13 @@ use opentelemetry::trace::SpanKind;
 use opentelemetry::{KeyValue, Value};
 
 use super::SpanTypes;
-use super::attributes::{self, Known, KnownSet};
+use super::attributes::{self, Attribute, AttributeSet};
 use super::lookup::{Lookup, Slots};
 use super::naming::{self, NameBuffers, SpanNames};
 use super::obfuscate::StatementCache;
 
 /// A resource that says nothing.
-static NO_RESOURCE: Slots<Value> = [const { None }; Known::COUNT];
+static NO_RESOURCE: Slots<Value> = [const { None }; Attribute::COUNT];
 
 /// Finds names, one span after the other.
 #[derive(Debug, Default)]
@@ -35,8 +35,8 @@ impl StartNames {
         kind: &SpanKind,
         list: &'a [KeyValue],
     ) -> SpanNames<'a> {
-        let mut slots: Slots<&'a Value> = [None; Known::COUNT];
-        let mut noted = KnownSet::EMPTY;
+        let mut slots: Slots<&'a Value> = [None; Attribute::COUNT];
+        let mut noted = AttributeSet::EMPTY;
         for attribute in list {
             let found = attributes::find(attribute.key.as_str());
             if let Some((known, _)) = found {

@@ -8,12 +8,12 @@
 use opentelemetry::Value;
 use opentelemetry::trace::Status;
 
-use super::attributes::Known;
+use super::attributes::Attribute;
 use super::lookup::{self, Lookup, is_set};
 
 /// Returns the error flag that an attribute sets, whatever the status is.
 pub(crate) fn flag(attributes: &Lookup<'_, '_>) -> Option<bool> {
-    attributes.span(Known::DatadogError).and_then(is_set)
+    attributes.span(Attribute::DatadogError).and_then(is_set)
 }
 
 /// Returns the name and the description of a status.

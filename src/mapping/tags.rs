@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::SpanTypes;
-use super::attributes::{self, Known, Rule};
+use super::attributes::{self, Attribute, Rule};
 use super::normalize::{CUT_MARK, MAX_KEY, MAX_VALUE, cut};
 use super::obfuscate::Query;
 
@@ -57,7 +57,7 @@ impl<'a> Name<'a> {
     }
 
     /// Returns the row of the key.
-    pub(crate) fn row(&self) -> Option<(Known, Rule)> {
+    pub(crate) fn row(&self) -> Option<(Attribute, Rule)> {
         attributes::find(self.key)
     }
 

@@ -1,6 +1,6 @@
 //! A set of known attributes: one bit for each row of the table, in as many words as the rows need.
 
-use super::{Known, ROWS};
+use super::{Attribute, ROWS};
 
 /// The bits of a word.
 const WORD: usize = u64::BITS as usize;
@@ -10,14 +10,14 @@ const WORDS: usize = ROWS.len().div_ceil(WORD);
 
 /// A set of known attributes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct KnownSet([u64; WORDS]);
+pub(crate) struct AttributeSet([u64; WORDS]);
 
-impl KnownSet {
+impl AttributeSet {
     /// The set without any attribute.
     pub(crate) const EMPTY: Self = Self([0; WORDS]);
 
     /// Returns the set of these attributes.
-    pub(crate) const fn of(list: &[Known]) -> Self {
+    pub(crate) const fn of(list: &[Attribute]) -> Self {
         let (mut set, mut at) = (Self::EMPTY, 0);
         while at < list.len() {
             set = set.with(list[at]);
@@ -27,7 +27,7 @@ impl KnownSet {
     }
 
     /// Returns the set with one more attribute.
-    pub(crate) const fn with(mut self, known: Known) -> Self {
+    pub(crate) const fn with(mut self, known: Attribute) -> Self {
         let (word, bit) = place(known);
         self.0[word] |= bit;
         self
@@ -35,7 +35,7 @@ impl KnownSet {
 
     /// Adds an attribute; returns whether it is new.
     #[inline]
-    pub(crate) fn insert(&mut self, known: Known) -> bool {
+    pub(crate) fn insert(&mut self, known: Attribute) -> bool {
         let (word, bit) = place(known);
         let is_new = self.0[word] & bit == 0;
         self.0[word] |= bit;
@@ -44,7 +44,7 @@ impl KnownSet {
 
     /// Removes an attribute; returns whether it was there.
     #[inline]
-    pub(crate) fn remove(&mut self, known: Known) -> bool {
+    pub(crate) fn remove(&mut self, known: Attribute) -> bool {
         let (word, bit) = place(known);
         let was_there = self.0[word] & bit != 0;
         self.0[word] &= !bit;
@@ -53,7 +53,7 @@ impl KnownSet {
 
     /// Whether the attribute is in the set.
     #[inline]
-    pub(crate) fn has(&self, known: Known) -> bool {
+    pub(crate) fn has(&self, known: Attribute) -> bool {
         let (word, bit) = place(known);
         self.0[word] & bit != 0
     }
@@ -76,7 +76,7 @@ impl KnownSet {
 
     /// Removes the first attribute in the order of the table, and returns it.
     #[inline]
-    pub(crate) fn pop(&mut self) -> Option<Known> {
+    pub(crate) fn pop(&mut self) -> Option<Attribute> {
         let word = self.0.iter().position(|word| *word != 0)?;
         let bit = self.0[word].trailing_zeros() as usize;
         self.0[word] &= self.0[word] - 1;
@@ -86,7 +86,7 @@ impl KnownSet {
 
 /// Returns the word and the bit of an attribute.
 #[inline]
-const fn place(known: Known) -> (usize, u64) {
+const fn place(known: Attribute) -> (usize, u64) {
     let row = known as usize;
     (row / WORD, 1 << (row % WORD))
 }
@@ -97,22 +97,22 @@ mod tests {
 
     #[test]
     fn a_set_gives_back_each_row_that_was_added_in_the_order_of_the_table() {
-        let all: Vec<Known> = ROWS.iter().map(|row| row.1).collect();
-        let mut set = KnownSet::EMPTY;
+        let all: Vec<Attribute> = ROWS.iter().map(|row| row.1).collect();
+        let mut set = AttributeSet::EMPTY;
         for known in all.iter().rev() {
             assert!(set.insert(*known) && !set.insert(*known) && set.has(*known));
         }
-        assert_eq!(set, KnownSet::of(&all));
-        let popped: Vec<Known> = std::iter::from_fn(|| set.pop()).collect();
+        assert_eq!(set, AttributeSet::of(&all));
+        let popped: Vec<Attribute> = std::iter::from_fn(|| set.pop()).collect();
         assert_eq!(popped, all);
     }
 
     #[test]
     fn a_split_set_keeps_what_the_other_does_not_have() {
         let (first, last) = (ROWS[0].1, ROWS[ROWS.len() - 1].1);
-        let mut set = KnownSet::of(&[first, last]);
-        assert_eq!(set.split_off(&KnownSet::of(&[last])), KnownSet::of(&[last]));
-        assert!(set.has(first) && !set.has(last) && !set.meets(&KnownSet::of(&[last])));
+        let mut set = AttributeSet::of(&[first, last]);
+        assert_eq!(set.split_off(&AttributeSet::of(&[last])), AttributeSet::of(&[last]));
+        assert!(set.has(first) && !set.has(last) && !set.meets(&AttributeSet::of(&[last])));
         assert!(set.remove(first) && !set.remove(first));
     }
 }

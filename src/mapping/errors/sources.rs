@@ -2,14 +2,14 @@
 
 use opentelemetry::{Array, Value};
 
-use crate::mapping::attributes::{Known, KnownSet};
+use crate::mapping::attributes::{Attribute, AttributeSet};
 
 /// An error tag, and where its text comes from.
 pub(crate) struct Tag {
     /// The attribute that beats all sources, whatever the status; removed from the span.
-    pub(crate) replaced_by: Known,
+    pub(crate) replaced_by: Attribute,
     /// The tags that all get the same text.
-    pub(crate) tags: &'static [Known],
+    pub(crate) tags: &'static [Attribute],
     pub(super) sources: &'static [Source],
 }
 
@@ -48,7 +48,7 @@ pub(super) use Source::{
 /// The error tags. `error.msg` is the older name of `error.message`.
 #[rustfmt::skip]
 pub(crate) const TAGS: [Tag; 3] = [
-    Tag { replaced_by: Known::DatadogErrorMessage, tags: &[Known::ErrorMessage, Known::ErrorMsg], sources: &[
+    Tag { replaced_by: Attribute::DatadogErrorMessage, tags: &[Attribute::ErrorMessage, Attribute::ErrorMsg], sources: &[
         Span(&["error.message", "error.msg"]),
         SpanUnlessCopied(&["exception.message"]),
         Span(&["error", "err"]),
@@ -67,13 +67,13 @@ pub(crate) const TAGS: [Tag; 3] = [
         GrpcStatus,
     ] },
     // The events of `tracing` know no type, but the module that reported the error: it groups as well.
-    Tag { replaced_by: Known::DatadogErrorType, tags: &[Known::ErrorType], sources: &[
+    Tag { replaced_by: Attribute::DatadogErrorType, tags: &[Attribute::ErrorType], sources: &[
         Span(&["error.type"]),
         SpanUnlessCopied(&["exception.type"]),
         Span(&["error.kind"]),
         OfEvent(&["exception.type", "error.type", "error.kind", "target"]),
     ] },
-    Tag { replaced_by: Known::DatadogErrorStack, tags: &[Known::ErrorStack], sources: &[
+    Tag { replaced_by: Attribute::DatadogErrorStack, tags: &[Attribute::ErrorStack], sources: &[
         Span(&["error.stack", "error.stacktrace", "error.backtrace"]),
         SpanUnlessCopied(&["exception.stacktrace"]),
         OfEvent(&["exception.stacktrace", "exception.backtrace", "error.stack", "error.stacktrace", "error.backtrace"]),
@@ -86,8 +86,8 @@ pub(crate) const TAGS: [Tag; 3] = [
 ];
 
 /// The attributes that beat all sources.
-pub(crate) const OVERRIDES: KnownSet =
-    KnownSet::of(&[TAGS[0].replaced_by, TAGS[1].replaced_by, TAGS[2].replaced_by]);
+pub(crate) const OVERRIDES: AttributeSet =
+    AttributeSet::of(&[TAGS[0].replaced_by, TAGS[1].replaced_by, TAGS[2].replaced_by]);
 
 /// The beginnings of all keys of [`Span`] and [`SpanUnlessCopied`]: few spans have any of them.
 pub(super) const OF_SPAN: [&str; 2] = ["err", "exception."];

@@ -11,7 +11,7 @@ use opentelemetry::trace::{SpanKind, Status};
 use super::{Pass, is_empty, write_tag};
 use crate::datadog::ids;
 use crate::encoding::{Sink, Text, whole};
-use crate::mapping::attributes::{self, Known, KnownSet};
+use crate::mapping::attributes::{self, Attribute, AttributeSet};
 use crate::mapping::drivers::{self, Source};
 use crate::mapping::links::{self, EXCEPTION, Writer};
 use crate::mapping::lookup::{self, string};
@@ -42,9 +42,9 @@ impl<'a, S: Sink> Pass<'_, 'a, S> {
         self.renamed();
         self.statements(database);
         let facts = self.facts;
-        let environment = (Known::DatadogEnv, Known::Env);
+        let environment = (Attribute::DatadogEnv, Attribute::Env);
         self.unified(environment, naming::ENVIRONMENT, &facts.env, env);
-        let version_of_span = (Known::DatadogVersion, Known::Version);
+        let version_of_span = (Attribute::DatadogVersion, Attribute::Version);
         self.unified(version_of_span, naming::VERSION, &facts.version, version);
         let is_error = self.error_tags(options);
         self.ids_and_states();
@@ -61,13 +61,16 @@ impl<'a, S: Sink> Pass<'_, 'a, S> {
     }
 
     fn kind(&mut self) {
-        let own = self.lookup().span_text(Known::DatadogSpanKind);
-        self.force(Known::SpanKind, own.unwrap_or_else(|| naming::kind_name(&self.span.span_kind)));
+        let own = self.lookup().span_text(Attribute::DatadogSpanKind);
+        self.force(
+            Attribute::SpanKind,
+            own.unwrap_or_else(|| naming::kind_name(&self.span.span_kind)),
+        );
     }
 
     fn status_code(&self) -> Option<i64> {
         let attributes = self.lookup();
-        let own = attributes.span(Known::DatadogHttpStatusCode).and_then(lookup::integer);
+        let own = attributes.span(Attribute::DatadogHttpStatusCode).and_then(lookup::integer);
         own.or_else(|| attributes.integer(naming::HTTP_STATUS))
     }
 
@@ -75,37 +78,37 @@ impl<'a, S: Sink> Pass<'_, 'a, S> {
     fn http_status(&mut self) {
         let is_code = |code: &i64| *code >= 0 && lookup::is_exact(*code);
         let Some(code) = self.status_code().filter(is_code) else { return };
-        self.late.remove(Known::HttpStatusCode);
+        self.late.remove(Attribute::HttpStatusCode);
         #[expect(clippy::cast_precision_loss, reason = "metrics are doubles on the wire")]
-        self.sink.metric(Text::Plain(Known::HttpStatusCode.key()), code as f64);
+        self.sink.metric(Text::Plain(Attribute::HttpStatusCode.key()), code as f64);
         match three_digits(code) {
             Some(digits) => {
                 let digits = std::str::from_utf8(&digits).unwrap_or("");
-                self.put_redacted(Known::HttpStatusCode, digits);
+                self.put_redacted(Attribute::HttpStatusCode, digits);
             }
-            None => _ = self.claim(Known::HttpStatusCode),
+            None => _ = self.claim(Attribute::HttpStatusCode),
         }
     }
 
     /// The gRPC status as text, from whatever key holds it; a number stays a metric as well.
     fn grpc_status(&mut self) {
         if let Some(found) = self.grpc_code() {
-            self.put_value(Known::RpcGrpcStatusCode, found);
-            self.take_number(Known::RpcGrpcStatusCode);
+            self.put_value(Attribute::RpcGrpcStatusCode, found);
+            self.take_number(Attribute::RpcGrpcStatusCode);
         }
     }
 
     /// Returns the gRPC status from whatever key holds it.
     fn grpc_code(&self) -> Option<&'a Value> {
-        const KEYS: [Known; 4] = [
-            Known::RpcGrpcStatusCode,
-            Known::GrpcCode,
-            Known::RpcGrpcStatusCodeDotted,
-            Known::GrpcStatusCode,
+        const KEYS: [Attribute; 4] = [
+            Attribute::RpcGrpcStatusCode,
+            Attribute::GrpcCode,
+            Attribute::RpcGrpcStatusCodeDotted,
+            Attribute::GrpcStatusCode,
         ];
         /// What tells that there is something to find at all.
-        const ASKS_FOR: KnownSet =
-            KnownSet::of(&KEYS).with(Known::RpcSystemName).with(Known::RpcSystem);
+        const ASKS_FOR: AttributeSet =
+            AttributeSet::of(&KEYS).with(Attribute::RpcSystemName).with(Attribute::RpcSystem);
         fn read(value: &Value) -> Option<&Value> {
             let is_whole = || lookup::number(value).and_then(whole).is_some();
             (string(value).is_some() || is_whole()).then_some(value)
@@ -116,10 +119,10 @@ impl<'a, S: Sink> Pass<'_, 'a, S> {
         let attributes = self.lookup();
         attributes.first(&KEYS, read).or_else(|| {
             let system = attributes
-                .text(&[Known::RpcSystemName])
-                .or_else(|| attributes.text(&[Known::RpcSystem]));
+                .text(&[Attribute::RpcSystemName])
+                .or_else(|| attributes.text(&[Attribute::RpcSystem]));
             (system == Some("grpc"))
-                .then(|| attributes.first(&[Known::RpcResponseStatusCode], read))
+                .then(|| attributes.first(&[Attribute::RpcResponseStatusCode], read))
                 .flatten()
         })
     }
@@ -130,7 +133,8 @@ impl<'a, S: Sink> Pass<'_, 'a, S> {
             if !self.late.remove(target) {
                 continue;
             }
-            let filled = |known: Known| self.slots[known as usize].filter(|value| !is_empty(value));
+            let filled =
+                |known: Attribute| self.slots[known as usize].filter(|value| !is_empty(value));
             if let Some(value) = filled(new).or_else(|| filled(target)) {
                 self.plain(target, value);
             }
@@ -183,7 +187,7 @@ impl<'a, S: Sink> Pass<'_, 'a, S> {
     /// trace for its whole request, so traces that differ must not share one.
     fn unified(
         &mut self,
-        (replacement, tag): (Known, Known),
+        (replacement, tag): (Attribute, Attribute),
         concept: lookup::Concept,
         default: &str,
         out: &mut String,
@@ -251,13 +255,13 @@ impl<'a, S: Sink> Pass<'_, 'a, S> {
 
     fn ids_and_states(&mut self) {
         let context = &self.span.span_context;
-        self.put_default_text(Known::OtelTraceId, Text::Hex(&context.trace_id().to_bytes()));
+        self.put_default_text(Attribute::OtelTraceId, Text::Hex(&context.trace_id().to_bytes()));
         if context.trace_state().into_iter().len() > 0 {
             let mut state = std::mem::take(self.text);
             state.clear();
             write!(state, "{}", links::Header(context.trace_state()))
                 .expect("writing to a String cannot fail");
-            self.force(Known::W3cTracestate, &state);
+            self.force(Attribute::W3cTracestate, &state);
             *self.text = state;
         }
     }
@@ -275,25 +279,25 @@ impl<'a, S: Sink> Pass<'_, 'a, S> {
         if !span.events.is_empty() {
             let mut writer = Writer { keys: self.nested_keys, redactor: self.redactor, nest };
             let (list, written) = writer.events(&span.events, &mut json);
-            self.put_default_redacted(Known::Events, list);
+            self.put_default_redacted(Attribute::Events, list);
             let left_out = span.events.len() - written;
-            self.dropped(Known::DroppedEvents, left_out, span.events.dropped_count);
+            self.dropped(Attribute::DroppedEvents, left_out, span.events.dropped_count);
             if span.events.iter().any(|event| event.name == EXCEPTION) {
-                self.put_default(Known::HasException, "true");
+                self.put_default(Attribute::HasException, "true");
             }
         }
         if !span.links.is_empty() {
             let mut writer = Writer { keys: self.nested_keys, redactor: self.redactor, nest };
             let (list, written) = writer.links(&span.links, &mut json);
-            self.put_default_redacted(Known::SpanLinks, list);
+            self.put_default_redacted(Attribute::SpanLinks, list);
             let left_out = span.links.len() - written;
-            self.dropped(Known::DroppedLinks, left_out, span.links.dropped_count);
+            self.dropped(Attribute::DroppedLinks, left_out, span.links.dropped_count);
         }
         (*self.text, *self.error_text) = (json, texts);
     }
 
     /// Counts entries that did not fit, with those that the SDK had dropped before.
-    fn dropped(&mut self, known: Known, left_out: usize, before: u32) {
+    fn dropped(&mut self, known: Attribute, left_out: usize, before: u32) {
         let count = u32::try_from(left_out).unwrap_or(u32::MAX);
         self.number_or(known, (count > 0).then(|| f64::from(count) + f64::from(before)));
     }
@@ -301,12 +305,12 @@ impl<'a, S: Sink> Pass<'_, 'a, S> {
     fn status(&mut self) {
         let span = self.span;
         let (code, description) = status::describe(&span.status);
-        self.put_default_redacted(Known::StatusCode, code);
+        self.put_default_redacted(Attribute::StatusCode, code);
         if !description.is_empty() {
             let texts = std::mem::take(self.error_text);
             let split = self.error.split(&texts);
             let shown = split.map_or(description, |split| split.shown(description));
-            self.put_default(Known::StatusDescription, shown);
+            self.put_default(Attribute::StatusDescription, shown);
             *self.error_text = texts;
         }
     }
@@ -322,30 +326,31 @@ impl<'a, S: Sink> Pass<'_, 'a, S> {
         if *self.text == facts.service_normalised {
             return false;
         }
-        self.put_default(Known::BaseService, &facts.service);
+        self.put_default(Attribute::BaseService, &facts.service);
         true
     }
 
     fn chunk_facts(&mut self, options: &Options) {
         let high = ids::high_half(self.span.span_context.trace_id());
         if high != 0 {
-            self.put_text(Known::TraceIdHigh, Text::Hex(&high.to_be_bytes()));
+            self.put_text(Attribute::TraceIdHigh, Text::Hex(&high.to_be_bytes()));
         }
-        self.put_default_redacted(Known::Language, "rust");
-        self.put_default_redacted(Known::RuntimeId, &options.runtime_id);
+        self.put_default_redacted(Attribute::Language, "rust");
+        self.put_default_redacted(Attribute::RuntimeId, &options.runtime_id);
         if let Some(hostname) = &options.hostname {
-            self.put(Known::Hostname, hostname);
+            self.put(Attribute::Hostname, hostname);
         }
-        self.number_or(Known::ProcessId, Some(f64::from(options.process_id)));
+        self.number_or(Attribute::ProcessId, Some(f64::from(options.process_id)));
     }
 
     /// The namespace is the database name where nothing else is.
     fn database_name(&mut self) {
-        let named = self.slots[Known::DbName as usize].is_some_and(|value| string(value).is_some())
+        let named = self.slots[Attribute::DbName as usize]
+            .is_some_and(|value| string(value).is_some())
             || self.facts.has_db_name;
         if !named {
             if let Some(namespace) = self.lookup().text(naming::DB_NAMESPACE) {
-                self.put(Known::DbName, namespace);
+                self.put(Attribute::DbName, namespace);
             }
         }
     }

@@ -6,7 +6,7 @@ use super::Pass;
 use crate::datadog::state::{NO_PARENT, State, TAG_PREFIX};
 use crate::datadog::{self, ids};
 use crate::encoding::{Sink, Text};
-use crate::mapping::attributes::Known;
+use crate::mapping::attributes::Attribute;
 use crate::mapping::lookup;
 use crate::mapping::normalize::MAX_KEY;
 use crate::mapping::{Place, sampling};
@@ -19,14 +19,14 @@ impl<S: Sink> Pass<'_, '_, S> {
         let local_root = ids::is_local_root(span);
         let asked = self
             .lookup()
-            .span_number(Known::SamplingPriorityAttribute)
+            .span_number(Attribute::AskedPriority)
             .map(datadog::sampling::priority_asked_for);
         if asked.is_some() {
-            self.late.remove(Known::SamplingPriorityAttribute);
+            self.late.remove(Attribute::AskedPriority);
         }
         let speaks = place == Place::Head || local_root;
         // The wire name is taken literally.
-        let explicit = self.lookup().span_number(Known::SamplingPriority).or(asked);
+        let explicit = self.lookup().span_number(Attribute::SamplingPriority).or(asked);
         // About the trace, so on its local root alone: two chunks of one trace must not differ.
         let of_trace = |known| self.lookup().span(known).filter(|_| local_root);
         let manual = sampling::manual_priority(of_trace);
@@ -38,20 +38,23 @@ impl<S: Sink> Pass<'_, '_, S> {
             (None, None) => state,
         };
         let default = speaks.then(|| datadog::sampling::priority_of(state));
-        self.number_or(Known::SamplingPriority, explicit.or(manual).or(default));
-        let analysed = self.lookup().span(Known::AnalyticsEvent).and_then(lookup::is_set);
-        self.number_or(Known::Analysed, analysed.map(|analysed| if analysed { 1.0 } else { 0.0 }));
+        self.number_or(Attribute::SamplingPriority, explicit.or(manual).or(default));
+        let analysed = self.lookup().span(Attribute::AnalyticsEvent).and_then(lookup::is_set);
+        self.number_or(
+            Attribute::Analysed,
+            analysed.map(|analysed| if analysed { 1.0 } else { 0.0 }),
+        );
         let measured = matches!(kind, SpanKind::Client | SpanKind::Producer)
-            || self.lookup().integer(&[Known::Measured]) == Some(1);
-        self.number_or(Known::Measured, measured.then_some(1.0));
+            || self.lookup().integer(&[Attribute::Measured]) == Some(1);
+        self.number_or(Attribute::Measured, measured.then_some(1.0));
         // On every span: the Agent weighs a chunk by whichever it takes for the root.
         self.number_or(
-            Known::SampleRate,
+            Attribute::SampleRate,
             datadog::sampling::kept_fraction(span.span_context.trace_state()),
         );
         let entry =
             local_root || foreign_service || matches!(kind, SpanKind::Server | SpanKind::Consumer);
-        self.number_or(Known::TopLevel, entry.then_some(1.0));
+        self.number_or(Attribute::TopLevel, entry.then_some(1.0));
         if state.has_items() || manual.is_some() {
             self.caller(state, speaks);
         }
@@ -60,11 +63,11 @@ impl<S: Sink> Pass<'_, '_, S> {
     /// What the caller said about the trace. The origin goes to every span, since a chunk may be cut.
     fn caller(&mut self, state: State<'_>, speaks: bool) {
         if let Some(origin) = state.origin() {
-            self.put_default_text(Known::Origin, Text::Shown(format_args!("{origin}")));
+            self.put_default_text(Attribute::Origin, Text::Shown(format_args!("{origin}")));
         }
         let last_parent = state.last_parent().filter(|id| *id != NO_PARENT);
         if let Some(id) = last_parent.filter(|_| self.span.parent_span_is_remote) {
-            self.put_default(Known::LastParent, id);
+            self.put_default(Attribute::LastParent, id);
         }
         if speaks {
             self.trace_tags(state);

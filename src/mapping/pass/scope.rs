@@ -4,7 +4,7 @@ use opentelemetry::KeyValue;
 
 use super::{Pass, is_empty, name_hash};
 use crate::encoding::Sink;
-use crate::mapping::attributes::{Known, KnownSet};
+use crate::mapping::attributes::{Attribute, AttributeSet};
 use crate::mapping::tags::{Name, push_clipped};
 use crate::mapping::text::fitting;
 
@@ -44,9 +44,13 @@ impl<'a, S: Sink> Pass<'_, 'a, S> {
 
     /// Writes name and version of the scope, each under its name of today and the one before.
     pub(super) fn scope_name_and_version(&mut self) {
-        const TAGS: [Known; 4] =
-            [Known::ScopeName, Known::LibraryName, Known::ScopeVersion, Known::LibraryVersion];
-        const SET: KnownSet = KnownSet::of(&TAGS);
+        const TAGS: [Attribute; 4] = [
+            Attribute::ScopeName,
+            Attribute::LibraryName,
+            Attribute::ScopeVersion,
+            Attribute::LibraryVersion,
+        ];
+        const SET: AttributeSet = AttributeSet::of(&TAGS);
         let span = self.span;
         let scope = &span.instrumentation_scope;
         let version = scope.version().unwrap_or("");
@@ -102,7 +106,8 @@ impl<'a, S: Sink> Pass<'_, 'a, S> {
         }
         let name = Name::of_tag(attribute.key.as_str(), self.types, self.query)?;
         // The kind is the span's, and a status code has a rule of its own.
-        let is_ruled = |(known, _)| matches!(known, Known::SpanKind | Known::HttpStatusCode);
+        let is_ruled =
+            |(known, _)| matches!(known, Attribute::SpanKind | Attribute::HttpStatusCode);
         if name.row().is_some_and(is_ruled) { None } else { Some(name) }
     }
 }
