@@ -122,7 +122,8 @@ fn tries_in_vain_cost_a_full_buffer_nothing() {
     let handle = exporter.handle();
     let mut next = 1;
     while handle.stats().spans_dropped.buffer_full == 0 {
-        export(&exporter, batch(next..next + SIZE, 50)).unwrap();
+        // A few batches fill the buffer, so that the waits between tries are short still.
+        export(&exporter, with_noise(batch(next..next + SIZE, 50), 1_000)).unwrap();
         next += SIZE;
     }
     let before = handle.stats();
