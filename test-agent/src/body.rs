@@ -52,7 +52,7 @@ impl Drop for Share<'_> {
 /// A body as far as it was read.
 pub(super) struct Arrived {
     pub(super) bytes: Vec<u8>,
-    /// Whether there was more of it.
+    /// The body had more than this.
     pub(super) cut: bool,
 }
 

@@ -34,7 +34,7 @@ pub struct Sketch {
 struct Mapping {
     gamma: f64,
     offset: f64,
-    /// Whether the logarithm is drawn straight between two powers of two.
+    /// The logarithm is drawn straight between two powers of two.
     is_linear: bool,
 }
 

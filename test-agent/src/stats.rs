@@ -85,7 +85,7 @@ pub struct StatsGroup {
     pub ok_summary: Sketch,
     /// The durations of the spans that failed.
     pub error_summary: Sketch,
-    /// Whether a synthetic test made the request.
+    /// A synthetic test made the request.
     pub synthetics: bool,
     /// The number of spans that are the entry of their service, weighed.
     pub top_level_hits: u64,
@@ -93,7 +93,7 @@ pub struct StatsGroup {
     pub span_kind: String,
     /// The tags of the other side, as `key:value`.
     pub peer_tags: Vec<String>,
-    /// Whether the spans are roots of their traces: 0 unknown, 1 yes, 2 no.
+    /// The place of the spans in their traces: 0 unknown, 1 at the root, 2 below it.
     pub is_trace_root: u64,
     /// The status of gRPC, as a text.
     pub grpc_status_code: String,

@@ -94,7 +94,7 @@ pub(super) struct Decoded {
 pub(super) struct Chunk {
     /// The spans in order, without those that were null.
     pub(super) spans: Vec<ReceivedSpan>,
-    /// Whether a span was null.
+    /// At least one span was null.
     pub(super) has_null: bool,
 }
 

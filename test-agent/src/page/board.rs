@@ -83,7 +83,7 @@ pub(super) struct Message {
     pub(super) text: String,
     /// The last change that it tells of.
     pub(super) edition: u64,
-    /// Whether there are more changes.
+    /// More changes follow.
     pub(super) has_more: bool,
 }
 

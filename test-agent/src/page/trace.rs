@@ -45,7 +45,7 @@ pub(super) struct Trace {
     /// The hashes of the lines.
     lines: HashSet<u64>,
     hasher: RandomState,
-    /// Whether a line found no room.
+    /// A line found no room: the search sees no further ones.
     is_full: bool,
 }
 

@@ -13,10 +13,10 @@ Takes the traces of Datadog's tracers in any language, and shows them here and a
   --allow-host NAME  a further name under which a browser may open the page
   --help             this text";
 
-/// Where tracers look for the Agent.
+/// The address at which tracers look for the Agent.
 const ADDRESS: (Ipv4Addr, u16) = (Ipv4Addr::LOCALHOST, 8126);
 
-/// What the program was asked for.
+/// The wish of the caller.
 #[derive(Debug, PartialEq)]
 pub(crate) enum Wish {
     Run(Arguments),

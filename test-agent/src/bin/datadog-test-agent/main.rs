@@ -72,12 +72,19 @@ fn start(Arguments { address, hosts }: Arguments) -> Result<TestAgent, String> {
     })
 }
 
+/// Returns the address at which a browser on this machine finds the page.
+fn page(url: &str) -> String {
+    ["127.0.0.1", "0.0.0.0", "[::]"]
+        .iter()
+        .fold(url.to_owned(), |url, own| url.replace(own, "localhost"))
+}
+
 /// Draws what arrives until Ctrl-C.
 async fn run(arguments: Arguments) -> Result<(), Box<dyn Error>> {
     let address = arguments.address;
     let agent = start(arguments)?;
     println!("listening on {}, Ctrl-C ends", agent.url());
-    println!("the page: {}/", agent.url().replace("127.0.0.1", "localhost"));
+    println!("the page: {}/", page(agent.url()));
     if !address.ip().is_loopback() {
         println!("everybody who reaches {address} can send traces");
     }

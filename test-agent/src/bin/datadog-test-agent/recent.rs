@@ -10,7 +10,7 @@ const TRACES_MAX: usize = 100;
 /// Most spans of one trace that are kept: more are no picture.
 const SPANS_MAX: usize = 1_000;
 
-/// Most memory of all traces together, in bytes. The one that changed last stays in any case.
+/// The most memory of all traces together, in bytes. The one that changed last stays in any case.
 const BYTES_MAX: usize = 64 << 20;
 
 /// The memory of a span or a tag beside its texts, in bytes: an estimate.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-/// Most names of a table. Others are counted together.
+/// The most names of a table. Others are counted together.
 const ROWS_MAX: usize = 1_000;
 
 /// The longest name, in characters.
