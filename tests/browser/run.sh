@@ -29,4 +29,5 @@ if [ ! -d "$tools/node/node_modules/dd-trace" ]; then
 fi
 
 (cd ../.. && CARGO_TARGET_DIR=$PWD/target cargo build --quiet --workspace --bins --example quickstart --example axum)
-timeout 240 python3 check.py "$@"
+# No compiled files beside the sources.
+PYTHONDONTWRITEBYTECODE=1 timeout 240 python3 check.py "$@"
