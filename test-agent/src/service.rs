@@ -205,10 +205,7 @@ impl Service {
         let (status, why) = match timeout_at(deadline, read).await {
             Ok(Ok(Arrived { cut: true, .. })) => (413, String::new()),
             Ok(Ok(Arrived { bytes, .. })) => {
-                let _permit = self.decoders.acquire().await.map_err(|_closed| Closed)?;
-                let (service, headers) = (self.clone(), seen(head).headers);
-                let decoding = spawn_blocking(move || service.keep_stats(&bytes, headers));
-                match decoding.await.map_err(|_panic| Closed)? {
+                match self.keep_stats_aside(bytes, seen(head).headers).await? {
                     Ok(()) => (200, String::new()),
                     Err(why) => (habits.unreadable, why),
                 }
@@ -226,6 +223,21 @@ impl Service {
             _ => Answer::traces(status, format!("{why}\n")),
         };
         Ok(if matches!(status, 408 | 413 | 429) { answer.closing() } else { answer })
+    }
+
+    /// Decodes statistics and keeps them: large ones on a thread where they hold nobody up.
+    async fn keep_stats_aside(
+        self: &Arc<Self>,
+        body: Vec<u8>,
+        headers: Vec<(String, String)>,
+    ) -> Result<Result<(), String>, Closed> {
+        if body.len() <= SMALL_BODY {
+            return Ok(self.keep_stats(&body, headers));
+        }
+        let _permit = self.decoders.acquire().await.map_err(|_closed| Closed)?;
+        let service = self.clone();
+        let decoding = spawn_blocking(move || service.keep_stats(&body, headers));
+        decoding.await.map_err(|_panic| Closed)
     }
 
     /// Decodes statistics and keeps them.
