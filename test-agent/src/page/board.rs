@@ -29,6 +29,9 @@ const TRACE_SPANS_MAX: usize = 10_000;
 /// The most lines of the list in one message.
 const MESSAGE_TRACES: usize = 500;
 
+/// The length after which a message takes no further lines, in bytes: browsers that do not read hold some of them.
+const MESSAGE_BYTES: usize = 1 << 20;
+
 /// The number of requests that were not taken and are remembered.
 const REFUSALS_MAX: usize = 100;
 
@@ -158,6 +161,9 @@ impl Board {
             if let Some(trace) = state.traces.get(place) {
                 let comma = if traces.is_empty() { "" } else { "," };
                 let _ = write!(traces, "{comma}{}", trace.line(*place));
+            }
+            if traces.len() >= MESSAGE_BYTES {
+                break;
             }
         }
         let has_more = changes.next().is_some();
