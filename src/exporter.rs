@@ -98,9 +98,17 @@ enum HookFault {
     Nested,
 }
 
-/// What is said once.
+/// What is odd about a batch.
+struct Oddities {
+    fault: Option<HookFault>,
+    /// An attribute of a scope that had no room among the tags.
+    left_out: Option<String>,
+}
+
+/// Lines that are said once for each exporter.
 #[derive(Debug, Default)]
 struct Notices {
+    left_out: AtomicBool,
     skipped: AtomicBool,
     equal_ids: AtomicBool,
     hook_panicked: AtomicBool,
@@ -164,13 +172,13 @@ impl DatadogExporter {
         }
     }
 
-    /// Turns a batch into payloads, the first in the memory of `spare`. Says too what is wrong with the hook.
+    /// Turns a batch into payloads. Says too what is odd about it.
     fn encode(
         &self,
         batch: &[SpanData],
         wire: WireKind,
-        spare: Option<Payload>,
-    ) -> (Vec<Payload>, Option<HookFault>) {
+        delivery: &Delivery,
+    ) -> (Vec<Payload>, Oddities) {
         let mut encoder = self.encoders.take();
         encoder.payloads.start(spare);
         let scope = self.options.names.as_ref().map(|_| HookScope::begin());
@@ -187,8 +195,9 @@ impl DatadogExporter {
             _ => hook_panicked.then_some(HookFault::Panicked),
         };
         let payloads = encoder.payloads.finish();
+        let left_out = encoder.scratch.take_left_out();
         self.encoders.put(encoder);
-        (payloads, fault)
+        (payloads, Oddities { fault, left_out })
     }
 
     /// Returns the bodies of a batch's requests without sending them, each with its content type and its
@@ -272,11 +281,12 @@ impl SpanExporter for DatadogExporter {
         delivery.check_process()?;
         let begin = Instant::now();
         let wire = delivery.wire().await;
-        let (payloads, fault) = self.encode(&batch, wire, delivery.spare());
+        let (payloads, odd) = self.encode(&batch, wire, delivery);
         let sent: u64 = payloads.iter().map(|payload| u64::from(payload.span_count())).sum();
         let skipped = batch.len() as u64 - sent;
         delivery.skip(skipped);
-        self.notices.of_batch(&batch, skipped, fault);
+        self.notices.of_batch(&batch, skipped, odd.fault);
+        self.notices.of_shared_tags(&self.facts.json.left_out, odd.left_out);
         drop(batch);
         delivery.export(payloads, begin).await
     }
@@ -392,6 +402,22 @@ impl Notices {
                 );
             });
         }
+    }
+
+    /// Says once which tags of resource and scope are left out.
+    fn of_shared_tags(&self, of_resource: &[String], of_scope: Option<String>) {
+        if of_resource.is_empty() && of_scope.is_none() || self.left_out.load(Ordering::Relaxed) {
+            return;
+        }
+        self.left_out.store(true, Ordering::Relaxed);
+        let names = of_resource.iter().cloned().chain(of_scope).collect::<Vec<_>>().join(", ");
+        guard::say(|| {
+            otel_warn!(
+                name: "DatadogExporter.TagsLeftOut",
+                names = names.as_str(),
+                message = "the attributes of resource and scope are larger than 64 KiB: no span gets these as tags"
+            );
+        });
     }
 
     /// Says once what is odd about the spans.

@@ -1,26 +1,23 @@
 //! The outage buffer: payloads in the order they came, bounded in bytes of real memory.
 //!
-//! What waits for an Agent that is away is joined and compressed, oldest first, as soon as more waits than
-//! one request can carry: spans shrink about tenfold, so a minute without an Agent fits. The worker does it, outside
-//! the lock; only a buffer that would overflow otherwise does it at once. When the bound is reached the
-//! oldest goes first, except for the request under way: it cannot be taken back, so the next oldest goes.
+//! What waits for an Agent that is away is joined and compressed, so a minute without an Agent fits. Compression is a
+//! step of its own on a thread of its own: no caller and no request waits for it. When the bound is reached the
+//! oldest goes first, except for the request under way: it cannot be taken back, so the next oldest goes. Before an
+//! Agent that takes what it gets, the newest export stays although it is larger than the bound.
 //! The buffer is plain data: no thread, no clock, no socket.
 
+mod lanes;
 mod waiting;
 
-use std::collections::VecDeque;
-
 use super::stats::{ExporterStats, Reason};
-use crate::encoding::{Payload, WireKind};
-use waiting::HeldFacts;
+use crate::encoding::{Origin, Payload, WireKind};
+use lanes::Lanes;
+use waiting::Held;
 pub(super) use waiting::Waiting;
 
-/// Least bytes that are compressed together: below this the text repeats too little. Compressing them
-/// takes about half a millisecond.
-const PACK_BYTES: usize = 256 * 1024;
-
-/// How many payloads of other origins are looked past for one to join.
-const MAX_SKIPPED: usize = 64;
+/// The part of the bound that waits uncompressed while the Agent takes nothing: each of 200 origins can then be
+/// compressed some 40 KiB at a time, which shrinks well enough.
+const RAW_SHARE: usize = 8;
 
 /// The memory of a delivered payload is kept for the next one if it is at most this part of the bound.
 const SPARE_SHARE: usize = 8;
@@ -30,59 +27,101 @@ const SPARE_SHARE: usize = 8;
 const RAISE_AFTER: u64 = 64;
 
 /// A payload on its way.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Flight {
-    waiting: Waiting,
+    /// The chunks as they are sent. [`Self::prepare`] makes it where they waited compressed.
+    payload: Payload,
+    /// The payloads that it is made of, if they waited compressed: they go back as they were.
+    packed: Vec<Waiting>,
+    spans: u64,
+    /// Bytes of the chunks.
+    raw_len: usize,
+    ticket: u64,
+    doubts: u8,
+    breaks: u8,
 }
 
 impl Flight {
-    /// The payload, not compressed.
+    fn of(first: Waiting) -> Self {
+        let (ticket, doubts, breaks) = (first.ticket, first.doubts, first.breaks);
+        let (spans, raw_len) = (first.spans(), first.raw_len());
+        let (payload, packed) = if first.is_packed() {
+            (Payload::default(), vec![first])
+        } else {
+            (first.payload, Vec::new())
+        };
+        Self { payload, packed, spans, raw_len, ticket, doubts, breaks }
+    }
+
+    /// Decompresses and joins the chunks, which takes its time.
+    pub(super) fn prepare(&mut self) {
+        let mut payloads = self.packed.iter().filter_map(Waiting::unpacked);
+        if let Some(first) = payloads.next() {
+            self.payload = first;
+            payloads.for_each(|next| self.payload.append(&next));
+        }
+    }
+
+    /// The payload as it is sent.
     pub(super) fn payload(&mut self) -> &mut Payload {
-        &mut self.waiting.payload
+        &mut self.payload
     }
 
     pub(super) fn spans(&self) -> u64 {
-        self.waiting.spans()
+        self.spans
     }
 
     /// Translates the payload into a wire, and says whether that was needed; nothing if it cannot be read.
     pub(super) fn translate(&mut self, wire: WireKind) -> Option<bool> {
-        let payload = &mut self.waiting.payload;
-        let is_needed = payload.wire() != wire;
+        let is_needed = self.payload.wire() != wire;
         if is_needed {
-            *payload = payload.translate(wire)?;
+            self.payload = self.payload.translate(wire)?;
         }
         Some(is_needed)
     }
 
     /// Tries that the Agent may have taken, and tries whose connection broke.
     pub(super) fn tries(&self) -> (u8, u8) {
-        (self.waiting.doubts, self.waiting.breaks)
+        (self.doubts, self.breaks)
     }
 
     /// Remembers the tries so far.
     pub(super) fn set_tries(&mut self, doubts: u8, breaks: u8) {
-        (self.waiting.doubts, self.waiting.breaks) = (doubts, breaks);
+        (self.doubts, self.breaks) = (doubts, breaks);
     }
+
+    /// Returns what goes back to the buffer, in order.
+    fn back(self) -> Vec<Waiting> {
+        let Self { payload, packed, ticket, doubts, breaks, .. } = self;
+        if packed.is_empty() {
+            return vec![Waiting { payload, packed: None, ticket, doubts, breaks }];
+        }
+        packed.into_iter().map(|waiting| Waiting { doubts, breaks, ..waiting }).collect()
+    }
+
+    fn held(&self) -> Held {
+        let packed: usize = self.packed.iter().map(Waiting::memory).sum();
+        let memory = if packed == 0 { self.payload.memory() } else { packed };
+        Held { spans: self.spans, memory, ticket: self.ticket }
+    }
+}
+
+/// A payload that is being compressed.
+#[derive(Debug)]
+struct Packing {
+    origin: Origin,
+    /// Nothing once it had to make room: then nobody waits for it.
+    held: Option<Held>,
 }
 
 /// The buffer and the counters, which change together.
 #[derive(Debug)]
 pub(super) struct Buffer {
-    queue: VecDeque<Waiting>,
-    /// The payload on its way.
-    flight: Option<HeldFacts>,
-    /// The payload that is being compressed.
-    packing: Option<HeldFacts>,
-    /// Where it belongs in the queue: behind so many.
-    packing_at: usize,
-    /// Memory of the queue, in bytes.
-    memory: usize,
-    /// Bytes of documents in the queue that are not compressed.
-    raw: usize,
+    lanes: Lanes,
+    /// The payload on its way, and the bytes of its decompressed copy.
+    flight: Option<(Held, usize)>,
+    packing: Option<Packing>,
     limit: usize,
-    /// Most of `raw` while the Agent takes nothing: beyond it the oldest is compressed.
-    raw_limit: usize,
     /// Most bytes that are joined for one request; shrinks if the Agent refuses as much.
     request_limit: usize,
     /// What it is raised to, step by step.
@@ -103,14 +142,10 @@ impl Buffer {
     /// A buffer of at most `limit` bytes, for requests of at most `payload_limit` bytes.
     pub(super) fn new(limit: usize, payload_limit: usize) -> Self {
         Self {
-            queue: VecDeque::new(),
+            lanes: Lanes::default(),
             flight: None,
             packing: None,
-            packing_at: 0,
-            memory: 0,
-            raw: 0,
             limit,
-            raw_limit: payload_limit.min(limit / 4),
             request_limit: payload_limit,
             payload_limit,
             since_refusal: 0,
@@ -124,12 +159,13 @@ impl Buffer {
 
     /// Whether nothing waits, nothing is being compressed and nothing is on its way.
     pub(super) fn is_idle(&self) -> bool {
-        self.queue.is_empty() && self.flight.is_none() && self.packing.is_none()
+        self.lanes.is_empty() && self.flight.is_none() && self.packed_held().is_none()
     }
 
     /// Counters as they are now.
     pub(super) fn stats(&self) -> ExporterStats {
-        let bytes_buffered = self.total_memory() as u64;
+        let copy = self.flight.map_or(0, |(_, copy)| copy);
+        let bytes_buffered = (self.total_memory() + copy) as u64;
         ExporterStats { bytes_buffered, ..self.stats.clone() }
     }
 
@@ -157,9 +193,9 @@ impl Buffer {
             let waiting = Waiting::new(payload, ticket);
             self.stats.spans_received += waiting.spans();
             self.stats.spans_buffered += waiting.spans();
-            self.add_back(waiting);
+            self.lanes.push_back(waiting, self.request_limit);
         }
-        self.fit();
+        self.make_room();
         ticket
     }
 
@@ -170,61 +206,65 @@ impl Buffer {
 
     /// Whether everything up to a ticket is delivered or dropped.
     pub(super) fn is_settled(&self, ticket: u64) -> bool {
-        let is_later = |held: Option<HeldFacts>| held.is_none_or(|held| held.ticket > ticket);
-        // The queue is in order of tickets.
-        let queued = self.queue.front().is_none_or(|waiting| waiting.ticket > ticket);
-        queued && is_later(self.flight) && is_later(self.packing)
+        let is_later = |oldest: Option<u64>| oldest.is_none_or(|oldest| oldest > ticket);
+        is_later(self.lanes.oldest_ticket())
+            && is_later(self.flight.map(|(held, _)| held.ticket))
+            && is_later(self.packed_held().map(|held| held.ticket))
     }
 
     /// Takes the oldest payload, joined with the next ones as far as they fit into one request, and
     /// into the memory. While the Agent takes nothing the oldest goes alone: a try costs little then.
     pub(super) fn take(&mut self) -> Option<Flight> {
-        let mut first = self.remove_front()?;
-        first.unpack();
-        let mut at = 0;
-        while let Some(next) = self.queue.get(at).filter(|_| !self.is_failing && at < MAX_SKIPPED) {
-            let raw = first.raw_len() + next.raw_len();
-            if !first.can_join(next) {
-                // Of another origin: it keeps its place, and order matters within an origin only.
-                at += 1;
-            } else if raw <= self.request_limit && raw + self.memory <= self.limit {
-                let next = self.remove(at).expect("it was just seen");
-                first.join(next);
-            } else {
-                break;
-            }
+        let mut first = self.lanes.pop_oldest()?;
+        let mut rest = Vec::new();
+        let mut bytes = first.raw_len();
+        while !self.is_failing {
+            let room = self.request_limit.saturating_sub(bytes);
+            let room = room.min(self.limit.saturating_sub(self.lanes.memory() + bytes));
+            let Some(next) = self.lanes.pop_to_join(&first, room) else { break };
+            bytes += next.raw_len();
+            if first.is_packed() { rest.push(next) } else { first.join(next) }
         }
         // Joining leaves room behind; a small buffer cannot afford it.
-        if first.memory() + self.memory > self.limit {
+        if first.memory() + self.lanes.memory() > self.limit {
             first.payload.shrink(0);
         }
-        self.flight = Some(first.facts());
-        Some(Flight { waiting: first })
+        let mut flight = Flight::of(first);
+        for next in rest {
+            flight.spans += next.spans();
+            flight.packed.push(next);
+        }
+        flight.raw_len = bytes;
+        let copy = if flight.packed.is_empty() { 0 } else { bytes };
+        self.flight = Some((flight.held(), copy));
+        Some(flight)
     }
 
-    /// Takes out the oldest payloads that should be compressed, joined; [`Self::put_packed`] takes them
-    /// back. Nothing if what waits is not worth it.
+    /// Takes out payloads that should be compressed, joined; [`Self::put_packed`] takes them back. Nothing if what
+    /// waits is not worth it.
     pub(super) fn take_excess(&mut self) -> Option<Waiting> {
         // An Agent that takes what it gets, only slowly, will take this too: compressing costs more than a
         // slow Agent does, unless the memory runs out.
-        let most = if self.is_failing { self.raw_limit } else { self.limit / 2 };
-        if self.raw <= most {
+        let share = if self.is_failing { RAW_SHARE } else { 2 };
+        if self.packing.is_some() || self.lanes.raw() <= self.limit / share {
             return None;
         }
-        let at = self.first_raw()?;
-        let waiting = self.take_joined(at);
-        (self.packing, self.packing_at) = (Some(waiting.facts()), at);
+        let waiting = self.lanes.take_to_pack(self.request_limit)?;
+        self.packing =
+            Some(Packing { origin: waiting.origin().clone(), held: Some(waiting.held()) });
         Some(waiting)
     }
 
-    /// Puts back, in its place, what is compressed now, unless it had to make room meanwhile.
-    pub(super) fn put_packed(&mut self, waiting: Waiting) {
-        if self.packing.take().is_none() {
-            return;
+    /// Puts back, in its place, what is compressed now, unless it had to make room meanwhile. Nothing comes back of
+    /// what the compressor could not take.
+    pub(super) fn put_packed(&mut self, waiting: Option<Waiting>) {
+        let Some(Packing { origin, held: Some(held) }) = self.packing.take() else { return };
+        if let Some(waiting) = waiting {
+            self.lanes.put_packed(waiting);
+        } else {
+            self.lanes.forget_packing(&origin);
+            self.give_up(held.spans, Reason::Invalid);
         }
-        self.memory += waiting.memory();
-        // What came meanwhile may be compressed already: it is behind all the same.
-        self.queue.insert(self.packing_at, waiting);
     }
 
     /// Returns the memory of a payload that is delivered, if there is any.
@@ -245,7 +285,7 @@ impl Buffer {
         self.stats.bytes_sent += bytes as u64;
         // The usual length follows a growing one at once, and a shrinking one slowly.
         self.usual = bytes.max(self.usual - self.usual / 8);
-        let mut payload = flight.waiting.payload;
+        let mut payload = flight.payload;
         payload.shrink(self.usual);
         // What the next batch is written into counts as soon as it waits.
         self.spare = Some(payload).filter(|payload| payload.memory() <= self.limit / SPARE_SHARE);
@@ -255,6 +295,7 @@ impl Buffer {
     pub(super) fn fail(&mut self) {
         self.is_failing = true;
         self.stats.retries += 1;
+        self.make_room();
     }
 
     /// It goes back to where it was: the front.
@@ -262,14 +303,15 @@ impl Buffer {
         self.flight = None;
         self.is_failing = true;
         self.stats.retries += 1;
-        self.add_front(flight.waiting);
-        // It was decompressed for the try, and must not be lost by it.
-        self.fit();
+        for waiting in flight.back().into_iter().rev() {
+            self.lanes.push_front(waiting);
+        }
+        self.make_room();
     }
 
     /// Its halves go back in its place. A single span cannot be halved: then false, and nothing happens.
     pub(super) fn halve(&mut self, flight: &Flight) -> bool {
-        let Waiting { payload, ticket, doubts, breaks, .. } = &flight.waiting;
+        let Flight { payload, ticket, doubts, breaks, .. } = flight;
         let Some((first, second)) = payload.halve() else { return false };
         let (refused, ticket, doubts, breaks) = (payload.len(), *ticket, *doubts, *breaks);
         self.flight = None;
@@ -277,24 +319,23 @@ impl Buffer {
         // What was too large once is not tried again soon; the halves are not joined again.
         self.request_limit = self.request_limit.min(refused.saturating_sub(1));
         self.since_refusal = 0;
-        for half in [second, first] {
-            self.add_front(Waiting { payload: half, packed: None, ticket, doubts, breaks });
+        for payload in [second, first] {
+            self.lanes.push_front(Waiting { payload, packed: None, ticket, doubts, breaks });
         }
-        self.fit();
+        self.make_room();
         true
     }
 
     /// It is given up.
     pub(super) fn drop_flight(&mut self, flight: &Flight, reason: Reason) {
-        self.land(flight);
-        self.count_dropped(flight.spans(), reason);
+        self.flight = None;
+        self.give_up(flight.spans(), reason);
     }
 
-    /// Gives up the payloads that the worker held when it panicked.
+    /// Gives up the payload that the worker held when it panicked.
     pub(super) fn abandon(&mut self) {
-        for held in [self.flight.take(), self.packing.take()].into_iter().flatten() {
-            self.stats.spans_buffered -= held.spans;
-            self.count_dropped(held.spans, Reason::Unacknowledged);
+        if let Some((held, _)) = self.flight.take() {
+            self.give_up(held.spans, Reason::Unacknowledged);
         }
     }
 
@@ -302,12 +343,15 @@ impl Buffer {
     pub(super) fn drop_all(&mut self) -> u64 {
         let spans = self.stats.spans_buffered;
         self.stats.spans_buffered = 0;
-        let held = [self.flight, self.packing].into_iter().flatten().count();
-        self.stats.payloads_dropped += (self.queue.len() + held) as u64;
+        let held = usize::from(self.flight.is_some()) + usize::from(self.packed_held().is_some());
+        self.stats.payloads_dropped += (self.lanes.len() + held) as u64;
         *self.stats.spans_dropped.of(Reason::Shutdown) += spans;
-        self.queue.clear();
+        self.lanes = Lanes::default();
         self.spare = None;
-        (self.flight, self.packing, self.memory, self.raw) = (None, None, 0, 0);
+        self.flight = None;
+        if let Some(packing) = &mut self.packing {
+            packing.held = None;
+        }
         spans
     }
 
@@ -316,100 +360,43 @@ impl Buffer {
         self.stats.spans_buffered -= flight.spans();
     }
 
+    fn give_up(&mut self, spans: u64, reason: Reason) {
+        self.stats.spans_buffered -= spans;
+        self.count_dropped(spans, reason);
+    }
+
     fn count_dropped(&mut self, spans: u64, reason: Reason) {
         *self.stats.spans_dropped.of(reason) += spans;
         self.stats.payloads_dropped += 1;
     }
 
-    fn total_memory(&self) -> usize {
-        let held = |held: Option<HeldFacts>| held.map_or(0, |held| held.memory);
-        self.memory + held(self.flight) + held(self.packing)
+    fn packed_held(&self) -> Option<Held> {
+        self.packing.as_ref()?.held
     }
 
-    /// Brings the memory below the limit: what waits is compressed, and if that is not enough, dropped.
-    fn fit(&mut self) {
-        while self.total_memory() > self.limit && self.pack_oldest() {}
-        self.make_room();
+    fn total_memory(&self) -> usize {
+        let flight = self.flight.map_or(0, |(held, _)| held.memory);
+        self.lanes.memory() + flight + self.packed_held().map_or(0, |held| held.memory)
     }
 
     /// Drops the oldest while the memory is above the limit. What is on its way is out of reach.
     fn make_room(&mut self) {
         while self.total_memory() > self.limit {
-            let is_oldest = self.packing_at == 0;
-            let packing = self.packing.take_if(|_| is_oldest);
-            let oldest = packing.or_else(|| Some(self.remove_front()?.facts()));
-            let Some(oldest) = oldest else { break };
-            self.packing_at = self.packing_at.saturating_sub(1);
-            self.stats.spans_buffered -= oldest.spans;
-            self.count_dropped(oldest.spans, Reason::BufferFull);
-        }
-    }
-
-    /// Compresses the oldest payloads that are not compressed yet; false if there are none.
-    fn pack_oldest(&mut self) -> bool {
-        let Some(at) = self.first_raw() else { return false };
-        let mut waiting = self.take_joined(at);
-        waiting.pack();
-        self.memory += waiting.memory();
-        self.queue.insert(at, waiting);
-        true
-    }
-
-    /// Takes out the payload at `at`, joined with those behind it until there is enough to compress. None
-    /// overtakes another of its origin.
-    fn take_joined(&mut self, at: usize) -> Waiting {
-        let mut waiting = self.remove(at).expect("the caller saw it");
-        let mut next = at;
-        while waiting.raw_len() < PACK_BYTES && next < at + MAX_SKIPPED {
-            match self.queue.get(next) {
-                Some(other) if !waiting.payload.can_join(&other.payload) => next += 1,
-                Some(other) if self.can_pack_together(&waiting, other) => {
-                    let other = self.remove(next).expect("it was just seen");
-                    waiting.join(other);
-                }
-                _ => break,
+            let oldest = self.lanes.oldest_ticket();
+            let packing = self.packed_held().filter(|held| oldest.is_none_or(|o| held.ticket <= o));
+            let Some(ticket) = packing.map(|held| held.ticket).or(oldest) else { break };
+            if !self.is_failing && Some(ticket) == self.last_ticket() {
+                break;
             }
-        }
-        waiting
-    }
-
-    fn can_pack_together(&self, first: &Waiting, next: &Waiting) -> bool {
-        next.packed.is_none()
-            && first.can_join(next)
-            && first.raw_len() + next.raw_len() <= self.request_limit
-    }
-
-    fn first_raw(&self) -> Option<usize> {
-        self.queue.iter().position(|waiting| waiting.packed.is_none())
-    }
-
-    fn add_back(&mut self, waiting: Waiting) {
-        self.count_in(&waiting);
-        self.queue.push_back(waiting);
-    }
-
-    fn add_front(&mut self, waiting: Waiting) {
-        self.count_in(&waiting);
-        self.queue.push_front(waiting);
-    }
-
-    fn remove_front(&mut self) -> Option<Waiting> {
-        self.remove(0)
-    }
-
-    fn remove(&mut self, at: usize) -> Option<Waiting> {
-        let waiting = self.queue.remove(at)?;
-        self.memory -= waiting.memory();
-        if waiting.packed.is_none() {
-            self.raw -= waiting.payload.len();
-        }
-        Some(waiting)
-    }
-
-    fn count_in(&mut self, waiting: &Waiting) {
-        self.memory += waiting.memory();
-        if waiting.packed.is_none() {
-            self.raw += waiting.payload.len();
+            let spans = match (packing, &mut self.packing) {
+                (Some(held), Some(packing)) => {
+                    packing.held = None;
+                    self.lanes.forget_packing(&packing.origin);
+                    held.spans
+                }
+                _ => self.lanes.evict_oldest().map_or(0, |waiting| waiting.spans()),
+            };
+            self.give_up(spans, Reason::BufferFull);
         }
     }
 }

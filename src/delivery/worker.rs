@@ -7,8 +7,8 @@
 mod exchange;
 
 use std::hash::{BuildHasher, RandomState};
-use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -16,7 +16,7 @@ use opentelemetry::Context;
 use opentelemetry_sdk::error::OTelSdkError;
 
 use super::address::AgentInUse;
-use super::buffer::{Flight, Waiting};
+use super::buffer::Flight;
 use super::client::Answer;
 use super::policy::{self, Action, Decision, Link, Outcome, Situation};
 use super::reporter::{LogReporter, News, describe};
@@ -84,7 +84,7 @@ fn end(http: JoinHandle<()>) {
 }
 
 struct Worker<'a> {
-    shared: &'a Shared,
+    shared: &'a Arc<Shared>,
     jobs: &'a Jobs,
     reporter: &'a mut LogReporter,
     /// Headers that say who sends.
@@ -117,7 +117,7 @@ fn now() -> Instant {
 impl<'a> Worker<'a> {
     fn new(
         settings: &DeliverySettings,
-        shared: &'a Shared,
+        shared: &'a Arc<Shared>,
         jobs: &'a Jobs,
         reporter: &'a mut LogReporter,
     ) -> Self {
@@ -188,6 +188,7 @@ impl<'a> Worker<'a> {
     /// Sends one payload and deals with its outcome. A form that the receiver does not know is changed, and the
     /// payload sent again, until one is taken or none is left.
     async fn send(&mut self, mut flight: Flight) {
+        flight.prepare();
         let mut refused = 0;
         loop {
             let Some(is_translated) = flight.translate(self.negotiation.form().wire) else {
@@ -343,16 +344,30 @@ impl<'a> Worker<'a> {
         }
     }
 
-    /// Compresses what waits for longer, without holding anybody up.
+    /// Has payloads that wait for longer compressed, on a thread of their own.
     fn pack(&self) {
-        while let Some(mut waiting) = self.take_excess() {
-            waiting.pack();
+        let Some(waiting) = self.shared.lock().buffer.take_excess() else { return };
+        let shared = Arc::clone(self.shared);
+        let slot = Arc::new(Mutex::new(Some(waiting)));
+        let pack = {
+            let slot = Arc::clone(&slot);
+            move || {
+                let taken = slot.lock().unwrap_or_else(PoisonError::into_inner).take();
+                let packed = taken.and_then(|mut waiting| {
+                    guard::catch(|| {
+                        waiting.pack();
+                        waiting
+                    })
+                });
+                shared.lock().buffer.put_packed(packed);
+                // There may be more to compress.
+                shared.poke.notify_one();
+            }
+        };
+        if sender::spawn("datadog-exporter-pack", pack).is_err() {
+            let waiting = slot.lock().unwrap_or_else(PoisonError::into_inner).take();
             self.shared.lock().buffer.put_packed(waiting);
         }
-    }
-
-    fn take_excess(&self) -> Option<Waiting> {
-        self.shared.lock().buffer.take_excess()
     }
 
     /// Makes the form known that is spoken from now on, once a payload has told whether it is taken.

@@ -16,7 +16,7 @@ use std::fmt;
 
 pub(crate) use json::{Json, escape};
 pub(crate) use msgpack::{MessagePack, list_header};
-pub(crate) use payload::{Payload, Payloads};
+pub(crate) use payload::{Origin, Payload, Payloads};
 pub(crate) use span::{Buffers, Prepared, SpanWriter};
 pub(crate) use wire::{Wire, WireKind};
 

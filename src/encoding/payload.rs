@@ -102,6 +102,17 @@ impl Payload {
         std::mem::take(&mut self.bytes)
     }
 
+    /// Returns a payload with the same marks and these bytes.
+    pub(crate) fn with_bytes(&self, bytes: Vec<u8>) -> Self {
+        let (origin, chunks) = (self.origin.clone(), self.chunks.clone());
+        Self { wire: self.wire, origin, bytes, chunks, spans: self.spans }
+    }
+
+    /// The facts that its chunks share.
+    pub(crate) fn origin(&self) -> &Origin {
+        &self.origin
+    }
+
     /// Puts the bytes back.
     pub(crate) fn put_bytes(&mut self, bytes: Vec<u8>) {
         self.bytes = bytes;

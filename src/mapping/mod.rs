@@ -170,6 +170,11 @@ pub(crate) struct Mapped<'s> {
 }
 
 impl<P: Default> Scratch<P> {
+    /// Returns the name of an attribute of a scope that had no room among the tags, if there was one.
+    pub(crate) fn take_left_out(&mut self) -> Option<String> {
+        self.pass.left_out.take()
+    }
+
     /// Gives memory back that unusual spans left over, after each batch.
     pub(crate) fn shrink(&mut self) {
         self.pass.shrink();

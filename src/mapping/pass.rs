@@ -42,6 +42,7 @@ pub(super) struct Pass<'p, 'a, S: Sink> {
     /// For the attributes of events and links.
     nested_keys: &'p mut KeySet,
     scope: &'p mut ScopeTags<S::Prepared>,
+    left_out: &'p mut Option<String>,
     redactor: &'p mut Redactor,
     text: &'p mut String,
     /// The texts of the error tags.
@@ -62,6 +63,8 @@ pub(super) struct PassBuffers<P> {
     scope_keys: KeySet,
     nested_keys: KeySet,
     scope: ScopeTags<P>,
+    /// The name of an attribute of a scope that had no room.
+    pub(super) left_out: Option<String>,
     redactor: Redactor,
     text: String,
     error_text: String,
@@ -73,7 +76,8 @@ const KEPT_KEYS: usize = 1_024;
 impl<P: Default> PassBuffers<P> {
     /// Gives memory back that unusual spans left over.
     pub(super) fn shrink(&mut self) {
-        let Self { keys, scope_keys, nested_keys, scope, redactor, text, error_text } = self;
+        let Self { keys, scope_keys, nested_keys, scope, left_out: _, redactor, text, error_text } =
+            self;
         for keys in [keys, scope_keys, nested_keys] {
             keys.shrink(KEPT_KEYS);
         }
@@ -103,8 +107,16 @@ impl<'p, 'a, S: Sink> Pass<'p, 'a, S> {
         buffers: &'p mut PassBuffers<S::Prepared>,
         sink: S,
     ) -> Self {
-        let PassBuffers { keys, scope_keys, nested_keys, scope, redactor, text, error_text } =
-            buffers;
+        let PassBuffers {
+            keys,
+            scope_keys,
+            nested_keys,
+            scope,
+            left_out,
+            redactor,
+            text,
+            error_text,
+        } = buffers;
         redactor.set_types(options.types);
         keys.reset(span.attributes.len());
         Self {
@@ -123,6 +135,7 @@ impl<'p, 'a, S: Sink> Pass<'p, 'a, S> {
             scope_keys,
             nested_keys,
             scope,
+            left_out,
             redactor,
             text,
             error_text,

@@ -11,12 +11,19 @@ use super::attributes::{Attribute, AttributeSet, Rule};
 use super::key_set::{KeySet, hash};
 use super::lookup::{Concept, Slots};
 use super::naming::{ENVIRONMENT, SERVICE, VERSION};
-use super::normalize::MAX_NAME;
+use super::normalize::{MAX_NAME, MAX_VALUE};
 use super::obfuscate::without_user_info;
 use super::redact::Redactor;
 use super::tags::{Name, push_clipped};
 use super::{Options, normalize, text};
 use crate::encoding::Sink;
+
+/// Most bytes of the tags that every span of a resource and a scope gets, names included: a payload of 4 MiB then
+/// holds 64 such spans at least.
+const MAX_SHARED_BYTES: usize = 64 * 1024;
+
+/// Most names that are kept of tags that were left out.
+const MAX_LEFT_OUT: usize = 8;
 
 /// What the SDK writes before the name of the executable where nobody named the service.
 const UNKNOWN_SERVICE: &str = "unknown_service";
@@ -46,6 +53,10 @@ pub(crate) struct ResourceFacts<P> {
     pub(crate) env: String,
     /// `version` of a span that says nothing about it; empty if unknown.
     pub(crate) version: String,
+    /// Bytes that are left for the attributes of a scope.
+    pub(crate) room: usize,
+    /// Names of tags that had no room, the first few.
+    pub(crate) left_out: Vec<String>,
 }
 
 /// A text tag that goes to every span which has no such tag of its own.
@@ -78,6 +89,8 @@ impl<P> ResourceFacts<P> {
             service_normalised: String::new(),
             env: String::new(),
             version: String::new(),
+            room: MAX_SHARED_BYTES,
+            left_out: Vec::new(),
         };
         facts.places.reset(options.tags.len() + resource.len());
         let mut redactor = Redactor::new(options.types);
@@ -151,7 +164,15 @@ impl<P> ResourceFacts<P> {
             return;
         }
         let mut buffer = String::new();
-        self.add::<S>(known, name, redactor.tag(known, value, query, &mut buffer));
+        let text = redactor.tag(known, value, query, &mut buffer);
+        let Some(room) = self.room.checked_sub(name.len() + text.len().min(MAX_VALUE)) else {
+            if self.left_out.len() < MAX_LEFT_OUT {
+                self.left_out.push(name);
+            }
+            return;
+        };
+        self.room = room;
+        self.add::<S>(known, name, text);
     }
 
     /// Adds a tag, its text within the limit.

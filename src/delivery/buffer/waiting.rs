@@ -1,6 +1,6 @@
-//! A payload that waits for the Agent: joined to others, compressed, and what was tried with it.
+//! A payload that waits for the Agent: joined to others, compressed, and its tries so far.
 
-use crate::encoding::Payload;
+use crate::encoding::{Origin, Payload};
 
 /// The fastest level: 10:1 on spans at 600 MB/s, where the next one gives 10.3:1 at 300 MB/s.
 const PACK_LEVEL: u8 = 1;
@@ -9,11 +9,11 @@ const PACK_LEVEL: u8 = 1;
 #[derive(Debug)]
 pub(in crate::delivery) struct Waiting {
     pub(super) payload: Payload,
-    /// The document, if it is compressed; the payload then holds marks only.
+    /// The chunks, if they are compressed; the payload then holds marks only.
     pub(super) packed: Option<Packed>,
     /// The oldest export in it.
     pub(super) ticket: u64,
-    /// Tries whose answer was lost.
+    /// Tries that the Agent may have taken.
     pub(super) doubts: u8,
     /// Tries whose connection broke.
     pub(super) breaks: u8,
@@ -26,12 +26,16 @@ pub(super) struct Packed {
 }
 
 impl Waiting {
-    pub(super) fn facts(&self) -> HeldFacts {
-        HeldFacts { spans: self.spans(), memory: self.memory(), ticket: self.ticket }
-    }
-
     pub(super) fn new(payload: Payload, ticket: u64) -> Self {
         Self { payload, packed: None, ticket, doubts: 0, breaks: 0 }
+    }
+
+    pub(super) fn origin(&self) -> &Origin {
+        self.payload.origin()
+    }
+
+    pub(super) fn is_packed(&self) -> bool {
+        self.packed.is_some()
     }
 
     pub(super) fn memory(&self) -> usize {
@@ -39,7 +43,7 @@ impl Waiting {
         self.payload.memory() + packed
     }
 
-    /// Bytes of the document, compressed or not.
+    /// Bytes of the chunks, compressed or not.
     pub(super) fn raw_len(&self) -> usize {
         self.packed.as_ref().map_or(self.payload.len(), |packed| packed.raw_len)
     }
@@ -49,16 +53,17 @@ impl Waiting {
     }
 
     pub(super) fn can_join(&self, other: &Self) -> bool {
-        self.payload.can_join(&other.payload) && self.doubts == 0 && other.doubts == 0
+        let is_new = |waiting: &Self| waiting.doubts == 0 && waiting.breaks == 0;
+        self.payload.can_join(&other.payload) && is_new(self) && is_new(other)
     }
 
-    pub(super) fn join(&mut self, mut other: Self) {
-        other.unpack();
+    /// Appends a payload. Neither is compressed.
+    pub(super) fn join(&mut self, other: Self) {
         self.payload.append(&other.payload);
         self.ticket = self.ticket.min(other.ticket);
     }
 
-    /// Compresses the document. It stays as it is if it is compressed already.
+    /// Compresses the chunks. It stays as it is if it is compressed already.
     pub(in crate::delivery) fn pack(&mut self) {
         if self.packed.is_none() {
             self.payload.shrink_marks();
@@ -68,19 +73,21 @@ impl Waiting {
         }
     }
 
-    pub(super) fn unpack(&mut self) {
-        if let Some(packed) = self.packed.take() {
-            let raw =
-                miniz_oxide::inflate::decompress_to_vec_with_limit(&packed.bytes, packed.raw_len)
-                    .expect("what was compressed here decompresses");
-            self.payload.put_bytes(raw);
-        }
+    /// Returns the payload as it is sent.
+    pub(super) fn unpacked(&self) -> Option<Payload> {
+        let packed = self.packed.as_ref()?;
+        let raw = miniz_oxide::inflate::decompress_to_vec_with_limit(&packed.bytes, packed.raw_len);
+        Some(self.payload.with_bytes(raw.expect("what was compressed here decompresses")))
+    }
+
+    pub(super) fn held(&self) -> Held {
+        Held { spans: self.spans(), memory: self.memory(), ticket: self.ticket }
     }
 }
 
-/// What the accounting remembers of a payload that the worker holds.
+/// What the accounting remembers of payloads that are out of its hands.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct HeldFacts {
+pub(super) struct Held {
     pub(super) spans: u64,
     pub(super) memory: usize,
     pub(super) ticket: u64,

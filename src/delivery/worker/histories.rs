@@ -238,7 +238,7 @@ fn run(weather: &[(Weather, Duration)], exports: &[(Duration, u64)], protocol: P
             requests: 0,
         };
         let settings = settings(protocol);
-        let shared = Shared::new(settings.buffer_bytes, settings.payload_bytes, protocol);
+        let shared = Arc::new(Shared::new(settings.buffer_bytes, settings.payload_bytes, protocol));
         let (jobs, receiver) = mpsc::unbounded_channel();
         let serving = tokio::spawn(sky.serve(receiver));
         let agent = Arc::new(AgentInUse::new(settings.addresses.clone()));

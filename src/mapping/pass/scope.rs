@@ -1,15 +1,28 @@
 //! Attributes of the instrumentation scope, which beat all tags of their names. Most scopes have none.
 
-use opentelemetry::KeyValue;
+use opentelemetry::{KeyValue, Value};
 
 use super::{Pass, is_empty, name_hash};
 use crate::encoding::Sink;
-use crate::mapping::attributes::{Attribute, AttributeSet};
+use crate::mapping::attributes::{Known, KnownSet};
+use crate::mapping::normalize::MAX_VALUE;
 use crate::mapping::tags::{Name, push_clipped};
 use crate::mapping::text::fitting;
 
+/// Returns about the bytes of the tag of an attribute.
+fn size(attribute: &KeyValue) -> usize {
+    /// A number or a flag; lists are rare and cut at the limit of a value.
+    const OTHER: usize = 32;
+    let value = match &attribute.value {
+        Value::String(text) => text.as_str().len().min(MAX_VALUE),
+        Value::Array(_) => MAX_VALUE,
+        _ => OTHER,
+    };
+    attribute.key.as_str().len() + value
+}
+
 impl<'a, S: Sink> Pass<'_, 'a, S> {
-    /// Writes the attributes of the scope; of equal names the last.
+    /// Writes the attributes of the scope, as far as the resource leaves room; of equal names the last.
     pub(in crate::mapping) fn scope_attributes(&mut self) {
         let span = self.span;
         let scope = &span.instrumentation_scope;
@@ -29,12 +42,18 @@ impl<'a, S: Sink> Pass<'_, 'a, S> {
                 *self.scope_keys = keys;
             }
         }
+        let mut room = self.facts.room;
         for (entry, attribute) in entries() {
             let Some(name) = self.scope_name(attribute) else { continue };
             let hash = name_hash(&name, self.text);
             if self.scope_entry(hash, &name) != Some(entry) {
                 continue;
             }
+            let Some(rest) = room.checked_sub(size(attribute)) else {
+                self.left_out.get_or_insert_with(|| attribute.key.to_string());
+                continue;
+            };
+            room = rest;
             match name.row() {
                 Some((known, _)) => self.put_value(known, &attribute.value),
                 None => self.write_value(&name, &attribute.value),

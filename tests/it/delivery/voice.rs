@@ -4,9 +4,10 @@ use std::fmt::{Debug, Write as _};
 use std::sync::{Arc, Mutex};
 
 use datadog_test_agent::{Fault, TestAgent};
-use opentelemetry::KeyValue;
+use opentelemetry::{InstrumentationScope, KeyValue};
 use opentelemetry_datadog_agent::{DatadogExporter, ExporterHandle};
-use opentelemetry_sdk::trace::SpanData;
+use opentelemetry_sdk::Resource;
+use opentelemetry_sdk::trace::{SpanData, SpanExporter as _};
 use tracing::field::{Field, Visit};
 use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt as _};
@@ -241,5 +242,40 @@ fn a_full_buffer_is_worth_one_line() {
             "DatadogExporter.BufferFull",
             &[url.trim_start_matches("http://")],
         );
+    });
+}
+
+#[test]
+fn shared_tags_without_room_are_left_out_with_one_line_that_names_them() {
+    let test =
+        "delivery::voice::shared_tags_without_room_are_left_out_with_one_line_that_names_them";
+    in_child(test, &[], || {
+        let lines = Lines::of_this_process();
+        let agent = agent();
+        let mut exporter = exporter(&agent);
+        let text = "x".repeat(20_000);
+        let large = (0..50).map(|n| KeyValue::new(format!("large.{n:02}"), text.clone()));
+        let small = KeyValue::new("host.name", "web-1");
+        let resource = Resource::builder_empty().with_attributes(large.chain([small])).build();
+        exporter.set_resource(&resource);
+        let of_scope =
+            [KeyValue::new("scope.large", text.clone()), KeyValue::new("scope.small", "s")];
+        let scope = InstrumentationScope::builder("s").with_attributes(of_scope).build();
+        for n in 0..3 {
+            let mut spans = secret_batch(1 + n * 5);
+            spans.iter_mut().for_each(|span| span.instrumentation_scope = scope.clone());
+            export(&exporter, spans).unwrap();
+        }
+        exporter.handle().flush(SOON).unwrap();
+        for span in agent.spans() {
+            let shared = span.meta.iter().map(|(name, text)| name.len() + text.len());
+            assert!(shared.sum::<usize>() < 70_000);
+            assert_eq!((&*span.meta["host.name"], &*span.meta["scope.small"]), ("web-1", "s"));
+            assert_eq!(span.meta["large.02"].len(), 20_000);
+            assert!(!span.meta.contains_key("large.03") && !span.meta.contains_key("scope.large"));
+        }
+        let said = lines.take();
+        let parts = ["large.03", "large.10", "scope.large"];
+        assert_said(&said, Level::WARN, "DatadogExporter.TagsLeftOut", &parts);
     });
 }
