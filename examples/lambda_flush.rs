@@ -48,7 +48,7 @@ fn handle(tracer: &SdkTracer, order: u64, (request_id, function_arn): (&str, &st
 /// Empties the processor, then the exporter.
 fn flush(provider: &SdkTracerProvider, exporter: &ExporterHandle) -> u64 {
     if let Err(error) = provider.force_flush().and_then(|()| exporter.flush(FLUSH_MAX)) {
-        println!("spans wait for the next invocation: {error}");
+        println!("not all spans are delivered yet: {error}");
     }
     exporter.stats().spans_exported
 }

@@ -147,7 +147,8 @@ impl DatadogExporterBuilder {
     /// The exporter calls it on a thread of its own, inside a current-thread tokio runtime with time and I/O
     /// enabled, one request at a time. It must be asynchronous (one that blocks its thread holds up the requests
     /// that follow, and nothing else) and built without redirects and proxies, since each span would follow them. It gets
-    /// `http://host:port/path` of the Agent's address; with a socket or pipe address `http://localhost/path`.
+    /// `http://host:port/path` of the Agent's address; with a socket or pipe address `http://localhost/path`. Without
+    /// an address that somebody configured it gets `http://localhost:8126/path`.
     ///
     /// A `reqwest::Error` (0.13) with `is_connect`, or a refused connection among the sources of an error, means
     /// that nothing was sent, and the spans are kept for as long as the buffer has room. After any other error the
@@ -208,8 +209,7 @@ impl DatadogExporterBuilder {
     /// is obfuscated after it.
     ///
     /// It runs for each span on the thread that exports, so it should be quick; it may borrow from the
-    /// span. It may run twice for a span, where a trace has to be cut. If it panics, the span keeps the
-    /// names of the mapping.
+    /// span. If it panics, the span keeps the names of the mapping.
     ///
     /// It may call this exporter and its handle. A span that begins in it is none, and spans that it exports keep
     /// the names of the mapping: otherwise it would run for its own spans. Under the SDK's simple processor, which

@@ -2,8 +2,8 @@
 //! something is wrong.
 //!
 //! This module exists in the documentation only: there is nothing in it to call.
-// The pages are part of the tests: each code block compiles, `tests/it/pages.rs` compares what they say with
-// the source, and `mapping/reference.rs` their tables with those of the code.
+// The pages are part of the tests: each code block compiles (those of `frameworks` in `tests/frameworks`, which has
+// the frameworks and runs under `.ci/run`), `tests/it/pages.rs` compares what they say with the source, and `mapping/reference.rs` their tables with those of the code.
 
 #[doc = include_str!("docs/from_opentelemetry_datadog.md")]
 pub mod from_opentelemetry_datadog {}

@@ -34,7 +34,7 @@
 //! `export` waits for an answer 100 ms at most, and only if nothing else is outstanding: behind a slow
 //! or dead Agent it does not wait. What the Agent does not take waits in a buffer bounded in
 //! real memory, compressed, and is sent in order when it is back; each answer has a row in the table of
-//! `delivery/retry.rs` that says whether its payload is delivered, kept, halved or given up.
+//! `delivery/policy.rs` that says whether its payload is delivered, kept, halved or given up.
 //! [`DatadogExporter::handle`] gives an [`ExporterHandle`]: `flush` waits until all is delivered, `stats`
 //! accounts for every span.
 //!

@@ -33,7 +33,8 @@ count() {
 
 # Cloning and dropping the spans, and sending them to a sink that answers at once, is part of the figure.
 instructions() {
-    local old=${1:-f4a8aaa} copy
+    local old=${1:-f4a8aaa}
+    # No local variable: the trap reads it after the function.
     copy=$(mktemp -d)
     git worktree add --quiet --detach "$copy" "$old"
     trap 'git worktree remove --force "$copy"' EXIT

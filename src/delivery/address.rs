@@ -32,9 +32,10 @@ impl Addresses {
         Self { candidates: vec![address], is_default: false }
     }
 
-    /// The first address.
-    pub(crate) fn first(&self) -> &AgentAddress {
-        &self.candidates[0]
+    /// The address that the requests of a foreign client name: it knows nothing of a socket that nobody configured.
+    pub(crate) fn for_requests(&self) -> &AgentAddress {
+        let is_http = |address: &&AgentAddress| matches!(address, AgentAddress::Http(_));
+        self.candidates.iter().find(is_http).unwrap_or(&self.candidates[0])
     }
 }
 
@@ -53,6 +54,7 @@ impl fmt::Display for Addresses {
 #[derive(Debug)]
 pub(super) struct AgentInUse {
     addresses: Addresses,
+    /// The number of the address that answered last, from 1 on; 0 before the first answer.
     current: AtomicUsize,
 }
 
@@ -66,21 +68,24 @@ impl AgentInUse {
     }
 
     /// Returns the number of the address that answered last.
-    pub(super) fn current(&self) -> usize {
-        self.current.load(Ordering::Relaxed)
+    pub(super) fn current(&self) -> Option<usize> {
+        self.current.load(Ordering::Relaxed).checked_sub(1)
     }
 
     pub(super) fn use_from_now_on(&self, number: usize) {
-        self.current.store(number, Ordering::Relaxed);
+        self.current.store(number + 1, Ordering::Relaxed);
     }
 }
 
-/// Shows the address in use, and what chose it.
+/// Shows the address in use, and what chose it; all addresses before one has answered.
 impl fmt::Display for AgentInUse {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let address = &self.candidates()[self.current()];
+        match self.current() {
+            Some(number) => write!(f, "{}", self.candidates()[number])?,
+            None => write!(f, "{}", self.addresses)?,
+        }
         let origin = " (found by itself; DD_TRACE_AGENT_URL decides)";
-        write!(f, "{address}{}", if self.addresses.is_default { origin } else { "" })
+        f.write_str(if self.addresses.is_default { origin } else { "" })
     }
 }
 

@@ -223,7 +223,7 @@ impl Buffer {
             let room = room.min(self.limit.saturating_sub(self.lanes.memory() + bytes));
             let Some(next) = self.lanes.pop_to_join(&first, room) else { break };
             bytes += next.raw_len();
-            if first.is_packed() { rest.push(next) } else { first.join(next) }
+            if first.is_packed() { rest.push(next) } else { first.join(&next) }
         }
         // Joining leaves room behind; a small buffer cannot afford it.
         if first.memory() + self.lanes.memory() > self.limit {

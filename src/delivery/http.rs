@@ -61,7 +61,7 @@ impl OwnClient {
 
     /// Sends a request to the address that answered last, else to the next one that can be reached.
     pub(super) async fn send(&self, request: Request) -> Answer {
-        let first = self.agent.current();
+        let first = self.agent.current().unwrap_or(0);
         let mut causes = Vec::new();
         for offset in 0..self.clients.len() {
             let number = (first + offset) % self.clients.len();
@@ -76,7 +76,8 @@ impl OwnClient {
                 }
             }
         }
-        Err(SendError::new(Outcome::NotSent, causes.join("; ")))
+        // Each cause is short by itself.
+        Err(SendError { outcome: Outcome::NotSent, is_timeout: false, cause: causes.join("; ") })
     }
 }
 

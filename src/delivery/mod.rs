@@ -78,6 +78,7 @@ impl Delivery {
     pub(crate) fn start(settings: DeliverySettings) -> Result<Self, BuildError> {
         let shared = Shared::new(settings.buffer_bytes, settings.payload_bytes, settings.protocol);
         let shared = Arc::new(shared);
+        shared.lock().show_protocol();
         let (started, start) = std::sync::mpsc::sync_channel(1);
         let work = {
             let shared = Arc::clone(&shared);

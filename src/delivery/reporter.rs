@@ -163,8 +163,8 @@ impl LogReporter {
     }
 
     /// The form was chosen by the receiver's offer: said once for each change.
-    pub(super) fn protocol(&mut self, protocol: Protocol, lacks_rates: bool) {
-        if self.protocol.replace(protocol) != Some(protocol) && !self.is_unstable {
+    pub(super) fn protocol(&mut self, protocol: Protocol) {
+        if self.protocol.replace(protocol) != Some(protocol) {
             let agent = self.agent.to_string();
             self.speaker.say(move |_| {
                 otel_debug!(
@@ -175,7 +175,11 @@ impl LogReporter {
                 );
             });
         }
-        if lacks_rates && !std::mem::replace(&mut self.lacks_rates, true) {
+    }
+
+    /// Somebody follows the Agent's rates, and the receiver gives none: said once.
+    pub(super) fn no_rates(&mut self, protocol: Protocol) {
+        if !std::mem::replace(&mut self.lacks_rates, true) {
             let agent = self.agent.to_string();
             self.speaker.say(move |_| {
                 otel_warn!(

@@ -40,7 +40,9 @@ pub(super) fn start(
     agent: &Arc<AgentInUse>,
 ) -> Result<(Jobs, JoinHandle<()>), BuildError> {
     let client = match &settings.http_client {
-        Some(client) => Client::Users(Arc::clone(client), settings.addresses.first().clone()),
+        Some(client) => {
+            Client::Users(Arc::clone(client), settings.addresses.for_requests().clone())
+        }
         None => OwnClient::new(Arc::clone(agent), settings.timeout)
             .map(Client::Own)
             .map_err(|error| BuildError::start("the HTTP client", error))?,

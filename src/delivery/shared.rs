@@ -337,7 +337,12 @@ impl State {
     /// Uses a form from now on.
     pub(super) fn speak(&mut self, form: &'static Form) {
         self.form = form;
-        self.buffer.stats_mut().protocol = form.protocol;
+        self.show_protocol();
+    }
+
+    /// Tells the form in the counters.
+    pub(super) fn show_protocol(&mut self) {
+        self.buffer.stats_mut().protocol = self.form.protocol;
     }
 
     /// Lets the waiting export go, with what is known by now.

@@ -24,7 +24,7 @@ pub struct ExporterStats {
     pub payloads_dropped: u64,
     /// Payloads that were put back to be sent again, whole or in halves.
     pub retries: u64,
-    /// The protocol in use; never [`Protocol::Auto`].
+    /// The protocol in use. [`Protocol::Auto`] only in an exporter that is switched off, or in a child that was forked.
     pub protocol: Protocol,
     /// Payloads that waited in the other encoding when the protocol changed, and were translated.
     pub payloads_translated: u64,

@@ -26,7 +26,7 @@ use super::stats::Reason;
 use super::{DeliverySettings, identity};
 use exchange::{Asked, Turn};
 
-use crate::protocol::{Negotiation, Protocol};
+use crate::protocol::Negotiation;
 use crate::{BuildError, guard};
 
 /// Most times that a worker that panicked is started again: a fault that lasts must not go on for ever.
@@ -166,7 +166,7 @@ impl<'a> Worker<'a> {
                 return Step::End;
             }
         }
-        self.negotiation.want_rates(state.wants_rates);
+        self.negotiation.want_rates(state.wants_rates, now);
         state.speak(self.negotiation.form());
         if now >= self.next_try {
             let has_reason = !self.was_asked || !state.buffer.is_idle();
@@ -240,10 +240,9 @@ impl<'a> Worker<'a> {
             news = News::Nothing;
         }
         self.shared.announce(&mut state);
-        let wants_rates = state.wants_rates;
         let counters = state.buffer.stats();
         drop(state);
-        self.announce_form(wants_rates);
+        self.announce_form();
         self.reporter.report(now, news, &counters);
     }
 
@@ -287,12 +286,16 @@ impl<'a> Worker<'a> {
     fn act(state: &mut State, flight: Flight, decision: Decision, cause: String) -> News {
         match decision.action {
             Action::Halve if state.buffer.halve(&flight) => News::Nothing,
+            // It cannot be read back; sent again it would be too large again.
+            Action::Halve => {
+                state.buffer.drop_flight(&flight, Reason::Invalid);
+                gave_up(state, cause)
+            }
             Action::Drop(reason) => {
                 state.buffer.drop_flight(&flight, reason);
                 gave_up(state, cause)
             }
-            // One chunk of one span cannot be halved.
-            _ => {
+            Action::Keep | Action::Deliver => {
                 state.buffer.keep(flight);
                 if decision.wait.is_zero() {
                     return News::Nothing;
@@ -320,7 +323,7 @@ impl<'a> Worker<'a> {
 
     /// Asks before anything is sent. If nobody is reached, that was the try.
     async fn ask_first(&mut self) {
-        let Asked::Unreachable(answer) = self.ask().await else { return };
+        let Asked::Unreachable(answer) = self.ask(0).await else { return };
         let now = now();
         let mut state = self.shared.lock();
         state.buffer.stats_mut().is_reachable = Some(false);
@@ -371,15 +374,17 @@ impl<'a> Worker<'a> {
     }
 
     /// Makes the form known that is spoken from now on, once a payload has told whether it is taken.
-    fn announce_form(&mut self, wants_rates: bool) {
+    fn announce_form(&mut self) {
         if !self.negotiation.is_auto() {
             return;
         }
-        let form = self.negotiation.form();
-        debug_assert_ne!(form.protocol, Protocol::Auto);
-        self.reporter.protocol(form.protocol, wants_rates && !form.has_rates);
         if self.negotiation.is_unstable() {
             self.reporter.unstable();
+        } else {
+            self.reporter.protocol(self.negotiation.form().protocol);
+        }
+        if self.negotiation.lacks_rates() {
+            self.reporter.no_rates(self.negotiation.form().protocol);
         }
     }
 }

@@ -13,7 +13,7 @@ pub(crate) struct Document {
 }
 
 impl Document {
-    /// Takes the bytes out of a payload; [`Self::into_bytes`] gives them back.
+    /// Takes the bytes out of a payload; [`Self::into_payload_bytes`] gives them back.
     pub(super) fn of(payload: &mut Payload) -> Self {
         let chunks = payload.chunk_count();
         let bytes = Bytes::from(payload.take_bytes());

@@ -21,6 +21,9 @@ const CHANGE_PAUSE: Duration = Duration::from_secs(1);
 /// Changes of the form after which a receiver counts as unstable, and is asked as a busy one is.
 const MAX_CHANGES: u32 = 10;
 
+/// Changes with more time between them are no sign of an unstable receiver.
+const CALM_PAUSE: Duration = Duration::from_secs(600);
+
 /// Answers at a trace endpoint, and their meaning for the form.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Refusal {
@@ -43,9 +46,12 @@ pub(crate) struct Negotiation {
     ask_at: Option<Instant>,
     /// When the receiver was asked last.
     asked_at: Option<Instant>,
+    /// When it was asked last because of a refused form.
+    doubted_at: Option<Instant>,
     /// The digest of the receiver's introduction, as its last answer gave it.
     state: Option<String>,
     changes: u32,
+    changed_at: Option<Instant>,
 }
 
 impl Negotiation {
@@ -59,8 +65,10 @@ impl Negotiation {
             form: fixed.or_else(|| choose(None, false, 0)).unwrap_or(FORMS[0]),
             ask_at: fixed.is_none().then_some(now),
             asked_at: None,
+            doubted_at: None,
             state: None,
             changes: 0,
+            changed_at: None,
         }
     }
 
@@ -84,30 +92,48 @@ impl Negotiation {
         self.ask_at.is_some_and(|at| at <= now)
     }
 
+    /// Whether a refused form is a reason to ask the receiver: not if the last one was a moment ago.
+    pub(crate) fn may_ask_about_refusal(&mut self, now: Instant) -> bool {
+        let is_late = self.doubted_at.is_none_or(|doubted| now >= doubted + CHANGE_PAUSE);
+        let may_ask = is_late && !self.is_unstable();
+        if may_ask {
+            self.doubted_at = Some(now);
+        }
+        may_ask
+    }
+
     /// Says whether somebody follows the Agent's rates.
-    pub(crate) fn want_rates(&mut self, wants_rates: bool) {
+    pub(crate) fn want_rates(&mut self, wants_rates: bool, now: Instant) {
         if self.wants_rates != wants_rates {
             self.wants_rates = wants_rates;
-            self.choose_again(0);
+            self.choose_again(0, now);
         }
     }
 
-    /// Takes the receiver's answer to `GET /info`; `None` if it gave none in time.
-    pub(crate) fn introduced(&mut self, answer: Option<&Response<Bytes>>, now: Instant) {
+    /// Whether somebody follows the Agent's rates, and the form has none.
+    pub(crate) fn lacks_rates(&self) -> bool {
+        self.wants_rates && !self.form.has_rates
+    }
+
+    /// Takes the receiver's answer to `GET /info`; `None` if it gave none in time. The form is none of those that
+    /// were refused. An answer that says nothing changes nothing, and the receiver is asked again.
+    pub(crate) fn introduced(
+        &mut self,
+        answer: Option<&Response<Bytes>>,
+        refused: FormSet,
+        now: Instant,
+    ) {
         self.asked_at = Some(now);
         self.ask_at = None;
         match answer {
-            Some(answer) if answer.status().is_success() => {
-                self.info = Info::read(answer.body());
-                self.state = state_of(answer);
-            }
-            Some(answer) if is_busy(answer.status().as_u16()) => {
-                self.ask_at = Some(now + BUSY_PAUSE);
-            }
-            Some(_) => self.info = None,
-            None => self.ask_at = Some(now + BUSY_PAUSE),
+            Some(answer) if answer.status().is_success() => match Info::read(answer.body()) {
+                Some(info) => (self.info, self.state) = (Some(info), state_of(answer)),
+                None => return self.ask_at = Some(now + BUSY_PAUSE),
+            },
+            Some(answer) if !is_busy(answer.status().as_u16()) => self.info = None,
+            _ => return self.ask_at = Some(now + BUSY_PAUSE),
         }
-        self.choose_again(0);
+        self.choose_again(refused, now);
     }
 
     /// The connection is lost: whoever answers next may be another receiver.
@@ -128,7 +154,7 @@ impl Negotiation {
     /// Takes an answer at the trace endpoint: a new state means that the receiver has something new to say.
     pub(crate) fn answered(&mut self, answer: &Response<Bytes>) {
         let Some(state) = state_of(answer).filter(|_| self.is_auto()) else { return };
-        let is_news = self.state.as_ref().is_some_and(|known| *known != state);
+        let is_news = self.state.as_ref().map_or(self.info.is_none(), |known| *known != state);
         if is_news {
             let pause = if self.is_unstable() { BUSY_PAUSE } else { CHANGE_PAUSE };
             let at = self.asked_at.map(|asked| asked + pause);
@@ -159,11 +185,11 @@ impl Negotiation {
     }
 
     /// Chooses a form that is none of these; false if there is none, and the first choice applies again.
-    pub(crate) fn avoid(&mut self, refused: FormSet) -> bool {
-        self.choose_again(refused)
+    pub(crate) fn avoid(&mut self, refused: FormSet, now: Instant) -> bool {
+        self.choose_again(refused, now)
     }
 
-    fn choose_again(&mut self, refused: FormSet) -> bool {
+    fn choose_again(&mut self, refused: FormSet, now: Instant) -> bool {
         if !self.is_auto() {
             return false;
         }
@@ -171,8 +197,9 @@ impl Negotiation {
         let form = choice.or_else(|| choose(self.info.as_ref(), self.wants_rates, 0));
         let form = form.unwrap_or(FORMS[0]);
         if !std::ptr::eq(form, self.form) {
-            self.form = form;
-            self.changes = self.changes.saturating_add(1);
+            let is_calm = self.changed_at.is_some_and(|changed| now >= changed + CALM_PAUSE);
+            self.changes = if is_calm { 1 } else { self.changes.saturating_add(1) };
+            (self.form, self.changed_at) = (form, Some(now));
         }
         choice.is_some()
     }
@@ -207,7 +234,7 @@ mod tests {
         let now = Instant::now();
         for protocol in [V03Json, V03MessagePack, V04] {
             let mut negotiation = Negotiation::new(protocol, now);
-            negotiation.want_rates(true);
+            negotiation.want_rates(true, now);
             negotiation.lost(now);
             negotiation.timed_out(now);
             negotiation.answered(&answer(200, "a", ""));
@@ -224,13 +251,13 @@ mod tests {
         let mut negotiation = Negotiation::new(Auto, now);
         assert!(negotiation.should_ask(now));
         assert_eq!(negotiation.form().protocol, V03Json);
-        negotiation.introduced(Some(&answer(200, "a", BOTH)), now);
+        negotiation.introduced(Some(&answer(200, "a", BOTH)), 0, now);
         assert!(!negotiation.should_ask(now + BUSY_PAUSE));
         assert_eq!(negotiation.form().protocol, V03MessagePack);
-        negotiation.want_rates(true);
+        negotiation.want_rates(true, now);
         assert_eq!(negotiation.form().protocol, V04);
-        negotiation.introduced(Some(&answer(404, "a", "")), now);
-        negotiation.want_rates(false);
+        negotiation.introduced(Some(&answer(404, "a", "")), 0, now);
+        negotiation.want_rates(false, now);
         assert_eq!(negotiation.form().protocol, V03Json);
     }
 
@@ -238,14 +265,14 @@ mod tests {
     fn a_busy_receiver_keeps_its_form_and_is_asked_again_after_a_pause() {
         let now = Instant::now();
         let mut negotiation = Negotiation::new(Auto, now);
-        negotiation.introduced(Some(&answer(200, "a", BOTH)), now);
+        negotiation.introduced(Some(&answer(200, "a", BOTH)), 0, now);
         for busy in [Some(answer(503, "a", "")), Some(answer(429, "a", "")), None] {
-            negotiation.introduced(busy.as_ref(), now);
+            negotiation.introduced(busy.as_ref(), 0, now);
             assert_eq!(negotiation.form().protocol, V03MessagePack);
             assert!(!negotiation.should_ask(now + BUSY_PAUSE / 2));
             assert!(negotiation.should_ask(now + BUSY_PAUSE));
         }
-        negotiation.introduced(Some(&answer(200, "a", BOTH)), now);
+        negotiation.introduced(Some(&answer(200, "a", BOTH)), 0, now);
         negotiation.timed_out(now);
         assert!(!negotiation.should_ask(now + BUSY_PAUSE / 2));
         negotiation.lost(now);
@@ -253,10 +280,47 @@ mod tests {
     }
 
     #[test]
+    fn an_answer_that_says_nothing_changes_no_form() {
+        let now = Instant::now();
+        let mut negotiation = Negotiation::new(Auto, now);
+        assert!(negotiation.avoid(negotiation.form().bit(), now));
+        assert_eq!(negotiation.form().protocol, V04);
+        let html = answer(200, "a", "<html></html>");
+        for unclear in [Some(&html), Some(&answer(503, "a", "")), None] {
+            negotiation.introduced(unclear, 0, now);
+            assert_eq!(negotiation.form().protocol, V04, "a refusal has taught it");
+            assert!(!negotiation.should_ask(now + BUSY_PAUSE / 2));
+            assert!(negotiation.should_ask(now + BUSY_PAUSE));
+        }
+    }
+
+    #[test]
+    fn a_first_state_of_a_receiver_without_introduction_is_a_reason_to_ask() {
+        let now = Instant::now();
+        let mut negotiation = Negotiation::new(Auto, now);
+        negotiation.introduced(Some(&answer(404, "", "")), 0, now);
+        negotiation.answered(&answer(200, "", ""));
+        assert!(!negotiation.should_ask(now + BUSY_PAUSE));
+        negotiation.answered(&answer(200, "a", ""));
+        assert!(negotiation.should_ask(now + CHANGE_PAUSE));
+    }
+
+    #[test]
+    fn changes_that_are_far_apart_make_no_receiver_unstable() {
+        let mut now = Instant::now();
+        let mut negotiation = Negotiation::new(Auto, now);
+        for number in 0..=2 * MAX_CHANGES {
+            now += CALM_PAUSE;
+            negotiation.want_rates(number % 2 == 0, now);
+            assert!(!negotiation.is_unstable());
+        }
+    }
+
+    #[test]
     fn a_new_state_is_a_reason_to_ask_but_not_more_than_once_a_second() {
         let now = Instant::now();
         let mut negotiation = Negotiation::new(Auto, now);
-        negotiation.introduced(Some(&answer(200, "a", BOTH)), now);
+        negotiation.introduced(Some(&answer(200, "a", BOTH)), 0, now);
         negotiation.answered(&answer(200, "a", ""));
         assert!(!negotiation.should_ask(now + BUSY_PAUSE));
         negotiation.answered(&answer(200, "b", ""));
@@ -272,7 +336,7 @@ mod tests {
             assert!(!negotiation.is_unstable());
             let endpoints =
                 if number % 2 == 0 { BOTH } else { r#"{"endpoints":["/v0.4/traces"]}"# };
-            negotiation.introduced(Some(&answer(200, "a", endpoints)), now);
+            negotiation.introduced(Some(&answer(200, "a", endpoints)), 0, now);
         }
         assert!(negotiation.is_unstable());
         negotiation.answered(&answer(200, "b", ""));
@@ -282,7 +346,8 @@ mod tests {
 
     #[test]
     fn each_refused_form_leads_to_another_until_none_is_left() {
-        let mut negotiation = Negotiation::new(Auto, Instant::now());
+        let now = Instant::now();
+        let mut negotiation = Negotiation::new(Auto, now);
         assert_eq!(negotiation.refusal(404), Refusal::WrongForm);
         assert_eq!(
             negotiation.refusal(400),
@@ -290,12 +355,12 @@ mod tests {
             "the documented form was bad in itself"
         );
         let mut refused = negotiation.form().bit();
-        assert!(negotiation.avoid(refused));
+        assert!(negotiation.avoid(refused, now));
         assert_eq!(negotiation.form().protocol, V04);
         assert_eq!(negotiation.refusal(415), Refusal::Suspicious);
         assert_eq!(negotiation.refusal(413), Refusal::None);
         refused |= negotiation.form().bit();
-        assert!(!negotiation.avoid(refused));
+        assert!(!negotiation.avoid(refused, now));
         assert_eq!(negotiation.form().protocol, V03Json);
     }
 }

@@ -152,6 +152,11 @@ impl TestAgent {
         self.store.set_default_reply(reply);
     }
 
+    /// Returns how often `GET /info` was asked so far, whatever the reply was.
+    pub fn info_requests(&self) -> usize {
+        self.store.questions()
+    }
+
     /// Sets the reply to `GET /info`. [`Fault::Accept`] resets it; a reply that is about bodies of requests is
     /// none.
     pub fn set_info_reply(&self, reply: Fault) {

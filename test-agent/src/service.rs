@@ -124,6 +124,7 @@ impl Service {
 
     /// Answers `GET /info`, as the script has it.
     async fn info(&self, receiver: Receiver) -> Result<Answer, Closed> {
+        self.store.count_question();
         let own = || match receiver.info(self.limits) {
             Some(info) => Answer::new(200, info).with("content-type", "application/json"),
             None => Answer::not_found(),

@@ -91,6 +91,8 @@ struct State {
     script: VecDeque<Fault>,
     default_reply: Fault,
     info_reply: Fault,
+    /// Requests for `/info` so far.
+    questions: usize,
     receiver: Receiver,
     /// Trace id and span id of the spans that a receiver keeps from being stored twice.
     seen: Seen,
@@ -137,6 +139,14 @@ impl Store {
 
     pub(super) fn set_receiver(&self, receiver: Receiver) {
         self.state().receiver = receiver;
+    }
+
+    pub(super) fn count_question(&self) {
+        self.state().questions += 1;
+    }
+
+    pub(super) fn questions(&self) -> usize {
+        self.state().questions
     }
 
     pub(super) fn info_reply(&self) -> Fault {

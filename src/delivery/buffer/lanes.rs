@@ -21,8 +21,8 @@ const LANE_BYTES: usize = 1024;
 /// The lanes.
 #[derive(Debug, Default)]
 pub(super) struct Lanes {
-    lanes: Vec<Lane>,
-    /// Slots of `lanes` that are free.
+    slots: Vec<Lane>,
+    /// Slots that are free.
     free: Vec<usize>,
     of_origin: HashMap<Origin, usize>,
     /// The ticket of the first payload of each lane that has one.
@@ -86,7 +86,7 @@ impl Lane {
         if let Some(last) = self.raw.back_mut() {
             if last.can_join(&waiting) && last.raw_len() + waiting.raw_len() <= most {
                 self.sums.subtract(last, true);
-                last.join(waiting);
+                last.join(&waiting);
                 self.sums.add(last, true);
                 return;
             }
@@ -118,7 +118,7 @@ impl Lane {
             if bytes > most || !waiting.can_join(next) {
                 break;
             }
-            waiting.join(self.pop_raw()?);
+            waiting.join(&self.pop_raw()?);
         }
         self.is_packing = true;
         Some(waiting)
@@ -172,7 +172,7 @@ impl Lanes {
     /// Takes the oldest payload that is not behind one that is being compressed.
     pub(super) fn pop_oldest(&mut self) -> Option<Waiting> {
         let mut slots = self.oldest.iter().map(|(_, slot)| *slot);
-        let slot = slots.find(|slot| self.lanes[*slot].front().is_some())?;
+        let slot = slots.find(|slot| self.slots[*slot].front().is_some())?;
         self.change(slot, Lane::pop_front)
     }
 
@@ -186,7 +186,7 @@ impl Lanes {
     /// not as the first is.
     pub(super) fn pop_to_join(&mut self, first: &Waiting, most: usize) -> Option<Waiting> {
         let slot = *self.of_origin.get(first.origin())?;
-        let next = self.lanes[slot].front()?;
+        let next = self.slots[slot].front()?;
         let fits =
             next.raw_len() <= most && next.is_packed() == first.is_packed() && first.can_join(next);
         if fits { self.change(slot, Lane::pop_front) } else { None }
@@ -221,10 +221,10 @@ impl Lanes {
             return *slot;
         }
         let slot = self.free.pop().unwrap_or_else(|| {
-            self.lanes.push(Lane::default());
-            self.lanes.len() - 1
+            self.slots.push(Lane::default());
+            self.slots.len() - 1
         });
-        self.lanes[slot].origin = origin.clone();
+        self.slots[slot].origin = origin.clone();
         self.of_origin.insert(origin.clone(), slot);
         self.sums.memory += LANE_BYTES;
         slot
@@ -232,7 +232,7 @@ impl Lanes {
 
     /// Changes a lane, and brings indexes and sums up to date. A lane that is empty then is given up.
     fn change<R>(&mut self, slot: usize, change: impl FnOnce(&mut Lane) -> R) -> R {
-        let lane = &mut self.lanes[slot];
+        let lane = &mut self.slots[slot];
         let (sums, ticket) = (lane.sums, lane.front_ticket());
         let result = change(lane);
         self.sums.entries = self.sums.entries - sums.entries + lane.sums.entries;

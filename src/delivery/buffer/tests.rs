@@ -110,7 +110,7 @@ fn a_request_in_vain_goes_back_as_it_was() {
     for doubts in 0..3 {
         let mut flight = buffer.take().expect("it waits");
         flight.prepare();
-        assert!(buffer.stats().bytes_buffered as usize > memory + RAW_LIMIT, "the copy counts");
+        assert!(buffer.stats().bytes_buffered > (memory + RAW_LIMIT) as u64, "the copy counts");
         assert_eq!(flight.tries(), (doubts, 0));
         flight.set_tries(doubts + 1, 0);
         buffer.keep(flight);

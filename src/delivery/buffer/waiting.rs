@@ -58,7 +58,7 @@ impl Waiting {
     }
 
     /// Appends a payload. Neither is compressed.
-    pub(super) fn join(&mut self, other: Self) {
+    pub(super) fn join(&mut self, other: &Self) {
         self.payload.append(&other.payload);
         self.ticket = self.ticket.min(other.ticket);
     }

@@ -45,8 +45,8 @@ pub(super) enum Turn {
 }
 
 impl Worker<'_> {
-    /// Asks the receiver what it takes, and chooses the form by it.
-    pub(super) async fn ask(&mut self) -> Asked {
+    /// Asks the receiver what it takes, and chooses a form by it that was not refused.
+    pub(super) async fn ask(&mut self, refused: FormSet) -> Asked {
         let progress = Arc::new(Progress::default());
         let headers = self.headers.clone();
         let request = Request { method: "GET", path: INFO_PATH, headers, body: None, progress };
@@ -60,7 +60,7 @@ impl Worker<'_> {
             self.close_choice();
             return Asked::Unreachable(answer);
         }
-        self.negotiation.introduced(answer.as_ref().ok(), now);
+        self.negotiation.introduced(answer.as_ref().ok(), refused, now);
         self.show_form();
         self.close_choice();
         Asked::Answered
@@ -90,15 +90,20 @@ impl Worker<'_> {
         if refusal == Refusal::None {
             return Turn::Land(answer);
         }
-        match self.ask().await {
-            Asked::Over => return Turn::Over,
-            Asked::Unreachable(error) => return Turn::Land(error),
-            Asked::Answered => {}
-        }
-        if refusal == Refusal::WrongForm || !self.negotiation.is_introduced() {
+        if refusal == Refusal::WrongForm {
             *refused |= form.bit();
         }
-        let has_choice = self.negotiation.avoid(*refused);
+        if self.negotiation.may_ask_about_refusal(now()) {
+            match self.ask(*refused).await {
+                Asked::Over => return Turn::Over,
+                Asked::Unreachable(error) => return Turn::Land(error),
+                Asked::Answered => {}
+            }
+        }
+        if !self.negotiation.is_introduced() || self.negotiation.is_unstable() {
+            *refused |= form.bit();
+        }
+        let has_choice = self.negotiation.avoid(*refused, now());
         self.show_form();
         if !has_choice || std::ptr::eq(form, self.negotiation.form()) {
             return Turn::Land(answer);

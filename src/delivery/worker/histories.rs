@@ -17,6 +17,7 @@ use crate::delivery::sender::Job;
 use crate::delivery::stats::ExporterStats;
 use crate::delivery::{Addresses, AgentAddress};
 use crate::encoding::{Fields, Json, Payloads, Sink as _};
+use crate::protocol::Protocol;
 
 /// Time-out of a request.
 const TIMEOUT: Duration = Duration::from_secs(3);

@@ -1,25 +1,13 @@
 //! Attributes of the instrumentation scope, which beat all tags of their names. Most scopes have none.
 
-use opentelemetry::{KeyValue, Value};
+use opentelemetry::KeyValue;
 
 use super::{Pass, is_empty, name_hash};
 use crate::encoding::Sink;
 use crate::mapping::attributes::{Known, KnownSet};
 use crate::mapping::normalize::MAX_VALUE;
 use crate::mapping::tags::{Name, push_clipped};
-use crate::mapping::text::fitting;
-
-/// Returns about the bytes of the tag of an attribute.
-fn size(attribute: &KeyValue) -> usize {
-    /// A number or a flag; lists are rare and cut at the limit of a value.
-    const OTHER: usize = 32;
-    let value = match &attribute.value {
-        Value::String(text) => text.as_str().len().min(MAX_VALUE),
-        Value::Array(_) => MAX_VALUE,
-        _ => OTHER,
-    };
-    attribute.key.as_str().len() + value
-}
+use crate::mapping::text::{self, fitting};
 
 impl<'a, S: Sink> Pass<'_, 'a, S> {
     /// Writes the attributes of the scope, as far as the resource leaves room; of equal names the last.
@@ -49,7 +37,8 @@ impl<'a, S: Sink> Pass<'_, 'a, S> {
             if self.scope_entry(hash, &name) != Some(entry) {
                 continue;
             }
-            let Some(rest) = room.checked_sub(size(attribute)) else {
+            let text = text::of(&attribute.value, self.text).len().min(MAX_VALUE);
+            let Some(rest) = room.checked_sub(attribute.key.as_str().len() + text) else {
                 self.left_out.get_or_insert_with(|| attribute.key.to_string());
                 continue;
             };

@@ -129,7 +129,9 @@ fn tries_in_vain_cost_a_full_buffer_nothing() {
         next += SIZE;
     }
     let before = handle.stats();
-    until("four tries in vain", || handle.stats().retries >= before.retries + 4);
+    for tries in 1..3 {
+        until("a try in vain", || handle.stats().retries >= before.retries + tries);
+    }
     let stats = handle.stats();
     assert_adds_up(&stats, "tries");
     assert_eq!(stats.spans_dropped, before.spans_dropped);
@@ -166,10 +168,11 @@ fn a_batch_larger_than_the_buffer_reaches_an_agent_that_takes_it() {
     let agent = agent();
     let exporter = builder(&agent).with_buffer_bytes(1 << 20).build().unwrap();
     let handle = exporter.handle();
-    export(&exporter, with_noise(batch(1..201, 1), 20_000)).unwrap();
-    export(&exporter, batch(201..211, 2)).unwrap();
-    handle.flush(SOON).unwrap();
-    assert_eq!(agent.spans().len(), 210, "{:?}", handle.stats());
+    for first in [1, 201] {
+        export(&exporter, with_noise(batch(first..first + 200, 1), 20_000)).unwrap();
+        handle.flush(SOON).unwrap();
+    }
+    assert_eq!(agent.spans().len(), 400, "{:?}", handle.stats());
     assert_adds_up(&handle.stats(), "after");
 }
 

@@ -238,6 +238,18 @@ fn a_client_that_hangs_or_panics_holds_no_shutdown_up() {
     }
 }
 
+#[test]
+fn a_client_without_an_address_gets_the_port_and_no_socket() {
+    let test = "delivery::http_client::a_client_without_an_address_gets_the_port_and_no_socket";
+    super::in_child(test, &[], || {
+        let client = Scripted::default();
+        let exporter = client.exporter();
+        export(&exporter, batch(1..3, 1)).unwrap();
+        exporter.handle().flush(SOON).unwrap();
+        assert_eq!(client.requests()[0].uri(), "http://localhost:8126/v0.3/traces");
+    });
+}
+
 /// Blocks its thread, as the documentation says it must not, until it is told to go on.
 #[derive(Debug)]
 struct Blocking(Mutex<Receiver<()>>);

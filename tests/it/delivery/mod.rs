@@ -26,7 +26,7 @@ use std::time::{Duration, Instant};
 use datadog_test_agent::{TestAgent, TraceRequest};
 use opentelemetry::{KeyValue, SpanId};
 use opentelemetry_datadog_agent::{
-    DatadogExporter, DatadogExporterBuilder, ExporterStats, Protocol,
+    DatadogExporter, DatadogExporterBuilder, ExporterHandle, ExporterStats, Protocol,
 };
 use opentelemetry_sdk::error::OTelSdkResult;
 use opentelemetry_sdk::trace::{SpanData, SpanExporter as _};
@@ -87,6 +87,14 @@ fn export(exporter: &DatadogExporter, batch: Vec<SpanData>) -> OTelSdkResult {
     let took = begin.elapsed();
     assert!(took < EXPORT_BOUND, "export blocked for {took:?}");
     outcome
+}
+
+/// Says why spans were given up: the error of `export`, or if the answer came later than that, of the counters.
+fn said(outcome: OTelSdkResult, handle: &ExporterHandle) -> String {
+    match outcome {
+        Err(error) => error.to_string(),
+        Ok(()) => handle.stats().last_error.unwrap_or_default(),
+    }
 }
 
 /// A builder with the documented form, which asks the receiver nothing.

@@ -11,7 +11,7 @@ use opentelemetry_datadog_agent::{DroppedSpans, ExporterStats, Protocol};
 
 use super::{
     SHORT, arrivals, assert_adds_up, assert_no_violations, batch, builder, each, explicit, export,
-    ids_of, with_noise,
+    ids_of, said, with_noise,
 };
 use crate::support::{SOON, agent, in_parallel, within};
 
@@ -100,17 +100,19 @@ fn the_answer_decides_what_becomes_of_the_spans() {
         let handle = exporter.handle();
 
         let outcome = export(&exporter, batch(1..1 + SPANS, TRACES));
+        // What was given up during the flush is its error; what was before is not. On a machine that is busy the
+        // answer may come after the export.
+        let flushed = handle.flush(SOON);
+        let is_late = row.error.is_some() && outcome.is_ok();
         match row.error {
             None => assert!(outcome.is_ok(), "{name}: {outcome:?}"),
             Some(part) => {
-                let error = outcome.expect_err(name).to_string();
+                let error = said(outcome, &handle);
                 assert!(error.contains(part), "{name}: {error}");
             }
         }
-        // What was given up during the flush is its error; what was before is not.
-        let flushed = handle.flush(SOON);
         let given_up_later = row.end != Exported && row.error.is_none();
-        assert_eq!(flushed.is_err(), given_up_later, "{name}: {flushed:?}");
+        assert!(is_late || flushed.is_err() == given_up_later, "{name}: {flushed:?}");
 
         assert_eq!(agent.requests().len(), row.requests, "{name}");
         assert_eq!(arrivals(&agent), each(1..1 + SPANS, row.arrives), "{name}");
@@ -328,7 +330,9 @@ fn a_redirect_is_not_followed() {
         let (url, redirecting) =
             by_hand(move |stream| stream.write_all(answer.as_bytes()).unwrap());
         let exporter = explicit().with_agent_url(url).build().unwrap();
-        let error = export(&exporter, batch(1..3, 1)).unwrap_err().to_string();
+        let outcome = export(&exporter, batch(1..3, 1));
+        let _ = exporter.handle().flush(SOON);
+        let error = said(outcome, &exporter.handle());
         assert!(error.contains(&status.to_string()), "{error}");
         within(SOON, || redirecting.join().unwrap());
         let stats = exporter.handle().stats();

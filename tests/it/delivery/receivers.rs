@@ -1,6 +1,6 @@
 //! The receivers that users meet, and each protocol: what is delivered, and what is refused aloud.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use datadog_test_agent::{Fault, Receiver, TestAgent};
 use opentelemetry_datadog_agent::Protocol::{self, Auto, V03Json, V03MessagePack, V04};
@@ -8,7 +8,8 @@ use opentelemetry_datadog_agent::{DatadogExporter, ExporterStats};
 use opentelemetry_sdk::trace::SpanExporter as _;
 
 use super::{
-    SHORT, arrivals, assert_adds_up, assert_no_violations, batch, builder, each, export, until,
+    SHORT, arrivals, assert_adds_up, assert_no_violations, batch, builder, each, export, said,
+    until,
 };
 use crate::support::{SOON, agent, in_parallel};
 use proptest::prelude::*;
@@ -131,8 +132,10 @@ fn in_steady_state_nothing_is_translated() {
 fn an_explicit_protocol_that_is_refused_names_the_one_that_would_look_for_another() {
     let agent = TestAgent::builder().with_receiver(LambdaExtension).start().unwrap();
     let exporter = exporter(&agent, V03Json);
-    let said = export(&exporter, batch(1..3, 1)).unwrap_err().to_string();
-    assert!(said.contains("404") && said.contains("Protocol::Auto"), "{said}");
+    let outcome = export(&exporter, batch(1..3, 1));
+    let _ = exporter.handle().flush(SOON);
+    let text = said(outcome, &exporter.handle());
+    assert!(text.contains("404") && text.contains("Protocol::Auto"), "{text}");
 }
 
 /// Introductions that are none, or lie; with each of them the spans arrive all the same.
@@ -199,10 +202,66 @@ fn a_receiver_that_takes_no_form_at_all_costs_three_requests_for_a_payload() {
     agent.set_default_reply(Fault::Status(404));
     let exporter = exporter(&agent, Auto);
     for n in 0..3 {
-        export(&exporter, batch(1 + n * 5..6 + n * 5, 2)).unwrap_err();
+        let _ = export(&exporter, batch(1 + n * 5..6 + n * 5, 2));
+        let _ = exporter.handle().flush(SOON);
     }
     assert_eq!(agent.requests().len(), 9);
     assert_eq!(exporter.handle().stats().spans_dropped.rejected, 15);
+}
+
+#[test]
+fn a_receiver_that_refuses_each_payload_is_asked_once_a_second_at_most() {
+    let agent = agent();
+    agent.set_default_reply(Fault::Status(400));
+    let exporter = exporter(&agent, Auto);
+    let begin = Instant::now();
+    for n in 0..30 {
+        let _ = export(&exporter, batch(1 + n..2 + n, 1));
+        let _ = exporter.handle().flush(SOON);
+    }
+    let most = 2 + usize::try_from(begin.elapsed().as_secs()).unwrap();
+    assert!(agent.info_requests() <= most, "{} in {:?}", agent.info_requests(), begin.elapsed());
+}
+
+#[test]
+fn a_receiver_whose_introduction_hangs_keeps_the_form_that_its_refusal_taught() {
+    let agent = TestAgent::builder().with_receiver(LambdaExtension).start().unwrap();
+    agent.set_info_reply(Fault::Hang);
+    let exporter = exporter(&agent, Auto);
+    export(&exporter, batch(1..3, 1)).unwrap();
+    exporter.handle().flush(SOON).unwrap();
+    export(&exporter, batch(3..5, 1)).unwrap();
+    exporter.handle().flush(SOON).unwrap();
+    assert_eq!(arrivals(&agent), each(1..5, 1));
+    assert_eq!(exporter.handle().stats().protocol, V04);
+    assert_eq!(agent.requests().iter().filter(|request| request.status == Some(404)).count(), 1);
+}
+
+#[test]
+fn an_introduction_in_drops_or_changing_each_time_costs_no_span() {
+    for change in [false, true] {
+        let agent = agent();
+        let offers = [r#"{"endpoints":["/v0.4/traces"]}"#, r#"{"endpoints":["/v0.3/traces"]}"#];
+        let exporter = exporter(&agent, Auto);
+        for n in 0..30 {
+            let offer = if change {
+                Fault::StatusAndBody(200, offers[n % 2].to_owned())
+            } else {
+                Fault::CloseMidResponse
+            };
+            agent.set_info_reply(offer);
+            // An outage is a reason to ask.
+            agent.pause();
+            let first = 1 + n as u64 * 2;
+            export(&exporter, batch(first..first + 2, 1)).unwrap();
+            until("it is lost", || exporter.handle().stats().is_reachable == Some(false));
+            agent.resume().unwrap();
+            exporter.handle().flush(SOON).unwrap();
+        }
+        assert!(agent.info_requests() >= 30, "{}", agent.info_requests());
+        exporter.handle().flush(SOON).unwrap();
+        assert_eq!(arrivals(&agent), each(1..61, 1), "{:?}", exporter.handle().stats());
+    }
 }
 
 #[test]
@@ -219,7 +278,7 @@ fn a_sampler_that_follows_rates_moves_auto_to_v04() {
 }
 
 #[test]
-fn rates_are_looked_for_in_a_receiver_without_introduction_and_given_up_aloud() {
+fn rates_are_looked_for_in_a_receiver_without_introduction() {
     for (receiver, protocol) in [(OldAgent, V04), (DocumentedApi, V03Json)] {
         let agent = TestAgent::builder().with_receiver(receiver).start().unwrap();
         let exporter = exporter(&agent, Auto);
@@ -232,7 +291,7 @@ fn rates_are_looked_for_in_a_receiver_without_introduction_and_given_up_aloud() 
 }
 
 #[test]
-fn a_busy_receiver_is_asked_again_and_not_with_each_payload() {
+fn a_busy_receiver_is_not_asked_with_each_payload() {
     let agent = agent();
     agent.set_info_reply(Fault::Overloaded);
     let exporter = exporter(&agent, Auto);
@@ -241,7 +300,7 @@ fn a_busy_receiver_is_asked_again_and_not_with_each_payload() {
     }
     let stats = exporter.handle().stats();
     assert_eq!((stats.spans_exported, stats.protocol), (20, V03Json));
-    assert!(agent.connections() <= 2, "{} connections", agent.connections());
+    assert_eq!(agent.info_requests(), 1);
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::fmt::{Debug, Write as _};
 use std::sync::{Arc, Mutex};
 
-use datadog_test_agent::{Fault, TestAgent};
+use datadog_test_agent::{Fault, Receiver, TestAgent};
 use opentelemetry::{InstrumentationScope, KeyValue};
 use opentelemetry_datadog_agent::{DatadogExporter, ExporterHandle};
 use opentelemetry_sdk::Resource;
@@ -157,7 +157,8 @@ fn spans_that_are_refused_are_worth_one_line() {
         agent.set_default_reply(Fault::StatusAndBody(400, "no\r\nsuch \x1b[31mthing".to_owned()));
         let exporter = exporter(&agent);
         for n in 0..20 {
-            export(&exporter, secret_batch(1 + n * 5)).unwrap_err();
+            let _ = export(&exporter, secret_batch(1 + n * 5));
+            let _ = exporter.handle().flush(SOON);
         }
         let said = lines.take();
         let parts = ["400", "no  such  [31mthing", "spans_dropped=5"];
@@ -253,17 +254,19 @@ fn shared_tags_without_room_are_left_out_with_one_line_that_names_them() {
         let lines = Lines::of_this_process();
         let agent = agent();
         let mut exporter = exporter(&agent);
-        let text = "x".repeat(20_000);
-        let large = (0..50).map(|n| KeyValue::new(format!("large.{n:02}"), text.clone()));
+        let long = "x".repeat(20_000);
+        let large = (0..50).map(|n| KeyValue::new(format!("large.{n:02}"), long.clone()));
         let small = KeyValue::new("host.name", "web-1");
         let resource = Resource::builder_empty().with_attributes(large.chain([small])).build();
         exporter.set_resource(&resource);
         let of_scope =
-            [KeyValue::new("scope.large", text.clone()), KeyValue::new("scope.small", "s")];
+            [KeyValue::new("scope.large", long.clone()), KeyValue::new("scope.small", "s")];
         let scope = InstrumentationScope::builder("s").with_attributes(of_scope).build();
         for n in 0..3 {
             let mut spans = secret_batch(1 + n * 5);
-            spans.iter_mut().for_each(|span| span.instrumentation_scope = scope.clone());
+            for span in &mut spans {
+                span.instrumentation_scope = scope.clone();
+            }
             export(&exporter, spans).unwrap();
         }
         exporter.handle().flush(SOON).unwrap();
@@ -277,5 +280,55 @@ fn shared_tags_without_room_are_left_out_with_one_line_that_names_them() {
         let said = lines.take();
         let parts = ["large.03", "large.10", "scope.large"];
         assert_said(&said, Level::WARN, "DatadogExporter.TagsLeftOut", &parts);
+    });
+}
+
+#[test]
+fn the_choice_of_a_protocol_is_said_at_each_change_until_the_receiver_is_unstable() {
+    let test = "delivery::voice::the_choice_of_a_protocol_is_said_at_each_change_until_the_receiver_is_unstable";
+    in_child(test, &[], || {
+        let lines = Lines::of_this_process();
+        let agent = agent();
+        let exporter = exporter(&agent);
+        let offers = [r#"{"endpoints":["/v0.3/traces"]}"#, r#"{"endpoints":["/v0.4/traces"]}"#];
+        for n in 0..30 {
+            agent.set_info_reply(Fault::StatusAndBody(200, offers[n % 2].to_owned()));
+            agent.pause();
+            export(&exporter, batch(1 + n as u64..2 + n as u64, 1)).unwrap();
+            until("it is lost", || exporter.handle().stats().is_reachable == Some(false));
+            agent.resume().unwrap();
+            exporter.handle().flush(SOON).unwrap();
+        }
+        let of = |name: &str| {
+            let said = lines.all();
+            said.iter().filter(|line| line.name == name).map(|line| line.text.clone()).collect()
+        };
+        until("the receiver is unstable", || {
+            let said: Vec<String> = of("DatadogExporter.ProtocolUnstable");
+            said.len() == 1
+        });
+        let said: Vec<String> = of("DatadogExporter.Protocol");
+        assert!(said[0].contains("V03MessagePack") && said[1].contains("V04"), "{said:#?}");
+        assert!((3..=11).contains(&said.len()), "{said:#?}");
+    });
+}
+
+#[test]
+fn a_receiver_without_rates_is_worth_one_line_if_a_sampler_follows_them() {
+    let test =
+        "delivery::voice::a_receiver_without_rates_is_worth_one_line_if_a_sampler_follows_them";
+    in_child(test, &[], || {
+        let lines = Lines::of_this_process();
+        let agent = TestAgent::builder().with_receiver(Receiver::DocumentedApi).start().unwrap();
+        let exporter = exporter(&agent);
+        let _sampler = exporter.handle().sampler().unwrap();
+        for n in 0..3 {
+            export(&exporter, batch(1 + n..2 + n, 1)).unwrap();
+            exporter.handle().flush(SOON).unwrap();
+        }
+        until("it is said", || {
+            !lines.all().iter().all(|line| line.name != "DatadogExporter.NoRates")
+        });
+        assert_said(&lines.take(), Level::WARN, "DatadogExporter.NoRates", &["V03Json"]);
     });
 }
