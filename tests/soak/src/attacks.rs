@@ -34,7 +34,7 @@ struct Attack {
 }
 
 #[rustfmt::skip]
-const ATTACKS: [Attack; 19] = [
+const ATTACKS: [Attack; 22] = [
     // The long ones first.
     attack("outages-said",      "each of three outages has its two lines",            outages::three_outages),
     attack("away",              "an Agent that is away behind a proxy costs no span", outages::away_behind_a_proxy),
@@ -46,6 +46,9 @@ const ATTACKS: [Attack; 19] = [
     attack("many-versions",     "the buffer's cost is flat in the number of versions", amounts::many_versions),
     attack("many-environments", "the buffer's cost is flat in the number of environments", amounts::many_environments),
     attack("small-exports",     "the buffer's cost is flat in the number of exports", amounts::small_exports),
+    attack("large-batch",       "512 spans of 160 KB hold no export up, and arrive",  amounts::large_batch),
+    attack("large-batch-away",  "512 spans of 160 KB hold no export up without an Agent", amounts::large_batch_away),
+    attack("hostile-bodies",    "the embedded Agent's memory is bounded",             amounts::hostile_bodies),
     attack("fork",              "in a forked child everything fails at once",         process::fork),
     attack("no-threads",        "a process without threads to spare loses no span",   process::no_threads),
     attack("no-files",          "a process without files to spare loses no span",     process::no_files),

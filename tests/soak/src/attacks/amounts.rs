@@ -1,12 +1,19 @@
-//! Many versions, many environments and many exports.
+//! Many versions, many environments, many exports, large spans, and bodies that are made to take memory.
 
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use datadog_test_agent::TestAgent;
 use opentelemetry::KeyValue;
+use opentelemetry_datadog_agent::DatadogExporter;
 use opentelemetry_sdk::trace::SpanData;
 
-use super::scene::{EXPORT_BOUND, account, at_once, export, exporter, nobody, spans};
+use super::scene::{
+    EXPORT_BOUND, account, assert_arrived, at_once, deliver, export, exporter, nobody, peak_mib,
+    spans, watched, with_noise,
+};
 
 /// A minute at 5,000 spans a second.
 const MINUTE: u64 = 300_000;
@@ -16,8 +23,10 @@ const TIME: Duration = Duration::from_secs(6);
 const BATCH: u64 = 512;
 /// Versions of a service at a time.
 const VERSIONS: u64 = 200;
-/// How much more a buffer may hold, and take from its callers, with many sets in place of one: compression works on less.
-const MORE: f64 = 2.0;
+/// How much more a buffer may hold with many sets in place of one: compression works on less.
+const MORE_BYTES: f64 = 1.5;
+/// How much more time it may take from its callers: twice is what noise can be on two busy cores.
+const MORE_TIME: f64 = 2.0;
 
 /// What a minute of spans without an Agent took.
 struct Minute {
@@ -62,7 +71,7 @@ impl Minute {
         );
         let bytes = self.bytes as f64 / other.bytes as f64;
         let time = self.total.as_secs_f64() / other.total.as_secs_f64();
-        assert!(bytes < MORE && time < MORE && self.longest < EXPORT_BOUND, "{told}");
+        assert!(bytes < MORE_BYTES && time < MORE_TIME && self.longest < EXPORT_BOUND, "{told}");
         told
     }
 }
@@ -119,6 +128,98 @@ pub(super) fn small_exports() -> String {
         "{} exports of 2 spans without an Agent: first half {first:?}, second half {second:?}",
         MINUTE / 2
     );
-    assert!(second.as_secs_f64() < MORE * first.as_secs_f64(), "{told}");
+    assert!(second.as_secs_f64() < MORE_TIME * first.as_secs_f64(), "{told}");
     told
+}
+
+/// 512 spans with eight tags of 20,000 bytes.
+fn large_spans() -> Vec<SpanData> {
+    with_noise(spans(1..1 + BATCH), 8)
+}
+
+/// Returns how long such a batch takes to be mapped: by an exporter whose buffer is in no hurry. On two busy cores the next
+/// one may take twice as long.
+fn mapping(batch: Vec<SpanData>) -> Duration {
+    let exporter = DatadogExporter::builder()
+        .with_agent_url(nobody())
+        .with_buffer_bytes(1 << 30)
+        .build()
+        .expect("an exporter");
+    export(&exporter, batch)
+}
+
+/// One such batch at an Agent that takes it.
+pub(super) fn large_batch() -> String {
+    let agent = TestAgent::start().expect("an Agent");
+    let exporter = exporter(agent.url());
+    let batch = large_spans();
+    let alone = mapping(batch.clone());
+    let (took, arrivals) = watched(&agent, || {
+        let took = export(&exporter, batch);
+        deliver(&exporter.handle(), BATCH);
+        took
+    });
+    assert_arrived(&arrivals, 1..1 + BATCH, 1);
+    let told = format!(
+        "512 spans of 160 KB: an export of {took:?}, {alone:?} of it for mapping; all arrived"
+    );
+    assert!(took < alone * 2 + EXPORT_BOUND, "{told}");
+    told
+}
+
+/// Three such batches without an Agent: more than the buffer holds is dropped and counted.
+pub(super) fn large_batch_away() -> String {
+    let exporter = exporter(&nobody());
+    let batch = large_spans();
+    let alone = mapping(batch.clone());
+    let longest = (0..3).map(|_| export(&exporter, batch.clone())).max().expect("three");
+    let stats = account(&exporter.handle(), BATCH * 3);
+    assert!(stats.bytes_buffered <= 80 << 20, "{stats:?}");
+    let told = format!(
+        "3 batches of 512 spans of 160 KB: {longest:?} at most, {alone:?} of it for mapping; {} buffered, {} dropped",
+        stats.spans_buffered, stats.spans_dropped.buffer_full,
+    );
+    assert!(longest < alone * 2 + EXPORT_BOUND, "{told}");
+    told
+}
+
+/// Bodies of 20 MB that are small things by the million.
+pub(super) fn hostile_bodies() -> String {
+    const BODY: usize = 20 << 20;
+    /// Most memory for one body, in MiB: the body, what is kept of it, and the process.
+    const MOST: u64 = 300;
+    let list = |item: &str| {
+        let items = format!("{item},").repeat(BODY / (item.len() + 1));
+        format!("[[{}]]", items.trim_end_matches(','))
+    };
+    let agent = TestAgent::start().expect("an Agent");
+    let mut told = Vec::new();
+    for (name, item) in
+        [("nulls", "null"), ("empty spans", "{}"), ("empty lists", "[]"), ("numbers", "7")]
+    {
+        let status = put(&agent, list(item).as_bytes());
+        told.push(format!("{name} {status}, then {} MiB", peak_mib()));
+    }
+    let status = put(&agent, "[".repeat(BODY).as_bytes());
+    told.push(format!("brackets {status}, then {} MiB", peak_mib()));
+    let told = format!("bodies of 20 MB: {}", told.join("; "));
+    assert!(peak_mib() < MOST, "{told}");
+    told
+}
+
+/// Sends a body as JSON; returns the status.
+fn put(agent: &TestAgent, body: &[u8]) -> String {
+    let address = agent.url().trim_start_matches("http://");
+    let mut stream = TcpStream::connect(address).expect("a connection");
+    let head = format!(
+        "PUT /v0.3/traces HTTP/1.1\r\nHost: attack\r\nContent-Type: application/json\r\nConnection: close\r\n\
+         Content-Length: {}\r\n\r\n",
+        body.len()
+    );
+    let mut answer = String::new();
+    stream.write_all(head.as_bytes()).expect("a head");
+    // It may answer before the end of the body.
+    let _ = stream.write_all(body);
+    let _ = stream.read_to_string(&mut answer);
+    answer.split(' ').nth(1).unwrap_or("no answer").to_owned()
 }

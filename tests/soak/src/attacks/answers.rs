@@ -9,11 +9,12 @@ use std::time::{Duration, Instant};
 
 use datadog_test_agent::TestAgent;
 use opentelemetry_datadog_agent::{DatadogExporter, Protocol};
+use opentelemetry_sdk::trace::SpanExporter as _;
 
 use super::proxy::{Gate, Proxy};
 use super::scene::{
-    EXPORT_BOUND, account, assert_arrived, at_once, deliver, export, exporter_cpu, spans, until,
-    watched, with_noise,
+    EXPORT_BOUND, account, assert_arrived, at_once, deliver, export, exporter_cpu,
+    has_exporter_threads, spans, until, watched, with_noise,
 };
 
 /// A span's noise has this many bytes; see [`with_noise`].
@@ -115,8 +116,13 @@ pub(super) fn interim_answers() -> String {
     assert_eq!(stats.spans_dropped.total(), 0, "{stats:?}");
     assert!(longest < EXPORT_BOUND, "an export took {longest:?}");
     let share = cpu.as_secs_f64() / took.as_secs_f64();
-    // One core at most, whatever the peer sends.
+    // One core at most, whatever the peer sends, and none after the end.
     assert!(share < 1.1, "{share:.2} cores");
+    let begin = Instant::now();
+    drop(exporter.shutdown_with_timeout(Duration::from_millis(500)));
+    assert!(begin.elapsed() < Duration::from_secs(1), "the shutdown took {:?}", begin.elapsed());
+    until("the threads have ended", || !has_exporter_threads());
+    account(&handle, next - 1);
     format!(
         "{} requests in {:.1} s: the longest of {} exports took {longest:?}, the exporter {share:.2} of a core",
         requests.load(SeqCst),

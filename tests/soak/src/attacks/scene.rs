@@ -203,18 +203,31 @@ pub(super) fn nobody() -> String {
     format!("http://{}", listener.local_addr().expect("an address"))
 }
 
-/// Returns the processor time that the exporter's threads took so far. The system keeps 15 letters of a name.
+/// Returns the processor time that the exporter's threads took so far.
 pub(super) fn exporter_cpu() -> Duration {
-    let tasks = fs::read_dir("/proc/self/task").expect("Linux");
-    let ticks = tasks.filter_map(|task| {
-        let stat = fs::read_to_string(task.ok()?.path().join("stat")).ok()?;
-        let (name, rest) = stat.split_once('(')?.1.rsplit_once(") ")?;
-        let fields: Vec<&str> = rest.split(' ').collect();
-        let ticks = |field: usize| fields.get(field)?.parse::<u64>().ok();
-        // User and system time are the 14th and 15th field of the line.
-        name.starts_with("datadog-exporte").then(|| Some(ticks(11)? + ticks(12)?))?
+    let ticks = exporter_threads().into_iter().map(|stat| {
+        let fields: Vec<&str> = stat.split(' ').collect();
+        let ticks = |field: usize| fields[field].parse::<u64>().expect("a number");
+        // User and system time are the 14th and 15th field of the line; the first two are not here.
+        ticks(11) + ticks(12)
     });
     Duration::from_millis(ticks.sum::<u64>() * 1_000 / TICKS)
+}
+
+/// Whether a thread of an exporter lives in this process.
+pub(super) fn has_exporter_threads() -> bool {
+    !exporter_threads().is_empty()
+}
+
+/// Returns what the system says about each thread of an exporter, behind its name, of which it keeps 15 letters.
+fn exporter_threads() -> Vec<String> {
+    let tasks = fs::read_dir("/proc/self/task").expect("Linux");
+    let stats = tasks.filter_map(|task| fs::read_to_string(task.ok()?.path().join("stat")).ok());
+    let of_exporter = |stat: String| {
+        let (_, rest) = stat.split_once("(datadog-exporte")?;
+        Some(rest.rsplit_once(") ")?.1.to_owned())
+    };
+    stats.filter_map(of_exporter).collect()
 }
 
 /// Returns the most memory that this process ever had, in MiB.
