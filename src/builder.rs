@@ -1,6 +1,7 @@
 //! [`DatadogExporterBuilder`]: takes settings, and reads nothing before `build`. Not here: what a setting
 //! is if it is not given ([`crate::config`]).
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,7 +10,7 @@ use opentelemetry_http::HttpClient;
 use opentelemetry_sdk::trace::SpanData;
 
 use crate::config::Settings;
-use crate::mapping::{NamesHook, SpanNames, SpanTypes};
+use crate::mapping::{NamesHook, RedactQuery, SpanNames, SpanTypes};
 use crate::protocol::Protocol;
 use crate::{BuildError, DatadogExporter};
 
@@ -17,8 +18,8 @@ use crate::{BuildError, DatadogExporter};
 ///
 /// Setters only take values; [`build`](Self::build) reads the `DD_*` variables, checks everything and
 /// starts the exporter. Where a setter says "otherwise", that counts if the setter is not called. A variable
-/// that is set but empty is not set; a bad one is one warning (`DatadogExporter.BadVariable`), and the next
-/// source counts.
+/// that is set but empty is not set, except `DD_TRACE_OBFUSCATION_QUERY_STRING_REGEXP`; a bad one is one warning
+/// (`DatadogExporter.BadVariable`), and the next source counts.
 ///
 /// The variables are those of Datadog's own tracers, and mean the same.
 #[derive(Clone, Default)]
@@ -35,6 +36,7 @@ pub struct DatadogExporterBuilder {
     pub(crate) payload_bytes: Option<usize>,
     pub(crate) http_client: Option<Arc<dyn HttpClient>>,
     pub(crate) types: SpanTypes,
+    pub(crate) query_redaction: Option<RedactQuery>,
     pub(crate) server_errors: Option<String>,
     pub(crate) names: Option<NamesHook>,
 }
@@ -190,6 +192,42 @@ impl DatadogExporterBuilder {
         self
     }
 
+    /// Sets a function that redacts query strings, in place of the built-in rules. It gets each query without the
+    /// `?` before it, and returns the text that is sent; `|query| query.into()` switches redaction off. If it panics,
+    /// `<redacted>` is sent for the whole query.
+    ///
+    /// It is called for `http.url`, `url.full`, `http.target`, `url.query`, and for each word with a `?` in any other
+    /// text of a span, on the thread that exports.
+    ///
+    /// Otherwise the secrets that Datadog's tracers and the semantic conventions name become `<redacted>`
+    /// (`token=...`, `api_key=...`, JSON web tokens and others), in fragments too. An empty
+    /// `DD_TRACE_OBFUSCATION_QUERY_STRING_REGEXP` switches that off. Any other value is not followed: an expression
+    /// needs an engine, which only this function can bring.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # fn main() -> Result<(), opentelemetry_datadog_agent::BuildError> {
+    /// use opentelemetry_datadog_agent::DatadogExporter;
+    ///
+    /// // With the crate `regex`: `move |query| secrets.replace_all(query, "<redacted>")`.
+    /// let exporter = DatadogExporter::builder()
+    ///     .with_query_redaction(|query| match query.split_once("session=") {
+    ///         Some((before, _)) => format!("{before}session=<redacted>").into(),
+    ///         None => query.into(),
+    ///     })
+    ///     .build()?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn with_query_redaction<F>(mut self, redact: F) -> Self
+    where
+        F: for<'q> Fn(&'q str) -> Cow<'q, str> + Send + Sync + 'static,
+    {
+        self.query_redaction = Some(Arc::new(redact));
+        self
+    }
+
     /// Sets the HTTP statuses that make a server span an error: statuses and ranges of them, as in
     /// `500-599,404`. An empty text lists none; anything else is an error of [`build`](Self::build).
     ///
@@ -264,6 +302,7 @@ impl fmt::Debug for DatadogExporterBuilder {
             .field("timeout", &self.timeout)
             .field("types", &self.types)
             .field("server_errors", &self.server_errors)
+            .field("query_redaction", &self.query_redaction.is_some())
             .field("names", &self.names.is_some())
             .finish_non_exhaustive()
     }

@@ -14,7 +14,7 @@ use std::time::Duration;
 use crate::BuildError;
 use crate::builder::DatadogExporterBuilder;
 use crate::delivery::{Addresses, AgentAddress, DeliverySettings};
-use crate::mapping::{ErrorStatuses, Options, STATUSES_FORM};
+use crate::mapping::{ErrorStatuses, Options, QuerySecrets, STATUSES_FORM};
 use variables::{
     ADDRESS_FORM, MAX_TIMEOUT, TIMEOUT_FORM, Variables, of_process, without_credentials,
 };
@@ -122,6 +122,10 @@ fn options(
         types: builder.types,
         server_query: variables.query("DD_HTTP_SERVER_TAG_QUERY_STRING"),
         client_query: variables.query("DD_HTTP_CLIENT_TAG_QUERY_STRING"),
+        query_secrets: match builder.query_redaction {
+            Some(own) => QuerySecrets::Own(own),
+            None => variables.query_secrets(),
+        },
         server_errors: match builder.server_errors {
             Some(statuses) => checked_statuses(&statuses)?,
             None => variables.server_errors(),

@@ -33,8 +33,13 @@ pub(crate) fn catch<R>(run: impl FnOnce() -> R) -> Option<R> {
 
 /// Says a log line. A subscriber that panics costs the line and nothing else.
 pub(crate) fn say(line: impl FnOnce()) {
+    run_quiet(line);
+}
+
+/// Runs code of somebody else in which no span begins; returns nothing if it panicked.
+pub(crate) fn run_quiet<R>(run: impl FnOnce() -> R) -> Option<R> {
     let _quiet = quiet();
-    catch(line);
+    catch(run)
 }
 
 /// Lets no span begin on this thread as long as the result lives.

@@ -209,6 +209,26 @@ fn a_bad_value_in_code_is_an_error_that_names_setting_value_and_form() {
 }
 
 #[test]
+fn an_empty_expression_switches_the_redaction_of_queries_off_and_another_is_not_followed() {
+    const NAME: &str = "DD_TRACE_OBFUSCATION_QUERY_STRING_REGEXP";
+    let seen = |builder: DatadogExporterBuilder, variables: Variables<'_>| {
+        let settings = resolve(builder, variables).unwrap();
+        (format!("{:?}", settings.options.query_secrets), settings.warnings.join(""))
+    };
+    let builder = DatadogExporter::builder;
+    assert_eq!(seen(builder(), &[]), ("Redacted".to_owned(), String::new()));
+    let off = format!("`{NAME}` is empty: secrets in query strings are sent");
+    assert_eq!(seen(builder(), &[(NAME, "")]), ("Kept".to_owned(), off));
+    let (secrets, line) = seen(builder(), &[(NAME, "(?i)pin=[^&]+")]);
+    assert!(secrets == "Redacted" && line.contains("with_query_redaction"), "{line}");
+    assert!(!line.contains("pin"), "{line}");
+    let in_code = || builder().with_query_redaction(|query| query.into());
+    for variables in [[(NAME, "")], [(NAME, "pin")]] {
+        assert_eq!(seen(in_code(), &variables), ("Own".to_owned(), String::new()));
+    }
+}
+
+#[test]
 fn complaints_hold_no_password_and_no_value_of_a_tag() {
     let builder = DatadogExporter::builder;
     let urls = [

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::delivery::{Addresses, AgentAddress};
-use crate::mapping::{ErrorStatuses, Query, STATUSES_FORM};
+use crate::mapping::{ErrorStatuses, Query, QuerySecrets, STATUSES_FORM};
 use crate::protocol::Protocol;
 
 /// Every variable that is read. The README's table has the same.
@@ -21,6 +21,7 @@ pub(crate) const VARIABLES: &[&str] = &[
     "DD_TRACE_ENABLED",
     "DD_HTTP_SERVER_TAG_QUERY_STRING",
     "DD_HTTP_CLIENT_TAG_QUERY_STRING",
+    "DD_TRACE_OBFUSCATION_QUERY_STRING_REGEXP",
     "DD_TRACE_HTTP_SERVER_ERROR_STATUSES",
     "DD_TRACE_SAMPLE_RATE",
     "DD_TRACE_SAMPLING_RULES",
@@ -138,6 +139,25 @@ impl<F: Fn(&str) -> Option<String>> Variables<F> {
 
     pub(super) fn query(&mut self, name: &'static str) -> Query {
         if self.flag(name, true) { Query::Kept } else { Query::Removed }
+    }
+
+    /// Finds what becomes of secrets in query strings. The only variable that says something when it is empty.
+    pub(super) fn query_secrets(&mut self) -> QuerySecrets {
+        const NAME: &str = "DD_TRACE_OBFUSCATION_QUERY_STRING_REGEXP";
+        match (self.variable)(NAME) {
+            None => QuerySecrets::Redacted,
+            Some(value) if value.is_empty() => {
+                self.warnings.push(format!("`{NAME}` is empty: secrets in query strings are sent"));
+                QuerySecrets::Kept
+            }
+            // Not shown: it may name what is secret.
+            Some(_) => {
+                self.warnings.push(format!(
+                    "ignored `{NAME}`: expressions are followed through `with_query_redaction` only, and the built-in rules hold"
+                ));
+                QuerySecrets::Redacted
+            }
+        }
     }
 
     /// Reads the list of statuses; of a list that is bad in part the rest counts.

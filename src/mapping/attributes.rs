@@ -28,7 +28,7 @@ pub(crate) enum Rule {
     Rename(Attribute),
     /// A statement or command: as [`Rule::Tag`] where the Agent obfuscates it, else without its literals.
     Statement(Speaks),
-    /// The query string of a URL: as [`Rule::Tag`], unless it is not wanted.
+    /// The query string of a URL, or its fragment: as [`Rule::Tag`], unless it is not wanted.
     Query,
     /// A tag, but where a database driver writes statements under it: then as [`Rule::Statement`].
     Driver,
@@ -137,6 +137,8 @@ attributes! {
     HttpRoute                  "http.route"                          Tag,
     UrlTemplate                "url.template"                        Tag,
     UrlQuery                   "url.query"                           Query,
+    UrlFragment                "url.fragment"                        Query,
+    HttpQueryString            "http.query.string"                   Query,
     HttpTarget                 "http.target"                         Tag,
     // Addresses, which may have user and password as those in a URL do.
     HttpHost                   "http.host"                           Tag,
@@ -291,6 +293,11 @@ impl Attribute {
     /// Whether this attribute holds a URL.
     pub(crate) fn is_url(self) -> bool {
         matches!(self, Self::HttpUrl | Self::HttpTarget)
+    }
+
+    /// Returns true if this attribute holds the query string or the fragment of a URL.
+    pub(crate) fn is_query(self) -> bool {
+        matches!(ROWS[self as usize].2, Rule::Query)
     }
 
     /// Returns true if this attribute holds the address of a server.

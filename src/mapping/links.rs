@@ -289,11 +289,12 @@ mod tests {
     use std::time::{Duration, UNIX_EPOCH};
 
     use super::super::SpanTypes;
-    use super::super::obfuscate::{Language, Query};
+    use super::super::obfuscate::{Language, Query, QuerySecrets};
     use super::*;
 
     fn events<'o>(list: &[Event], types: SpanTypes, out: &'o mut String) -> (&'o str, usize) {
-        let (mut keys, mut redactor) = (KeySet::default(), Redactor::new(types));
+        let (mut keys, mut redactor) =
+            (KeySet::default(), Redactor::new(types, &QuerySecrets::Redacted));
         let (language, query) = (Language::Unknown, Query::Kept);
         let nest = Nest { source: Source::default(), language, query, split: None };
         Writer { keys: &mut keys, redactor: &mut redactor, nest }.events(list, out)

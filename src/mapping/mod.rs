@@ -47,7 +47,7 @@ use pass::{Pass, PassBuffers};
 pub(crate) use key_set::{KeySet, hash};
 pub use naming::SpanNames;
 pub(crate) use normalize::{MAX_VALUE, cut, service as stored_service};
-pub(crate) use obfuscate::Query;
+pub(crate) use obfuscate::{Query, QuerySecrets, RedactQuery};
 pub(crate) use resource::ResourceFacts;
 pub(crate) use sampling::{has_priority, manual_priority, priority_attribute};
 pub(crate) use start::StartNames;
@@ -107,6 +107,8 @@ pub(crate) struct Options {
     pub(crate) server_query: Query,
     /// ... and of those that go out.
     pub(crate) client_query: Query,
+    /// What becomes of secrets in query strings.
+    pub(crate) query_secrets: QuerySecrets,
     /// HTTP statuses that make a server span an error.
     pub(crate) server_errors: ErrorStatuses,
     /// The hook of the user.
@@ -134,6 +136,7 @@ impl fmt::Debug for Options {
             .field("env", &self.env)
             .field("version", &self.version)
             .field("types", &self.types)
+            .field("query_secrets", &self.query_secrets)
             .field("server_errors", &self.server_errors)
             .finish_non_exhaustive()
     }
@@ -205,12 +208,14 @@ pub(crate) fn map<'s, S: Sink>(
         database,
         &facts.service,
         options.types,
-        pass.gen_ai,
+        (pass.gen_ai, &options.query_secrets),
         names,
     );
-    let (chosen, hook_panicked) = match hook {
-        Some(hook) => hooked(hook, span, chosen),
-        None => (chosen, false),
+    let chosen = match hook {
+        Some(hook) => {
+            hooked(hook, span, chosen, hook_panicked).without_secrets(&options.query_secrets)
+        }
+        None => chosen,
     };
     let is_error = pass.decided_tags(options, place, &chosen, database, env, version);
     pass.remaining_tags();

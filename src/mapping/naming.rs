@@ -19,7 +19,7 @@ use super::SpanTypes;
 use super::attributes::{Attribute, AttributeSet};
 use super::lookup::{Concept, Lookup};
 use super::normalize::{self, MAX_NAME, MAX_RESOURCE};
-use super::obfuscate;
+use super::obfuscate::{self, QuerySecrets};
 use super::text;
 pub(crate) use database::{Database, database};
 
@@ -43,10 +43,10 @@ pub struct SpanNames<'a> {
 }
 
 impl SpanNames<'_> {
-    /// Takes user names and passwords of URLs out, which a hook may have put in.
-    pub(crate) fn without_user_info(mut self) -> Self {
+    /// Takes user names, passwords and secrets of URLs out, which a hook may have put in.
+    pub(crate) fn without_secrets(mut self, secrets: &QuerySecrets) -> Self {
         for name in [&mut self.service, &mut self.name, &mut self.resource, &mut self.span_type] {
-            if let Cow::Owned(shown) = obfuscate::without_user_info(name) {
+            if let Cow::Owned(shown) = obfuscate::without_secrets(name, secrets) {
                 *name = Cow::Owned(shown);
             }
         }
@@ -257,23 +257,24 @@ const GEN_AI_TYPE: (&str, &str) = ("llm", "custom");
 /// Chooses the names of a span.
 ///
 /// `span` is its own name and its kind; `service` is the one of the resource or the configuration; `gen_ai`
-/// says whether the span has an attribute of the generative AI conventions.
+/// says whether the span has an attribute of the generative AI conventions, and `secrets` what becomes of those in
+/// query strings.
 pub(crate) fn choose<'a>(
     (span_name, kind): (&'a str, &SpanKind),
     attributes: &Lookup<'_, 'a>,
     database: Database<'a>,
     service: &'a str,
     types: SpanTypes,
-    gen_ai: bool,
+    (gen_ai, secrets): (bool, &QuerySecrets),
     buffers: &'a mut NameBuffers,
 ) -> SpanNames<'a> {
     let kind = kind_bit(kind);
     let NameBuffers { service: service_buffer, name, resource, obfuscated, span_type: own_type } =
         buffers;
-    let source = Source { span_name, kind, attributes, database };
-    let service = own_service(attributes, service_buffer).unwrap_or(service);
-    let name = match attributes.span_text(Attribute::DatadogName) {
-        Some(own) => obfuscate::redacted(own, name, types == SpanTypes::Documented),
+    let source = Source { span_name, kind, attributes, database, secrets };
+    let service = own_service(attributes, secrets, service_buffer).unwrap_or(service);
+    let name = match attributes.span_text(Known::DatadogName) {
+        Some(own) => obfuscate::redacted(own, name, types == SpanTypes::Documented, secrets),
         None => build(OPERATION, &source, types, name),
     };
     let name = if name.is_empty() { UNNAMED_OPERATION } else { name };
@@ -283,15 +284,15 @@ pub(crate) fn choose<'a>(
     };
     let resource = if resource.is_empty() { name } else { resource };
     let resource = match types {
-        SpanTypes::Agent => obfuscate::redacted(resource, obfuscated, false),
-        SpanTypes::Documented => database.without_literals(resource, kind, attributes, obfuscated),
+        SpanTypes::Agent => obfuscate::redacted(resource, obfuscated, false, secrets),
+        SpanTypes::Documented => database.without_literals(resource, &source, obfuscated),
     };
     SpanNames {
         service: service.into(),
         name: normalize::cut(name, MAX_NAME).into(),
         resource: normalize::cut(resource, MAX_RESOURCE).into(),
         span_type: normalize::cut(
-            obfuscate::redacted(span_type(&source, types, gen_ai), own_type, false),
+            obfuscate::redacted(span_type(&source, types, gen_ai), own_type, false, secrets),
             MAX_NAME,
         )
         .into(),
@@ -310,11 +311,15 @@ pub(crate) fn kind_name(kind: &SpanKind) -> &'static str {
 }
 
 /// Returns the service that the span itself names.
-fn own_service<'a>(attributes: &Lookup<'_, 'a>, out: &'a mut String) -> Option<&'a str> {
-    let mut own = [Attribute::DatadogService, Attribute::ServiceName].into_iter();
+fn own_service<'a>(
+    attributes: &Lookup<'_, 'a>,
+    secrets: &QuerySecrets,
+    out: &'a mut String,
+) -> Option<&'a str> {
+    let mut own = [Known::DatadogService, Known::ServiceName].into_iter();
     let service = own.find_map(|known| attributes.span_text(known))?;
     out.clear();
-    normalize::push_service(out, &obfuscate::without_user_info(service));
+    normalize::push_service(out, &obfuscate::without_secrets(service, secrets));
     Some(out)
 }
 
@@ -350,6 +355,7 @@ struct Source<'s, 'a> {
     kind: Kinds,
     attributes: &'s Lookup<'s, 'a>,
     database: Database<'a>,
+    secrets: &'s QuerySecrets,
 }
 
 impl<'a> Source<'_, 'a> {
@@ -400,7 +406,8 @@ fn push(out: &mut String, part: &Part, source: &Source<'_, '_>) {
     match part {
         Lit(text) => out.push_str(text),
         Norm(concept) => {
-            let text = obfuscate::without_user_info(attributes.text(concept).unwrap_or(""));
+            let text = attributes.text(concept).unwrap_or("");
+            let text = obfuscate::without_secrets(text, source.secrets);
             normalize::push_tag_value(out, &text);
         }
         Val(concept) => text::push(out, attributes.text(concept).unwrap_or("")),

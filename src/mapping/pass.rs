@@ -117,7 +117,7 @@ impl<'p, 'a, S: Sink> Pass<'p, 'a, S> {
             text,
             error_text,
         } = buffers;
-        redactor.set_types(options.types);
+        redactor.set(options.types, &options.query_secrets);
         keys.reset(span.attributes.len());
         Self {
             span,

@@ -1,7 +1,9 @@
-//! Redaction of any text: without literals of statements, and without user and password of URLs.
+//! Redaction of any text: without literals of statements, and without user, password and secrets of URLs.
 //!
 //! Statements go where the exporter obfuscates ([`SpanTypes::Documented`]); user names and passwords of URLs
-//! go always. A text with neither is returned as it is. Not here: the languages ([`super::obfuscate`]).
+//! go always, secrets in query strings unless that is switched off. A text with neither is returned as it is. Not here: the languages ([`super::obfuscate`]).
+
+use std::borrow::Cow;
 
 use opentelemetry::{Array, StringValue, Value};
 
@@ -10,8 +12,8 @@ use super::attributes::{Attribute, Rule, Speaks};
 use super::drivers::{self, Holds, Source};
 use super::errors::Split;
 use super::obfuscate::{
-    self, Guarded, Language, Query, Read, SOME_SQL, Signs, StatementCache, push_address,
-    push_connection, push_statement, push_url,
+    self, Guarded, Language, Query, QuerySecrets, Read, SOME_SQL, Seen, Signs, push_address,
+    push_connection, push_query, push_statement, push_url,
 };
 use super::tags::Name;
 use super::text;
@@ -35,20 +37,22 @@ const SLOW: &str = "slow statement: ";
 #[derive(Debug, Default)]
 pub(crate) struct Redactor {
     types: SpanTypes,
-    statements: StatementCache,
+    secrets: QuerySecrets,
+    seen: Seen,
     out: String,
     list: String,
 }
 
 impl Redactor {
     /// Returns one for the texts of these span types.
-    pub(crate) fn new(types: SpanTypes) -> Self {
-        Self { types, ..Self::default() }
+    pub(crate) fn new(types: SpanTypes, secrets: &QuerySecrets) -> Self {
+        Self { types, secrets: secrets.clone(), ..Self::default() }
     }
 
-    /// Sets whose statements are taken out.
-    pub(crate) fn set_types(&mut self, types: SpanTypes) {
+    /// Sets whose statements are taken out, and what becomes of secrets in query strings.
+    pub(crate) fn set(&mut self, types: SpanTypes, secrets: &QuerySecrets) {
         self.types = types;
+        self.secrets.clone_from(secrets);
     }
 
     /// Gives memory back that long texts left over.
@@ -65,8 +69,13 @@ impl Redactor {
         if signs.is_empty() { text } else { self.redacted(text, signs) }
     }
 
+    /// Returns a name without user, password and secrets of URLs.
+    pub(crate) fn name<'t>(&self, text: &'t str) -> Cow<'t, str> {
+        obfuscate::without_secrets(text, &self.secrets)
+    }
+
     fn redacted<'t>(&'t mut self, text: &'t str, signs: Signs) -> &'t str {
-        let Self { types, statements, out, .. } = self;
+        let Self { types, secrets, seen, out, .. } = self;
         out.clear();
         let mut read =
             |out: &mut String, statement: &str| statements.push_statement(out, statement, SOME_SQL);
@@ -74,7 +83,7 @@ impl Redactor {
             SpanTypes::Documented => Some(&mut read),
             SpanTypes::Agent => None,
         };
-        if obfuscate::push_redacted(out, text, signs, read) { out } else { text }
+        if obfuscate::push_redacted(out, text, signs, read, secrets) { out } else { text }
     }
 
     /// Returns the value of an attribute, as the text of its tag, as it may be shown.
@@ -106,16 +115,17 @@ impl Redactor {
         self.out.clear();
         match known {
             Some(known) if known.is_url() => {
-                if query == Query::Kept && !signs.of_user() {
+                if query == Query::Kept && !signs.of_url() {
                     return text;
                 }
-                push_url(&mut self.out, text, query);
+                push_url(&mut self.out, text, query, &self.secrets);
             }
+            Some(known) if known.is_query() => push_query(&mut self.out, text, &self.secrets),
             Some(known) if known.is_address() => {
-                if !signs.of_user() {
+                if !signs.of_url() {
                     return text;
                 }
-                push_address(&mut self.out, text);
+                push_address(&mut self.out, text, &self.secrets);
             }
             Some(Attribute::DbConnectionString) => push_connection(&mut self.out, text),
             _ if signs.is_empty() => return text,
@@ -225,10 +235,9 @@ impl Redactor {
             return self.shown(text);
         }
         let start = text.len() - rest.trim_start_matches('`').len();
-        let Self { statements, out, .. } = self;
-        obfuscate::push_message(out, text, start, &mut |out, statement| {
-            statements.push_statement(out, statement, SOME_SQL)
-        });
+        let Self { seen, out, secrets, .. } = self;
+        let read: Read<'_> = &mut |out, statement| seen.push_statement(out, statement, SOME_SQL);
+        obfuscate::push_message(out, text, start, read, secrets);
         &self.out
     }
 
@@ -312,7 +321,7 @@ mod tests {
             (SpanTypes::Documented, r#"["SELECT ?","a://b"]"#),
             (SpanTypes::Agent, r#"["SELECT 'secret'","a://b"]"#),
         ] {
-            let mut redactor = Redactor::new(types);
+            let mut redactor = Redactor::new(types, &QuerySecrets::Redacted);
             assert_eq!(redactor.tag(None, &list, Query::Kept, &mut String::new()), left);
         }
     }

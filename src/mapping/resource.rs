@@ -12,7 +12,7 @@ use super::key_set::{KeySet, hash};
 use super::lookup::{Concept, Slots};
 use super::naming::{ENVIRONMENT, SERVICE, VERSION};
 use super::normalize::{MAX_NAME, MAX_VALUE};
-use super::obfuscate::without_user_info;
+use super::obfuscate::without_secrets;
 use super::redact::Redactor;
 use super::tags::{Name, push_clipped};
 use super::{Options, normalize, text};
@@ -93,7 +93,7 @@ impl<P> ResourceFacts<P> {
             left_out: Vec::new(),
         };
         facts.places.reset(options.tags.len() + resource.len());
-        let mut redactor = Redactor::new(options.types);
+        let mut redactor = Redactor::new(options.types, &options.query_secrets);
         for (key, text) in &options.tags {
             facts.push::<S>(key, &Value::from(text.clone()), options, &mut redactor);
         }
@@ -189,7 +189,7 @@ impl<P> ResourceFacts<P> {
             Some(service) => service,
             None => &self.own_service(options),
         };
-        let service = without_user_info(service);
+        let service = without_secrets(service, &options.query_secrets);
         normalize::cut(&service, MAX_NAME).clone_into(&mut self.service);
         normalize::push_service(&mut self.service_normalised, &self.service);
         self.env = self.unified(options, options.env.as_ref(), ENVIRONMENT, Attribute::Env);
@@ -215,7 +215,7 @@ impl<P> ResourceFacts<P> {
         // The SDK's own default says nothing that the exporter does not know better.
         let named = self.text(SERVICE).filter(|name| !name.starts_with(UNKNOWN_SERVICE));
         let chosen = named.unwrap_or(&options.unknown_service);
-        normalize::push_service(&mut service, &without_user_info(chosen));
+        normalize::push_service(&mut service, &without_secrets(chosen, &options.query_secrets));
         service
     }
 
@@ -230,18 +230,19 @@ impl<P> ResourceFacts<P> {
     ) -> String {
         let tag = || options.tags.iter().find(|(key, _)| key == plain.key()).map(|(_, text)| text);
         if let Some(value) = configured.or_else(tag) {
-            let value = without_user_info(value).into_owned();
+            let value = without_secrets(value, &options.query_secrets).into_owned();
             for known in concept {
                 self.forget(*known);
             }
             return value;
         }
         let mut out = String::new();
-        let text = without_user_info(self.text(concept).unwrap_or(""));
+        let secrets = &options.query_secrets;
+        let text = without_secrets(self.text(concept).unwrap_or(""), secrets);
         normalize::push_tag_value(&mut out, &text);
         if let (true, Some(value)) = (out.is_empty(), &self.slots[plain as usize]) {
             let mut buffer = String::new();
-            push_clipped(&mut out, &without_user_info(text::of(value, &mut buffer)));
+            push_clipped(&mut out, &without_secrets(text::of(value, &mut buffer), secrets));
         }
         out
     }

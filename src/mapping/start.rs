@@ -9,7 +9,7 @@ use super::SpanTypes;
 use super::attributes::{self, Attribute, AttributeSet};
 use super::lookup::{Lookup, Slots};
 use super::naming::{self, NameBuffers, SpanNames};
-use super::obfuscate::StatementCache;
+use super::obfuscate::{QuerySecrets, Seen};
 
 /// A resource that says nothing.
 static NO_RESOURCE: Slots<Value> = [const { None }; Attribute::COUNT];
@@ -47,6 +47,8 @@ impl StartNames {
         let lookup = Lookup { span: &slots, resource: &NO_RESOURCE, noted };
         let types = SpanTypes::Documented;
         let database = naming::database(&lookup, types, &mut self.buffers, &mut self.statements);
-        naming::choose((name, kind), &lookup, database, "", types, false, &mut self.buffers)
+        let secrets = &QuerySecrets::Redacted;
+        let own = (false, secrets);
+        naming::choose((name, kind), &lookup, database, "", types, own, &mut self.buffers)
     }
 }

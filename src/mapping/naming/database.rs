@@ -1,6 +1,6 @@
 //! The database that a span calls: its system, and its statement as it may be shown.
 
-use super::{CLIENT, DB_STATEMENT, DB_SYSTEM, HTTP_METHOD, Kinds, NameBuffers};
+use super::{CLIENT, DB_STATEMENT, DB_SYSTEM, HTTP_METHOD, NameBuffers, Source};
 use crate::mapping::SpanTypes;
 use crate::mapping::lookup::Lookup;
 use crate::mapping::normalize;
@@ -41,22 +41,22 @@ impl<'a> Database<'a> {
     pub(super) fn without_literals(
         &self,
         resource: &'a str,
-        kind: Kinds,
-        attributes: &Lookup<'_, 'a>,
+        source: &Source<'_, 'a>,
         out: &'a mut String,
     ) -> &'a str {
+        let Source { kind, attributes, secrets, .. } = source;
         let language = self.language();
         let has_database = self.system.is_some() || self.given.is_some();
         if self.statement == Some(resource) {
             return resource;
         }
         if !has_database {
-            return obfuscate::redacted(resource, out, true);
+            return obfuscate::redacted(resource, out, true, secrets);
         }
         out.clear();
         // What serves HTTP may know of a database.
         let is_of_http = || attributes.text(HTTP_METHOD).is_some();
-        let guarded = match kind == CLIENT && language.is_read() {
+        let guarded = match *kind == CLIENT && language.is_read() {
             true if push_statement(out, resource, language) => Guarded::Written,
             true => Guarded::Hidden,
             false if language == Language::Commands && is_route(resource) && is_of_http() => {
@@ -65,7 +65,7 @@ impl<'a> Database<'a> {
             false => guard(out, resource, language),
         };
         match (guarded, language) {
-            (Guarded::AsItIs, _) => obfuscate::redacted(resource, out, true),
+            (Guarded::AsItIs, _) => obfuscate::redacted(resource, out, true, secrets),
             (Guarded::Written, _) => out,
             (Guarded::Hidden, Language::Sql(_) | Language::Unknown) => NON_PARSABLE,
             (Guarded::Hidden, _) => {

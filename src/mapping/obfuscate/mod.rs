@@ -12,6 +12,7 @@ mod json;
 mod kinds;
 mod names;
 mod places;
+mod query;
 mod quotes;
 mod statement_cache;
 mod signs;
@@ -24,9 +25,10 @@ mod words;
 
 pub(crate) use self::commands::is_route;
 pub(crate) use self::dialect::Dialect;
+pub(crate) use self::query::{QuerySecrets, RedactQuery};
+pub(crate) use self::seen::Seen;
 pub(crate) use self::signs::Signs;
-pub(crate) use self::statement_cache::StatementCache;
-pub(crate) use self::url::{Query, push_address, push_connection, push_url};
+pub(crate) use self::url::{Query, push_address, push_connection, push_query, push_url};
 pub(crate) use self::within::Read;
 
 use std::borrow::Cow;
@@ -87,51 +89,52 @@ pub(crate) fn push_statement(out: &mut String, text: &str, language: Language) -
     };
     if !is_read {
         out.truncate(start);
-    } else if url::holds_user_info(&out[start..]) {
+    } else if out[start..].contains("://") {
         // A name in quotes may be a URL. So rare that it may cost an allocation.
         let shown = out.split_off(start);
-        url::push_text(out, &shown, false);
+        url::push_text(out, &shown, false, &QuerySecrets::Redacted);
     }
     is_read
 }
 
-/// Returns a text without user names and passwords of URLs. For names, which hardly ever have any: then that
+/// Returns a text without user names, passwords and secrets of URLs. For names, which hardly ever have any: then that
 /// costs an allocation.
-pub(crate) fn without_user_info(text: &str) -> Cow<'_, str> {
-    if !Signs::of(text).of_user() || !url::holds_user_info(text) {
+pub(crate) fn without_secrets<'t>(text: &'t str, secrets: &QuerySecrets) -> Cow<'t, str> {
+    if !Signs::of(text).of_url() {
         return text.into();
     }
     let mut out = String::new();
-    url::push_text(&mut out, text, false);
-    out.into()
+    if url::push_text(&mut out, text, false, secrets) { out.into() } else { text.into() }
 }
 
 /// SQL of which nobody says the dialect.
 pub(crate) const SOME_SQL: Language = Language::Sql(Dialect::UNKNOWN);
 
-/// Appends a text of any kind without user names and passwords of URLs, and if there is a reader, without the
-/// literals of statements; false, and nothing, if there are none.
+/// Appends a text of any kind without user names, passwords and secrets of URLs, and if there is a reader, without
+/// the literals of statements. Returns false if there are none; what was appended then means nothing.
 pub(crate) fn push_redacted(
     out: &mut String,
     text: &str,
     signs: Signs,
     read: Option<Read<'_>>,
+    secrets: &QuerySecrets,
 ) -> bool {
     let was_cut = text.len() > MAX_READ;
     let text = cut(text, MAX_READ);
     let read = read.filter(|_| signs.of_statement());
-    if read.is_some_and(|read| within::push(out, text, was_cut, read)) {
+    if read.is_some_and(|read| within::push(out, text, was_cut, read, secrets)) {
         return true;
     }
-    let holds_user_info = signs.of_user() && url::holds_user_info(text);
-    if holds_user_info {
-        url::push_text(out, text, was_cut);
-    }
-    holds_user_info
+    signs.of_url() && url::push_text(out, text, was_cut, secrets)
 }
 
 /// Returns a text of any kind as [`push_redacted`] writes it, written into `out` unless it stays as it is.
-pub(crate) fn redacted<'t>(text: &'t str, out: &'t mut String, statements: bool) -> &'t str {
+pub(crate) fn redacted<'t>(
+    text: &'t str,
+    out: &'t mut String,
+    statements: bool,
+    secrets: &QuerySecrets,
+) -> &'t str {
     let signs = Signs::of(text);
     if signs.is_empty() {
         return text;
@@ -139,13 +142,19 @@ pub(crate) fn redacted<'t>(text: &'t str, out: &'t mut String, statements: bool)
     out.clear();
     let mut read = |out: &mut String, text: &str| push_statement(out, text, SOME_SQL);
     let read: Option<Read<'_>> = if statements { Some(&mut read) } else { None };
-    if push_redacted(out, text, signs, read) { out } else { text }
+    if push_redacted(out, text, signs, read, secrets) { out } else { text }
 }
 
 /// Appends a message without the literals of the statement that begins at a place.
-pub(crate) fn push_message(out: &mut String, text: &str, start: usize, read: Read<'_>) {
+pub(crate) fn push_message(
+    out: &mut String,
+    text: &str,
+    start: usize,
+    read: Read<'_>,
+    secrets: &QuerySecrets,
+) {
     let text = cut(text, MAX_READ.max(start));
-    within::push_from(out, text, start, false, read);
+    within::push_from(out, text, start, false, read, secrets);
 }
 
 /// What a text becomes that may be a statement, or a name without any literal.

@@ -1,4 +1,4 @@
-//! The first look at a text: whether it can hold a literal of a statement, or user and password of a URL.
+//! The first look at a text: whether it can hold a literal of a statement, or user, password and query of a URL.
 //!
 //! Nearly every text of a span is asked, and few have any of these signs. So it is done eight bytes at a time.
 
@@ -13,7 +13,7 @@ const ONES: u64 = u64::MAX / 255;
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Signs {
     statement: u64,
-    user: u64,
+    url: u64,
 }
 
 impl Signs {
@@ -26,7 +26,7 @@ impl Signs {
             return Self::of_short(bytes);
         };
         if text.len() > MAX_READ {
-            return Self { statement: 1, user: 1 };
+            return Self { statement: 1, url: 1 };
         }
         let mut signs = Self::default();
         signs.add(*first);
@@ -56,13 +56,14 @@ impl Signs {
         let below =
             |word: u64, limit: u8| word.wrapping_sub(ONES * u64::from(limit)) & !word & (ONES << 7);
         self.statement |= below(word, b')');
-        self.user |= below(word ^ (ONES * u64::from(b'@')), 1);
+        let is = |sign: u8| below(word ^ (ONES * u64::from(sign)), 1);
+        self.url |= is(b'@') | is(b'?') | is(b'#');
     }
 
     /// Returns true if there are none.
     #[inline]
     pub(crate) fn is_empty(self) -> bool {
-        self.statement | self.user == 0
+        self.statement | self.url == 0
     }
 
     /// Returns true if a statement may be in it: there is a blank, a quote or a bracket.
@@ -70,10 +71,10 @@ impl Signs {
         self.statement != 0
     }
 
-    /// Returns true if a user name may be in it: there is an `@`.
+    /// Returns true if a user name or a query of a URL may be in it: there is an `@`, a `?` or a `#`.
     #[inline]
-    pub(crate) fn of_user(self) -> bool {
-        self.user != 0
+    pub(crate) fn of_url(self) -> bool {
+        self.url != 0
     }
 }
 
@@ -87,20 +88,22 @@ mod tests {
             let plain = "é/{}.:~-0Zz".chars().cycle().take(length).collect::<String>();
             assert!(Signs::of(&plain).is_empty(), "{plain}");
             for at in plain.char_indices().map(|(at, _)| at) {
-                for (sign, of_statement) in [
-                    (' ', true),
-                    ('\n', true),
-                    ('\'', true),
-                    ('"', true),
-                    ('(', true),
-                    ('@', false),
+                for (sign, of_statement, of_url) in [
+                    (' ', true, false),
+                    ('\n', true, false),
+                    ('\'', true, false),
+                    ('"', true, false),
+                    ('(', true, false),
+                    ('@', false, true),
+                    ('?', false, true),
+                    ('#', true, true),
                 ] {
                     let mut text = plain.clone();
                     text.insert(at, sign);
                     let signs = Signs::of(&text);
                     let is_long = text.len() >= SHORTEST;
                     assert_eq!(signs.of_statement(), of_statement && is_long, "{text}");
-                    assert_eq!(signs.of_user(), !of_statement, "{text}");
+                    assert_eq!(signs.of_url(), of_url, "{text}");
                 }
             }
         }

@@ -1,10 +1,11 @@
-//! URLs, and texts that hold some -> the same texts without user name and password, and without the query
-//! string where it is not wanted.
+//! URLs, and texts that hold some -> the same texts without user name and password, without secrets of the query
+//! string ([`super::query`]), and without the query string where it is not wanted.
 //!
-//! One walk over the text. Without an `@` and a `://` there is nothing to do.
+//! One walk over the text. Without an `@` and a `://`, and without a `?` and a `#`, there is nothing to do.
 
 use std::ops::Range;
 
+use super::query::{Bounds, QuerySecrets, REDACTED, Walk, push_own};
 use crate::mapping::normalize::{MAX_VALUE, cut};
 use crate::mapping::text;
 
@@ -31,7 +32,7 @@ pub(crate) enum Query {
 }
 
 /// Appends a URL, or as much of it as is worth it. The part of its authority before an `@` is never passed on.
-pub(crate) fn push_url(out: &mut String, url: &str, query: Query) {
+pub(crate) fn push_url(out: &mut String, url: &str, query: Query, secrets: &QuerySecrets) {
     let (whole, url) = (url, cut(url, MAX_READ));
     let was_cut = url.len() < whole.len();
     let mut rest = url;
@@ -44,19 +45,26 @@ pub(crate) fn push_url(out: &mut String, url: &str, query: Query) {
         }
     }
     let start = out.len();
-    push_text(out, rest, was_cut);
+    push(out, rest, was_cut, Bounds::Url, secrets);
     if query == Query::Removed {
         let shown = out[start..].find(['?', '#']).map_or(out.len(), |at| start + at);
         out.truncate(shown);
     }
 }
 
+/// Appends the query string or the fragment of a URL, or as much of it as is worth it.
+pub(crate) fn push_query(out: &mut String, query: &str, secrets: &QuerySecrets) {
+    let read = cut(query, MAX_READ);
+    push(out, read, read.len() < query.len(), Bounds::Query, secrets);
+}
+
 /// Appends the address of a server, which may be an authority.
-pub(crate) fn push_address(out: &mut String, address: &str) {
+pub(crate) fn push_address(out: &mut String, address: &str, secrets: &QuerySecrets) {
     if address.contains(BEFORE_AUTHORITY) {
-        return push_url(out, address, Query::Kept);
+        return push_url(out, address, Query::Kept, secrets);
     }
-    text::push(out, &address[address.rfind('@').map_or(0, |at| at + 1)..]);
+    let host = text::fitting(out, &address[address.rfind('@').map_or(0, |at| at + 1)..]);
+    push_text(out, host, false, secrets);
 }
 
 /// Appends a connection string if it is a URL, without its options: passwords stand there too. Any other
@@ -65,26 +73,62 @@ pub(crate) fn push_connection(out: &mut String, connection: &str) {
     if connection.contains(BEFORE_AUTHORITY) {
         let start = out.len();
         let read = cut(connection, MAX_READ);
-        push_text(out, read, read.len() < connection.len());
+        // Its query goes as a whole.
+        push_text(out, read, read.len() < connection.len(), &QuerySecrets::Kept);
         let shown = out[start..].find(BEFORE_OPTIONS).map_or(out.len(), |at| start + at);
         out.truncate(shown);
     }
 }
 
-/// Returns true if a text holds a URL with a user name.
-pub(crate) fn holds_user_info(text: &str) -> bool {
-    text.contains('@') && next(text, false).is_some()
+/// Appends a text without user names, passwords and secrets of its URLs; of a text that was cut, also without the
+/// authority or the parameter at its end, which may be the beginning of one. Returns true if there were any.
+pub(crate) fn push_text(
+    out: &mut String,
+    text: &str,
+    was_cut: bool,
+    secrets: &QuerySecrets,
+) -> bool {
+    push(out, text, was_cut, Bounds::Word, secrets)
 }
 
-/// Appends a text without user names and passwords of its URLs; of a text that was cut, also without the
-/// authority at its end, which may be the beginning of a password.
-pub(crate) fn push_text(out: &mut String, text: &str, was_cut: bool) {
-    let mut rest = text;
-    while let Some(found) = next(rest, was_cut) {
-        out.push_str(&rest[..found.start]);
-        rest = &rest[found.end..];
+fn push(
+    out: &mut String,
+    text: &str,
+    was_cut: bool,
+    bounds: Bounds,
+    secrets: &QuerySecrets,
+) -> bool {
+    let start = out.len();
+    let mut walk = match secrets {
+        QuerySecrets::Redacted => Some(Walk::new(bounds)),
+        QuerySecrets::Kept | QuerySecrets::Own(_) => None,
+    };
+    let mut write = |out: &mut String, piece: &str| {
+        if let Some(walk) = &mut walk {
+            return walk.push(out, piece);
+        }
+        out.push_str(piece);
+        false
+    };
+    let (mut rest, mut found) = (text, false);
+    while let Some(user) = next(rest, was_cut) {
+        write(out, &rest[..user.start]);
+        rest = &rest[user.end..];
+        found = true;
     }
-    out.push_str(rest);
+    found |= write(out, rest);
+    if was_cut && walk.is_some_and(|walk| walk.is_inside()) {
+        let last = out[start..].rfind(['?', '#', '&']).map_or(start, |at| start + at + 1);
+        out.truncate(last);
+        out.push_str(REDACTED);
+    }
+    if let QuerySecrets::Own(own) = secrets {
+        // Rare enough for a temporary.
+        let shown = out.split_off(start);
+        push_own(out, &shown, bounds, own);
+        found |= out[start..] != shown;
+    }
+    found
 }
 
 /// Returns where the next user name is, with the password and the `@` behind it.
@@ -162,7 +206,7 @@ mod tests {
             ("http://a:b@c:secret@host/x@y", "http://host/x@y", "http://host/x@y"),
             ("//user:secret@host/a", "//host/a", "//host/a"),
             ("http://host/a@b?c=@d", "http://host/a@b?c=@d", "http://host/a@b"),
-            ("/path?token=x", "/path?token=x", "/path"),
+            ("/path?token=x", "/path?<redacted>", "/path"),
             ("http://host?u=http://a:b@c", "http://host?u=http://c", "http://host"),
             ("http://user:sec/ret@host/a", "http://host/a", "http://host/a"),
             ("http://user:sec#ret@host", "http://host", "http://host"),
@@ -174,7 +218,7 @@ mod tests {
         ] {
             for (query, left) in [(Query::Kept, kept), (Query::Removed, removed)] {
                 let mut out = String::new();
-                push_url(&mut out, url, query);
+                push_url(&mut out, url, query, &QuerySecrets::Redacted);
                 assert_eq!(out, left, "{url}");
             }
         }
@@ -199,9 +243,9 @@ mod tests {
             ("://@", "://"),
         ] {
             let mut out = String::new();
-            push_text(&mut out, text, false);
+            let found = push_text(&mut out, text, false, &QuerySecrets::Redacted);
             assert_eq!(out, left, "{text}");
-            assert_eq!(holds_user_info(text), text != left, "{text}");
+            assert_eq!(found, text != left, "{text}");
         }
     }
 
@@ -213,17 +257,20 @@ mod tests {
             ("see http://host/user", "see http://host/user"),
         ] {
             let mut out = String::new();
-            push_text(&mut out, text, true);
+            push_text(&mut out, text, true, &QuerySecrets::Redacted);
             assert_eq!(out, left, "{text}");
         }
     }
 
     #[test]
     fn addresses_and_connection_strings_lose_their_secrets() {
+        fn address(out: &mut String, text: &str) {
+            push_address(out, text, &QuerySecrets::Redacted);
+        }
         for (push, text, left) in [
-            (push_address as fn(&mut String, &str), "user:secret@host:80", "host:80"),
-            (push_address, "host", "host"),
-            (push_address, "http://user:secret@host", "http://host"),
+            (address as fn(&mut String, &str), "user:secret@host:80", "host:80"),
+            (address, "host", "host"),
+            (address, "http://user:secret@host", "http://host"),
             (
                 push_connection,
                 "postgres://user:secret@host/db?password=secret",
@@ -243,7 +290,7 @@ mod tests {
         for piece in ["a://b:c ", "a://b:c@d ", "a://b@", "://", "a://b:c\n"] {
             let mut out = String::new();
             let text = piece.repeat(200_000);
-            push_text(&mut out, &text, false);
+            push_text(&mut out, &text, false, &QuerySecrets::Redacted);
             assert!(out.len() <= text.len());
         }
     }
@@ -259,7 +306,7 @@ mod tests {
             (format!("http://host:80/{}@b", "path".repeat(MAX_READ)), "http://host:80/path"),
         ] {
             let mut out = String::new();
-            push_url(&mut out, &url, Query::Kept);
+            push_url(&mut out, &url, Query::Kept, &QuerySecrets::Redacted);
             assert!(
                 out.starts_with(left) && !out.contains("se") && !out.contains("word"),
                 "{left}"

@@ -4,6 +4,7 @@
 //! since nothing else tells where a message goes on: when in doubt, its end goes with it. Not here: texts
 //! that a key or a driver says to be statements ([`crate::mapping::drivers`]).
 
+use super::query::QuerySecrets;
 use super::url::push_text;
 use super::words::is_word;
 
@@ -138,26 +139,39 @@ const fn pair(first: u8, second: u8) -> usize {
 pub(crate) type Read<'r> = &'r mut dyn FnMut(&mut String, &str) -> bool;
 
 /// Appends a text without the literals of the statements in it; false, and nothing, if there are none.
-pub(super) fn push(out: &mut String, text: &str, was_cut: bool, read: Read<'_>) -> bool {
+pub(super) fn push(
+    out: &mut String,
+    text: &str,
+    was_cut: bool,
+    read: Read<'_>,
+    secrets: &QuerySecrets,
+) -> bool {
     let start = find(text);
     if let Some(start) = start {
-        push_from(out, text, start, was_cut, read);
+        push_from(out, text, start, was_cut, read, secrets);
     }
     start.is_some()
 }
 
 /// Appends a text without the literals of the statement that begins at a place.
-pub(super) fn push_from(out: &mut String, text: &str, start: usize, was_cut: bool, read: Read<'_>) {
+pub(super) fn push_from(
+    out: &mut String,
+    text: &str,
+    start: usize,
+    was_cut: bool,
+    read: Read<'_>,
+    secrets: &QuerySecrets,
+) {
     let (message, rest) = text.split_at(start);
     let end = ENDS.iter().find_map(|end| rest.rfind(end)).unwrap_or(rest.len());
     let (statement, after) = rest.split_at(end);
-    push_text(out, message, false);
+    push_text(out, message, false, secrets);
     if !read(out, within_quotes(message, statement)) {
         out.push_str(STATEMENT);
     }
     // There is no end in it any more, so this goes no deeper.
-    if !push(out, after, was_cut, read) {
-        push_text(out, after, was_cut);
+    if !push(out, after, was_cut, read, secrets) {
+        push_text(out, after, was_cut, secrets);
     }
 }
 
@@ -357,7 +371,7 @@ mod tests {
     fn shown(text: &str) -> Option<String> {
         let mut out = String::new();
         let mut read = |out: &mut String, text: &str| push_statement(out, text, SOME_SQL);
-        push(&mut out, text, false, &mut read).then_some(out)
+        push(&mut out, text, false, &mut read, &QuerySecrets::Redacted).then_some(out)
     }
 
     #[test]

@@ -16,7 +16,6 @@ use crate::mapping::drivers::{self, Source};
 use crate::mapping::links::{self, EXCEPTION, Writer};
 use crate::mapping::lookup::{self, string};
 use crate::mapping::naming::{self, Database, SpanNames};
-use crate::mapping::obfuscate::without_user_info;
 use crate::mapping::redact::Nest;
 use crate::mapping::tags::push_clipped;
 use crate::mapping::{Options, Place, errors, normalize, status};
@@ -196,9 +195,9 @@ impl<'a, S: Sink> Pass<'_, 'a, S> {
         let attributes = self.lookup();
         let on_span = concept.iter().any(|known| attributes.span(*known).is_some());
         match attributes.span_text(replacement) {
-            Some(own) => push_clipped(out, &without_user_info(own)),
+            Some(own) => push_clipped(out, &self.redactor.name(own)),
             None if on_span => {
-                let text = without_user_info(attributes.text(concept).unwrap_or(""));
+                let text = self.redactor.name(attributes.text(concept).unwrap_or(""));
                 normalize::push_tag_value(out, &text);
             }
             None => {}

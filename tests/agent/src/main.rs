@@ -19,6 +19,7 @@ mod identity;
 mod numbers;
 mod official;
 mod parity;
+mod queries;
 mod probes;
 mod restart;
 mod sampling;

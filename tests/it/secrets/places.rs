@@ -210,6 +210,59 @@ fn no_user_and_no_password_of_a_url_is_in_any_place() {
     for_all(places, &[SpanTypes::Documented, SpanTypes::Agent], text);
 }
 
+/// Secrets of a query, `§` in each.
+#[rustfmt::skip]
+const IN_QUERY: &[&str] = &[
+    "token=§", "api_key=§&q=1", "q=1&access_token=§#top", "sig=§", "AWSAccessKeyId=§", "X-Goog-Signature=§",
+    "old_password%3D§", "xauth=Bearer%20§", "d=%7B%22secret%22%3A+%22§%22%7D", "q=bearer+§", "#access_token=§",
+    "j=eyJ§.eyJ§.§", "k=-----BEGIN+PRIVATE+KEY-----§-----END+PRIVATE+KEY-----", "a=1#id_token=§", "u=http://h/?pwd=§",
+];
+
+#[test]
+fn no_secret_of_a_query_is_in_any_place() {
+    let befores = &["http://host/a?", "/a?", "https://u@host:8080/?x=y&", "//host?"][..];
+    let text = (select(befores), select(IN_QUERY), select(MESSAGES), secret()).prop_map(
+        |(url, query, (before, after), secret)| {
+            format!("{before}{url}{}{after}", planted(query, &secret))
+        },
+    );
+    let places = [PLACES, NAMES].concat();
+    for_all(places, &[SpanTypes::Documented, SpanTypes::Agent], text);
+}
+
+#[test]
+fn no_secret_of_a_text_that_is_all_query_is_in_the_body() {
+    fn of_event(input: &mut Input, text: &str, key: &'static str) {
+        event(input, "request", vec![KeyValue::new(key, text.to_owned())]);
+    }
+    fn of_link(input: &mut Input, text: &str, key: &'static str) {
+        let attributes = vec![KeyValue::new(key, text.to_owned())];
+        input.span.links.links.push(Link::new(context(1, 2), attributes, 0));
+    }
+    fn of_scope(input: &mut Input, text: &str, key: &'static str) {
+        let attributes = [KeyValue::new(key, text.to_owned())];
+        let scope = InstrumentationScope::builder("scope").with_attributes(attributes);
+        input.span.instrumentation_scope = scope.build();
+    }
+    fn of_resource(input: &mut Input, text: &str, key: &'static str) {
+        input.resource.push(KeyValue::new(key, text.to_owned()));
+    }
+    let queries: &[Place] = &[
+        ("url.query", SpanKind::Server, &[], attribute),
+        ("url.fragment", SpanKind::Client, &[], attribute),
+        ("http.query.string", SpanKind::Server, &[], attribute),
+        ("url.query", SpanKind::Internal, &[], of_event),
+        ("url.query", SpanKind::Internal, &[], of_link),
+        ("url.query", SpanKind::Internal, &[], of_scope),
+        ("url.query", SpanKind::Internal, &[], of_resource),
+    ];
+    let spaced = ["auth=bearer §", "pwd=§ it's §", "{\"token\": \"§ §\"}"];
+    let queries_of_events = [IN_QUERY, &spaced].concat();
+    let text =
+        (select(queries_of_events), secret()).prop_map(|(query, secret)| planted(query, &secret));
+    for_all(queries.to_vec(), &[SpanTypes::Documented, SpanTypes::Agent], text);
+}
+
 #[test]
 fn no_literal_of_a_statement_is_in_any_place() {
     let literals = [LITERALS, DOLLARS, MYSQL, &["\"§\""]].concat();
