@@ -30,6 +30,7 @@ pub struct DatadogExporterBuilder {
     pub(crate) env: Option<String>,
     pub(crate) version: Option<String>,
     pub(crate) tags: Vec<(String, String)>,
+    pub(crate) git: Option<(String, String)>,
     pub(crate) protocol: Option<Protocol>,
     pub(crate) timeout: Option<Duration>,
     pub(crate) buffer_bytes: Option<usize>,
@@ -98,6 +99,24 @@ impl DatadogExporterBuilder {
     /// `version` beat `DD_ENV` and `DD_VERSION` too.
     pub fn with_tag(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
         self.tags.push((key.into(), value.into()));
+        self
+    }
+
+    /// Sets the repository and the commit that the program was built from, so that Datadog links errors and profiles to
+    /// the code. They stand on the first span of each chunk, the URL without user and password. An empty text is an
+    /// error of [`build`](Self::build).
+    ///
+    /// Otherwise, one by one, `DD_GIT_REPOSITORY_URL` and `DD_GIT_COMMIT_SHA`; `git.repository_url` and `git.commit.sha`
+    /// in `DD_TAGS`, which are no other tags then; or the same two variables as they were when this crate was compiled,
+    /// which are those of an older build where a cache of layers keeps it. `DD_TRACE_GIT_METADATA_ENABLED=false`
+    /// switches all of it off.
+    #[doc(alias = "with_commit")]
+    pub fn with_git(
+        mut self,
+        repository_url: impl Into<String>,
+        commit_sha: impl Into<String>,
+    ) -> Self {
+        self.git = Some((repository_url.into(), commit_sha.into()));
         self
     }
 

@@ -5,6 +5,7 @@
 //! counts. A variable that is set but empty is unset. Not here: what the resource says
 //! ([`crate::mapping`]), and how an address is reached ([`crate::delivery`]).
 
+mod git;
 mod propagation;
 mod sampling;
 mod variables;
@@ -110,7 +111,8 @@ fn options(
         env: checked("with_env", builder.env)?.or(code_env),
         version: checked("with_version", builder.version)?.or(code_version),
     };
-    let (Unified { service, env, version }, from_variable) = variables.unified(in_code);
+    let (Unified { service, env, version }, mut from_variable) = variables.unified(in_code);
+    let git = git::find(builder.git, variables, &mut from_variable)?;
     tags.extend(from_variable);
     Ok(Options {
         service,
@@ -118,6 +120,7 @@ fn options(
         env,
         version,
         tags,
+        git,
         hostname: variables.hostname(),
         types: builder.types,
         server_query: variables.query("DD_HTTP_SERVER_TAG_QUERY_STRING"),

@@ -247,6 +247,8 @@ attributes! {
     ProcessId                  "process_id"                          Late,
     Origin                     "_dd.origin"                          Late,
     LastParent                 "_dd.parent_id"                       Late,
+    GitRepositoryUrl           "_dd.git.repository_url"              Late,
+    GitCommitSha               "_dd.git.commit.sha"                  Late,
     // The Agent reads these from one span for its whole trace or request: only ours are true.
     TraceIdHigh                "_dd.p.tid"                           Note,
     Hostname                   "_dd.hostname"                        Note,

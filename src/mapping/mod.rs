@@ -99,6 +99,8 @@ pub(crate) struct Options {
     pub(crate) version: Option<String>,
     /// Tags for every span, the preferred first.
     pub(crate) tags: Vec<(String, String)>,
+    /// The repository and the commit that the program was built from.
+    pub(crate) git: Git,
     /// The host name to report.
     pub(crate) hostname: Option<String>,
     /// Which span types are sent.
@@ -119,6 +121,15 @@ pub(crate) struct Options {
     pub(crate) process_id: u32,
 }
 
+/// The repository and the commit of a program, for links from a span to its code.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Git {
+    /// The URL of the repository, without user and password.
+    pub(crate) repository_url: Option<String>,
+    /// The hash of the commit.
+    pub(crate) commit_sha: Option<String>,
+}
+
 impl Options {
     /// Returns what becomes of the query string in URLs of the resource, which is of no request: the stricter.
     fn resource_query(&self) -> Query {
@@ -135,6 +146,7 @@ impl fmt::Debug for Options {
             .field("service", &self.service)
             .field("env", &self.env)
             .field("version", &self.version)
+            .field("git", &self.git)
             .field("types", &self.types)
             .field("query_secrets", &self.query_secrets)
             .field("server_errors", &self.server_errors)

@@ -8,6 +8,7 @@ mod delivery;
 mod documented;
 mod errors;
 mod examples;
+mod git;
 mod golden;
 mod hostile;
 mod http_errors;

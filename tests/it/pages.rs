@@ -22,7 +22,6 @@ const OLD_INTERFACE: &[&str] = &[
     "DatadogPropagator::new()", "DatadogTraceState::with_measuring", "DatadogTraceStateBuilder::with_measuring",
     "with_priority_sampling", "priority_sampling_enabled", "measuring_enabled", "agent-sampling", "intern-ahash",
     "intern-std", "reqwest-blocking-client", "reqwest-client", "surf-client",
-    "DD_SERVICE", "DD_ENV", "DD_VERSION", "DD_GIT_REPOSITORY_URL", "DD_GIT_COMMIT_SHA",
 ];
 
 /// What the names of our log lines begin with.
@@ -30,8 +29,6 @@ const OWN: [&str; 3] = ["DatadogExporter.", "DatadogPropagator.", "DatadogSample
 
 /// Variables of other crates, which the pages tell to remove.
 const FOREIGN: &[&str] = &[
-    "DD_GIT_COMMIT_SHA",
-    "DD_GIT_REPOSITORY_URL",
     "DD_INSTRUMENTATION_TELEMETRY_ENABLED",
     "DD_LOG_LEVEL",
     "DD_REMOTE_CONFIGURATION_ENABLED",
