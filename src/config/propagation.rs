@@ -66,6 +66,18 @@ impl PropagationSettings {
     }
 }
 
+/// Finds the keys of baggage that become tags; says what was wrong.
+pub(crate) fn baggage_keys() -> (Vec<String>, Vec<String>) {
+    keys_of(of_process)
+}
+
+fn keys_of(variable: impl Fn(&str) -> Option<String>) -> (Vec<String>, Vec<String>) {
+    let mut variables = Variables::of(variable);
+    let list = variables.text("DD_TRACE_BAGGAGE_TAG_KEYS").unwrap_or_default();
+    let keys = list.split(',').map(str::trim).filter(|key| !key.is_empty());
+    (keys.map(str::to_owned).collect(), variables.warnings)
+}
+
 /// Returns each style once, where it stands first: to read one again tells nothing new.
 fn once(styles: Vec<PropagationStyle>) -> Vec<PropagationStyle> {
     let mut first = Vec::new();
@@ -193,6 +205,22 @@ mod tests {
             let (settings, said) = resolve(DatadogPropagator::builder(), &variables);
             assert_eq!((settings.extract, said), (expected.clone(), warnings), "{list}");
             assert_eq!(settings.inject, expected, "{list}");
+        }
+    }
+
+    #[test]
+    fn keys_of_baggage_are_a_list_and_none_by_default() {
+        for (list, keys, warnings) in [
+            ("", &[][..], 0),
+            ("user.id, Tenant,,", &["user.id", "Tenant"], 0),
+            ("*", &["*"], 0),
+            ("a\u{fffd}", &[], 1),
+        ] {
+            let (found, said) = keys_of(environment(&[("DD_TRACE_BAGGAGE_TAG_KEYS", list)]));
+            assert_eq!(
+                (found, said.len()),
+                (keys.iter().map(|key| (*key).to_owned()).collect(), warnings)
+            );
         }
     }
 

@@ -1,17 +1,23 @@
 //! What came with a caller's context and does not fit into a trace state: a propagation error, the
 //! contexts that were not continued, and that nobody has decided about sampling.
 //!
-//! It travels in the [`Context`] that was extracted, and means the span that is started from it.
+//! It travels in the [`Context`] that was extracted, and means the span that is started from it. Beside it the
+//! processor writes the caller's baggage, as far as somebody asked for it.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use opentelemetry::baggage::BaggageExt as _;
 use opentelemetry::trace::{Link, Span as _, SpanContext, TraceContextExt as _, TraceState};
-use opentelemetry::{Context, KeyValue, SpanId, TraceFlags, TraceId};
+use opentelemetry::{Context, KeyValue, SpanId, TraceFlags, TraceId, otel_warn};
 use opentelemetry_sdk::error::OTelSdkResult;
 use opentelemetry_sdk::trace::{Span, SpanData, SpanProcessor};
 
 use super::PropagationStyle;
 use super::context::{PropagationError, TraceContext};
+use crate::config::baggage_keys;
+use crate::guard;
+use crate::kept::Kept;
 
 /// The tag with what went wrong.
 pub(super) const ERROR_KEY: &str = "_dd.propagation_error";
@@ -75,11 +81,16 @@ pub(super) fn link(
     Link::new(linked, attributes, 0)
 }
 
+/// What stands before the key of baggage in a tag.
+const BAGGAGE_PREFIX: &str = "baggage.";
+/// The key that stands for all.
+const ALL: &str = "*";
+
 /// Puts onto the first span of a service what its caller's headers say beside the trace: links to
-/// contexts that were not continued, and `_dd.propagation_error`.
+/// contexts that were not continued, `_dd.propagation_error`, and baggage as tags if somebody asks for it.
 ///
 /// Optional, for a provider whose propagator is a [`DatadogPropagator`](super::DatadogPropagator). Without
-/// it the trace is the same; these two are missing.
+/// it the trace is the same; these are missing.
 ///
 /// # Examples
 ///
@@ -90,18 +101,75 @@ pub(super) fn link(
 /// let provider =
 ///     SdkTracerProvider::builder().with_span_processor(PropagationSpanProcessor::new()).build();
 /// ```
-#[derive(Clone, Debug, Default)]
-pub struct PropagationSpanProcessor(());
+#[derive(Clone, Debug)]
+#[must_use = "a processor does nothing until a provider has it"]
+pub struct PropagationSpanProcessor {
+    /// The keys of baggage that become tags.
+    baggage: Vec<String>,
+    /// Warnings about variables, until somebody can hear them.
+    warnings: Arc<Kept<Vec<String>>>,
+}
 
 impl PropagationSpanProcessor {
-    /// Returns a processor. It has nothing to configure and keeps nothing.
+    /// Returns a processor with the baggage tags of `DD_TRACE_BAGGAGE_TAG_KEYS`.
     pub fn new() -> Self {
-        Self(())
+        let (baggage, warnings) = baggage_keys();
+        Self { baggage, warnings: Arc::new(Kept::new(warnings)) }
+    }
+
+    /// Sets the keys of baggage that become tags of the first span of this service, `baggage.<key>`. Keys are
+    /// case-sensitive, and `*` stands for all. An empty list switches it off, whatever the variable says.
+    ///
+    /// Otherwise `DD_TRACE_BAGGAGE_TAG_KEYS`, a list with commas, or none. Datadog's tracers write `user.id`,
+    /// `session.id` and `account.id` unless they are told not to; here personal data is sent when somebody asks.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use opentelemetry_datadog_agent::PropagationSpanProcessor;
+    ///
+    /// let processor = PropagationSpanProcessor::new().with_baggage_tags(["user.id", "tenant"]);
+    /// ```
+    pub fn with_baggage_tags<K: Into<String>>(mut self, keys: impl IntoIterator<Item = K>) -> Self {
+        self.baggage = keys.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Says what was wrong in the environment, at the first use.
+    fn say_warnings(&self) {
+        for warning in self.warnings.take().into_iter().flatten() {
+            guard::catch(|| {
+                otel_warn!(name: "DatadogPropagator.BadVariable", message = warning.as_str());
+            });
+        }
+    }
+
+    /// Writes the baggage that was asked for onto a local root.
+    fn write_baggage(&self, span: &mut Span, cx: &Context) {
+        let parent = cx.span();
+        let parent = parent.span_context();
+        if self.baggage.is_empty() || (parent.is_valid() && !parent.is_remote()) {
+            return;
+        }
+        for (key, (value, _)) in cx.baggage() {
+            let is_wanted = |wanted: &String| wanted == ALL || wanted == key.as_str();
+            if self.baggage.iter().any(is_wanted) {
+                span.set_attribute(KeyValue::new(format!("{BAGGAGE_PREFIX}{key}"), value.clone()));
+            }
+        }
+    }
+}
+
+impl Default for PropagationSpanProcessor {
+    fn default() -> Self {
+        Self::new()
     }
 }
 
 impl SpanProcessor for PropagationSpanProcessor {
     fn on_start(&self, span: &mut Span, cx: &Context) {
+        self.say_warnings();
+        self.write_baggage(span, cx);
         let Some(inbound) = Inbound::of(cx) else { return };
         if let Some(error) = &inbound.error {
             span.set_attribute(KeyValue::new(ERROR_KEY, error.clone()));

@@ -1,5 +1,6 @@
 //! Traces across services: headers in, spans at the Agent, headers out.
 
+mod baggage;
 mod headers;
 mod properties;
 mod sdk;
