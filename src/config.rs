@@ -20,7 +20,7 @@ use variables::{
     ADDRESS_FORM, MAX_TIMEOUT, TIMEOUT_FORM, Variables, of_process, without_credentials,
 };
 
-pub(crate) use propagation::{PropagationSettings, baggage_keys};
+pub(crate) use propagation::{PropagationSettings, SqlSettings, baggage_keys};
 pub(crate) use sampling::SamplingSettings;
 pub(crate) use variables::Unified;
 #[cfg(fuzzing)]

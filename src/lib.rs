@@ -42,7 +42,8 @@
 //!
 //! [`DatadogPropagator`] reads and writes `x-datadog-*` and W3C headers. What a caller says beside the ids
 //! (priority, origin, trace tags) stays in the trace state under `dd`; the exporter reads it there, so the
-//! SDK's own W3C propagator is enough for it too. [`LogCorrelation`] gives log lines the ids of their span.
+//! SDK's own W3C propagator is enough for it too. [`LogCorrelation`] gives log lines the ids of their span,
+//! [`SqlComment`] gives SQL statements the comment that Database Monitoring reads.
 //!
 //! # Features
 //!
@@ -116,7 +117,7 @@ pub use exporter::DatadogExporter;
 pub use mapping::{SpanNames, SpanTypes};
 pub use propagation::{
     DatadogPropagator, DatadogPropagatorBuilder, ExtractBehavior, LogCorrelation, LogFields,
-    PropagationSpanProcessor, PropagationStyle,
+    PropagationSpanProcessor, PropagationStyle, SqlComment, SqlCommentMode,
 };
 pub use protocol::Protocol;
 pub use sampling::{

@@ -1,7 +1,9 @@
 //! How the settings of the propagator are found: code over variables.
 
-use super::variables::{Variables, of_process};
-use crate::propagation::{DatadogPropagatorBuilder, ExtractBehavior, MAX_TAGS, PropagationStyle};
+use super::variables::{Unified, Variables, of_process};
+use crate::propagation::{
+    DatadogPropagatorBuilder, ExtractBehavior, MAX_TAGS, PropagationStyle, SqlCommentMode,
+};
 
 /// Datadog's own order.
 const DEFAULT_STYLES: [PropagationStyle; 2] =
@@ -63,6 +65,48 @@ impl PropagationSettings {
             behavior: builder.behavior.unwrap_or_else(|| variables.behavior()),
         };
         (settings, variables.warnings)
+    }
+}
+
+/// Everything that a comment before a statement is made of.
+#[derive(Debug)]
+pub(crate) struct SqlSettings {
+    /// How much it says.
+    pub(crate) mode: SqlCommentMode,
+    /// Service, env and version.
+    pub(crate) unified: Unified,
+    /// What was wrong, a sentence each.
+    pub(crate) warnings: Vec<String>,
+}
+
+impl SqlSettings {
+    /// Finds every setting in the environment of this process.
+    pub(crate) fn of_process() -> Self {
+        Self::resolve(of_process)
+    }
+
+    fn resolve(variable: impl Fn(&str) -> Option<String>) -> Self {
+        const NAME: &str = "DD_DBM_PROPAGATION_MODE";
+        /// The mode that also says a hash of the process, which nothing here knows.
+        const DYNAMIC: &str = "dynamic_service";
+        let mut variables = Variables::of(variable);
+        let read = |value: &str| match value {
+            "disabled" => Some(SqlCommentMode::Disabled),
+            "service" | DYNAMIC => Some(SqlCommentMode::Service),
+            "full" => Some(SqlCommentMode::Full),
+            _ => None,
+        };
+        let is_dynamic = variables.text(NAME).is_some_and(|value| value == DYNAMIC);
+        // Said once, by the next line.
+        variables.warnings.clear();
+        let mode = variables.read(NAME, "disabled, service or full", read).unwrap_or_default();
+        if is_dynamic {
+            variables.warnings.push(format!("`{NAME}` = {DYNAMIC:?} counts as `service` here"));
+        }
+        let warnings = std::mem::take(&mut variables.warnings);
+        // What is wrong in those variables the exporter says.
+        let (unified, _) = variables.unified(Unified::default());
+        Self { mode, unified, warnings }
     }
 }
 
@@ -205,6 +249,25 @@ mod tests {
             let (settings, said) = resolve(DatadogPropagator::builder(), &variables);
             assert_eq!((settings.extract, said), (expected.clone(), warnings), "{list}");
             assert_eq!(settings.inject, expected, "{list}");
+        }
+    }
+
+    #[test]
+    fn the_mode_of_sql_comments_is_read() {
+        use SqlCommentMode::{Disabled, Full, Service};
+        for (value, mode, warnings) in [
+            ("", Disabled, 0),
+            ("disabled", Disabled, 0),
+            ("service", Service, 0),
+            ("full", Full, 0),
+            ("dynamic_service", Service, 1),
+            ("everything", Disabled, 1),
+            ("\u{fffd}", Disabled, 1),
+        ] {
+            let variables = [("DD_DBM_PROPAGATION_MODE", value), ("DD_SERVICE", "shop")];
+            let found = SqlSettings::resolve(environment(&variables));
+            assert_eq!((found.mode, found.warnings.len()), (mode, warnings), "{value}");
+            assert_eq!(found.unified.service.as_deref(), Some("shop"));
         }
     }
 

@@ -7,6 +7,7 @@
 //! | `w3c.rs`, `member.rs` | `traceparent`, and `tracestate` with its `dd` |
 //! | `inbound.rs` | what the trace state cannot hold, and the processor that puts it onto spans |
 //! | `log.rs` | ids for log lines |
+//! | `sql.rs` | the trace in a comment before a statement |
 //!
 //! Priority, origin, tags and last parent travel in the trace state of OpenTelemetry, under `dd`: the SDK
 //! hands it from span to span and to the exporter, samplers keep it, and the stock W3C propagator passes it
@@ -21,6 +22,7 @@ mod datadog;
 mod inbound;
 mod log;
 mod member;
+mod sql;
 mod tags;
 #[cfg(test)]
 mod tests;
@@ -43,6 +45,7 @@ pub use builder::{DatadogPropagatorBuilder, ExtractBehavior, PropagationStyle};
 pub use inbound::PropagationSpanProcessor;
 pub use log::{LogCorrelation, LogFields};
 pub(crate) use member::Member;
+pub use sql::{SqlComment, SqlCommentMode};
 pub(crate) use tags::MAX_HEADER as MAX_TAGS;
 
 /// Most bytes of a caller's text in a warning.

@@ -11,6 +11,7 @@ mod promises;
 mod servers;
 mod setup;
 mod shop;
+mod sql_comment;
 
 use std::env;
 use std::error::Error;
@@ -62,7 +63,14 @@ fn main() -> ExitCode {
         faults.iter().for_each(|fault| println!("        {fault}"));
         failed += usize::from(!faults.is_empty());
     }
-    println!("{} passed, {failed} failed", frameworks::ALL.len() - failed);
+    let faults = bench.try_sql_comments();
+    println!(
+        "{} comments before statements",
+        if faults.is_empty() { "ok     " } else { "FAILED " }
+    );
+    faults.iter().for_each(|fault| println!("        {fault}"));
+    failed += usize::from(!faults.is_empty());
+    println!("{} passed, {failed} failed", frameworks::ALL.len() + 1 - failed);
     if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
@@ -98,6 +106,17 @@ impl Bench {
             format!("{} traces, {} spans, {bytes} bytes", traces.0.len(), traces.spans().count()),
             faults,
         )
+    }
+
+    /// Runs statements with comments and returns what is wrong.
+    fn try_sql_comments(&self) -> Vec<String> {
+        self.agent.clear();
+        if let Err(error) = self.runtime.block_on(sql_comment::run()) {
+            return vec![format!("it did not work: {error}")];
+        }
+        let requests = self.arrived(6);
+        let traces = requests.into_iter().flat_map(|request| request.traces);
+        sql_comment::faults(&traces.flatten().collect::<Vec<_>>())
     }
 
     /// Waits for so many spans, and for those too many, and returns the requests that brought them.
