@@ -148,7 +148,7 @@ impl DatadogExporterBuilder {
     ///
     /// Waiting spans are compressed about tenfold. When the buffer is full the oldest go first, and are
     /// counted; a request under way cannot be taken back, so the oldest after it go then.
-    pub fn with_buffer_bytes(mut self, bytes: usize) -> Self {
+    pub fn with_max_buffer_bytes(mut self, bytes: usize) -> Self {
         self.buffer_bytes = Some(bytes);
         self
     }
@@ -158,7 +158,7 @@ impl DatadogExporterBuilder {
     ///
     /// Larger batches are cut between traces, then between spans; a single larger span is sent alone.
     /// If the Agent, or a proxy before it, refuses a body as too large, it is halved and sent again.
-    pub fn with_payload_bytes(mut self, bytes: usize) -> Self {
+    pub fn with_max_payload_bytes(mut self, bytes: usize) -> Self {
         self.payload_bytes = Some(bytes);
         self
     }

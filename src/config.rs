@@ -159,7 +159,7 @@ fn checked_sizes(
     let buffer = buffer.unwrap_or(DEFAULT_BUFFER_BYTES);
     if buffer < MIN_BUFFER_BYTES {
         return Err(BuildError::setting(
-            "with_buffer_bytes",
+            "with_max_buffer_bytes",
             buffer.to_string(),
             "at least 1048576",
         ));
@@ -167,7 +167,7 @@ fn checked_sizes(
     let payload = payload.unwrap_or(DEFAULT_PAYLOAD_BYTES);
     if !PAYLOAD_BYTES.contains(&payload) {
         return Err(BuildError::setting(
-            "with_payload_bytes",
+            "with_max_payload_bytes",
             payload.to_string(),
             "16384 to 25165824",
         ));

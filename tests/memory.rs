@@ -95,7 +95,7 @@ fn a_million_spans_without_an_agent_stay_within_the_bound() {
     let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let exporter = DatadogExporter::builder()
         .with_agent_url(format!("http://{closed}"))
-        .with_buffer_bytes(BUFFER)
+        .with_max_buffer_bytes(BUFFER)
         .build()
         .unwrap();
     let before = IN_USE.load(Relaxed);

@@ -115,8 +115,8 @@ fn exporter(
                 let timeout = Duration::new(u.arbitrary()?, u.int_in_range(0..=999_999_999)?);
                 ("with_timeout", builder.with_timeout(timeout))
             }
-            _ if u.arbitrary()? => ("with_buffer_bytes", builder.with_buffer_bytes(u.arbitrary()?)),
-            _ => ("with_payload_bytes", builder.with_payload_bytes(u.arbitrary()?)),
+            _ if u.arbitrary()? => ("with_max_buffer_bytes", builder.with_max_buffer_bytes(u.arbitrary()?)),
+            _ => ("with_max_payload_bytes", builder.with_max_payload_bytes(u.arbitrary()?)),
         };
         builder = changed;
         called.push(name);

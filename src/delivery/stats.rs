@@ -29,7 +29,7 @@ pub struct ExporterStats {
     /// Payloads that waited in the other encoding when the protocol changed, and were translated.
     pub payloads_translated: u64,
     /// Memory that waiting payloads take, in bytes; what has waited for a moment is compressed. At most
-    /// [`with_buffer_bytes`](crate::DatadogExporterBuilder::with_buffer_bytes), and up to a quarter more while
+    /// [`with_max_buffer_bytes`](crate::DatadogExporterBuilder::with_max_buffer_bytes), and up to a quarter more while
     /// a request that was compressed is on its way.
     pub bytes_buffered: u64,
     /// Whether the last request got any answer from the Agent; `None` before the first one ended.

@@ -148,7 +148,7 @@ fn each_part_of_a_trace_that_was_cut_says_what_its_head_says() {
                 let exporter = DatadogExporter::builder()
                     .with_agent_url(agent.url())
                     .with_protocol(protocol)
-                    .with_payload_bytes(payload_bytes)
+                    .with_max_payload_bytes(payload_bytes)
                     .build()
                     .unwrap();
                 let batch = (1..=60).map(|id| caller(id, id - 1)).collect();

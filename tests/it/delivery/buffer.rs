@@ -57,7 +57,7 @@ fn a_full_buffer_loses_the_oldest_and_counts_them() {
     const REQUEST: u64 = 7 * SIZE;
     let agent = agent();
     agent.pause();
-    let exporter = builder(&agent).with_buffer_bytes(1 << 20).build().unwrap();
+    let exporter = builder(&agent).with_max_buffer_bytes(1 << 20).build().unwrap();
     let handle = exporter.handle();
     let most = most_buffered(&handle, || {
         for n in 0..EXPORTS {
@@ -94,7 +94,7 @@ fn ordinary_spans_shrink_so_far_that_many_times_the_buffer_survives() {
     const SIZE: u64 = 300;
     let agent = agent();
     agent.pause();
-    let exporter = builder(&agent).with_buffer_bytes(1 << 20).build().unwrap();
+    let exporter = builder(&agent).with_max_buffer_bytes(1 << 20).build().unwrap();
     let handle = exporter.handle();
     let most = most_buffered(&handle, || {
         for n in 0..EXPORTS {
@@ -120,7 +120,7 @@ fn tries_in_vain_cost_a_full_buffer_nothing() {
     const SIZE: u64 = 500;
     let agent = agent();
     agent.pause();
-    let exporter = builder(&agent).with_buffer_bytes(1 << 20).build().unwrap();
+    let exporter = builder(&agent).with_max_buffer_bytes(1 << 20).build().unwrap();
     let handle = exporter.handle();
     let mut next = 1;
     while handle.stats().spans_dropped.buffer_full == 0 {
@@ -143,7 +143,7 @@ fn tries_in_vain_cost_a_full_buffer_nothing() {
 fn a_batch_larger_than_the_buffer_does_not_hold_up_the_next() {
     let agent = agent();
     agent.pause();
-    let exporter = builder(&agent).with_buffer_bytes(1 << 20).build().unwrap();
+    let exporter = builder(&agent).with_max_buffer_bytes(1 << 20).build().unwrap();
     let handle = exporter.handle();
     for n in 0..4 {
         export(&exporter, batch(1 + n..2 + n, 1)).unwrap();
@@ -166,7 +166,7 @@ fn a_batch_larger_than_the_buffer_does_not_hold_up_the_next() {
 #[test]
 fn a_batch_larger_than_the_buffer_reaches_an_agent_that_takes_it() {
     let agent = agent();
-    let exporter = builder(&agent).with_buffer_bytes(1 << 20).build().unwrap();
+    let exporter = builder(&agent).with_max_buffer_bytes(1 << 20).build().unwrap();
     let handle = exporter.handle();
     for first in [1, 201] {
         export(&exporter, with_noise(batch(first..first + 200, 1), 20_000)).unwrap();
@@ -204,7 +204,7 @@ fn many_versions_cost_the_buffer_no_more_than_one() {
     let wait = |versions: u64| {
         let agent = agent();
         agent.pause();
-        let exporter = builder(&agent).with_buffer_bytes(4 << 20).build().unwrap();
+        let exporter = builder(&agent).with_max_buffer_bytes(4 << 20).build().unwrap();
         let handle = exporter.handle();
         for n in 0..80 {
             let mut spans = batch(1 + n * 400..401 + n * 400, 400);
@@ -229,7 +229,7 @@ fn many_versions_cost_the_buffer_no_more_than_one() {
 #[test]
 fn a_small_buffer_keeps_no_memory_that_the_next_batch_would_be_charged_for() {
     let agent = agent();
-    let exporter = builder(&agent).with_buffer_bytes(1 << 20).build().unwrap();
+    let exporter = builder(&agent).with_max_buffer_bytes(1 << 20).build().unwrap();
     for n in 0..20 {
         // Large and small in turn: what a large one leaves behind must not push out a small one.
         let noise = if n % 2 == 0 { 40_000 } else { 10 };
@@ -265,7 +265,7 @@ fn payloads_of_two_origins_in_turn_are_joined_by_origin() {
 fn a_large_request_under_way_does_not_push_out_what_comes_meanwhile() {
     let agent = agent();
     agent.reply_with([Fault::Slow(Duration::from_millis(500))]);
-    let exporter = builder(&agent).with_buffer_bytes(1 << 20).build().unwrap();
+    let exporter = builder(&agent).with_max_buffer_bytes(1 << 20).build().unwrap();
     // Some 3 MB of text that shrinks to a tenth.
     export(&exporter, batch(1..4_001, 50)).unwrap();
     for n in 4_001..4_011 {

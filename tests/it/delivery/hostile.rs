@@ -122,7 +122,7 @@ fn large_requests_that_break_while_they_are_sent_arrive_in_parts() {
         let exporter = explicit()
             .with_protocol(protocol)
             .with_agent_url(&*proxy.url)
-            .with_payload_bytes(16 << 20)
+            .with_max_payload_bytes(16 << 20)
             .build()
             .unwrap();
         let spans = large(&exporter);

@@ -230,7 +230,7 @@ fn a_413_that_comes_before_the_body_was_written_costs_nothing() {
     const SIZE: u64 = 300;
     let agent = agent();
     agent.reply_with([Fault::EarlyPayloadTooLarge]);
-    let exporter = builder(&agent).with_payload_bytes(16 << 20).build().unwrap();
+    let exporter = builder(&agent).with_max_payload_bytes(16 << 20).build().unwrap();
     let handle = exporter.handle();
     // About 7 MB.
     let spans = with_noise(batch(1..1 + SIZE, 10), 24_000);
@@ -350,7 +350,7 @@ fn an_agent_that_refuses_every_large_body_early_gets_it_in_parts() {
         let agent = TestAgent::builder().with_max_request_bytes(1 << 20).start().unwrap();
         let exporter = builder(&agent)
             .with_protocol(Protocol::V03MessagePack)
-            .with_payload_bytes(16 << 20)
+            .with_max_payload_bytes(16 << 20)
             .build()
             .unwrap();
         let handle = exporter.handle();

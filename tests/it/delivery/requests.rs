@@ -111,7 +111,7 @@ fn no_body_is_above_the_limit_unless_it_is_one_span() {
     for (protocol, (name, spans)) in cells {
         let agent = agent();
         let exporter =
-            builder(&agent).with_protocol(protocol).with_payload_bytes(LIMIT).build().unwrap();
+            builder(&agent).with_protocol(protocol).with_max_payload_bytes(LIMIT).build().unwrap();
         let count = spans.len() as u64;
         export(&exporter, spans).unwrap();
         exporter.handle().flush(SOON).unwrap();

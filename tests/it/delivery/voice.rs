@@ -225,7 +225,7 @@ fn a_full_buffer_is_worth_one_line() {
         let url = agent.url();
         let exporter = DatadogExporter::builder()
             .with_agent_url(url)
-            .with_buffer_bytes(1 << 20)
+            .with_max_buffer_bytes(1 << 20)
             .build()
             .unwrap();
         let handle = exporter.handle();

@@ -73,7 +73,7 @@ fn provider(
     let exporter = DatadogExporter::builder()
         .with_agent_url(url)
         .with_service("soak")
-        .with_buffer_bytes(BUFFER_BYTES)
+        .with_max_buffer_bytes(BUFFER_BYTES)
         .with_protocol(if url.starts_with("unix") {
             Protocol::V03MessagePack
         } else {
