@@ -50,7 +50,7 @@ fn flush(provider: &SdkTracerProvider, exporter: &ExporterHandle) -> u64 {
     if let Err(error) = provider.force_flush().and_then(|()| exporter.flush(FLUSH_MAX)) {
         println!("not all spans are delivered yet: {error}");
     }
-    exporter.stats().spans_exported
+    exporter.stats().spans_delivered
 }
 
 fn main() -> Result<(), Box<dyn Error>> {

@@ -25,7 +25,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     place_order(&provider.tracer("quickstart"));
     provider.force_flush()?;
-    let taken = if handle.stats().spans_exported > 0 { "has it too" } else { "did not answer" };
+    let taken = if handle.stats().spans_delivered > 0 { "has it too" } else { "did not answer" };
     let _ = provider.shutdown(); // without an Agent, its copy is lost
     println!("{}\n\nYour Agent {taken} (service `shop`, env `demo`).", agent.waterfall());
     Ok(())

@@ -39,6 +39,6 @@ fn main() -> Result<(), Box<dyn Error>> {
     });
 
     provider.shutdown()?;
-    println!("{} of 2 spans are at the Agent", handle.stats().spans_exported);
+    println!("{} of 2 spans are at the Agent", handle.stats().spans_delivered);
     Ok(())
 }

@@ -37,6 +37,6 @@ fn main() -> Result<(), Box<dyn Error>> {
     // The SDK's batch processor does not pass on what the exporter said at its end: the handle tells.
     provider.shutdown()?;
     let stats = handle.stats();
-    println!("{} of {} spans delivered", stats.spans_exported, stats.spans_received);
+    println!("{} of {} spans delivered", stats.spans_delivered, stats.spans_received);
     Ok(())
 }

@@ -69,7 +69,7 @@ fn delivered_refused_and_waiting_spans_are_on_the_global_meter() {
     let ended = |error: &str| ("otel.sdk.exporter.span.exported".to_owned(), error.to_owned());
     let in_flight = ("otel.sdk.exporter.span.inflight".to_owned(), String::new());
     let found = sums(&metrics, &memory);
-    assert_eq!((found[&ended("")], found[&ended("rejected")], found[&in_flight]), (2, 1, 0));
+    assert_eq!((found[&ended("")], found[&ended("refused")], found[&in_flight]), (2, 1, 0));
 
     agent.set_default_reply(Fault::Status(503));
     tracer.in_span("waits", |_| ());

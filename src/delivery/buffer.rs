@@ -280,7 +280,7 @@ impl Buffer {
         if self.since_refusal % RAISE_AFTER == 0 {
             self.request_limit = self.payload_limit.min(2 * self.request_limit);
         }
-        self.stats.spans_exported += flight.spans();
+        self.stats.spans_delivered += flight.spans();
         self.stats.payloads_sent += 1;
         self.stats.bytes_sent += bytes as u64;
         // The usual length follows a growing one at once, and a shrinking one slowly.

@@ -21,9 +21,9 @@ type Ended = (Option<&'static str>, fn(&ExporterStats) -> u64);
 
 /// Spans whose export ended, by how it ended: nothing for those delivered, else the `error.type`.
 const ENDED: [Ended; 6] = [
-    (None, |stats| stats.spans_exported),
+    (None, |stats| stats.spans_delivered),
     (Some("buffer_full"), |stats| stats.spans_dropped.buffer_full),
-    (Some("rejected"), |stats| stats.spans_dropped.rejected),
+    (Some("refused"), |stats| stats.spans_dropped.refused),
     (Some("invalid"), |stats| stats.spans_dropped.invalid),
     (Some("unacknowledged"), |stats| stats.spans_dropped.unacknowledged),
     (Some("shutdown"), |stats| stats.spans_dropped.shutdown),

@@ -167,8 +167,8 @@ pub(super) fn decide(outcome: Outcome, situation: &Situation) -> Decision {
     let max_breaks = if link.is_alive { MAX_BROKEN_RETRIES } else { MAX_BROKEN_RETRIES_IN_SILENCE };
     let action = match meaning {
         Taken => Action::Deliver,
-        Refused => Action::Drop(Reason::Rejected),
-        TooLarge if !can_halve => Action::Drop(Reason::Rejected),
+        Refused => Action::Drop(Reason::Refused),
+        TooLarge if !can_halve => Action::Drop(Reason::Refused),
         TooLarge => Action::Halve,
         Doubtful if doubts > MAX_DOUBTFUL_RETRIES => Action::Drop(Reason::Unacknowledged),
         // A single span that cannot be cut is kept: nothing says that it is too large.

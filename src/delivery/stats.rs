@@ -4,18 +4,21 @@ use crate::protocol::Protocol;
 
 /// Counters of one exporter, from its start. Nothing but them is needed to know what became of every span.
 ///
-/// At any moment `spans_received` is `spans_exported` + the sum of `spans_dropped` + `spans_buffered`.
+/// At any moment `spans_received` is `spans_delivered` + the sum of `spans_dropped` + `spans_buffered` +
+/// `spans_omitted`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ExporterStats {
     /// Spans that the processor handed over before the shutdown.
     pub spans_received: u64,
     /// Spans that the Agent took.
-    pub spans_exported: u64,
+    pub spans_delivered: u64,
     /// Spans that were given up, by reason.
     pub spans_dropped: DroppedSpans,
     /// Spans that wait, the request under way included.
     pub spans_buffered: u64,
+    /// Spans that were counted in client statistics and not sent; zero without them.
+    pub spans_omitted: u64,
     /// Requests that the Agent took. Batches that had to wait are joined, so there may be fewer than batches.
     pub payloads_sent: u64,
     /// Bodies of these, in bytes, without headers.
@@ -47,7 +50,7 @@ pub struct DroppedSpans {
     pub buffer_full: u64,
     /// Refused by the Agent for good (400, 403, 404, 415 and most others), or too large alone (413). Logged as
     /// `DatadogExporter.SpansRefused`.
-    pub rejected: u64,
+    pub refused: u64,
     /// Not sendable: a zero span id, or a zero low half of the trace id. Logged once as
     /// `DatadogExporter.SpansSkipped`.
     pub invalid: u64,
@@ -60,8 +63,8 @@ pub struct DroppedSpans {
 impl DroppedSpans {
     /// The sum of all reasons.
     pub fn total(&self) -> u64 {
-        let Self { buffer_full, rejected, invalid, unacknowledged, shutdown } = self;
-        buffer_full + rejected + invalid + unacknowledged + shutdown
+        let Self { buffer_full, refused, invalid, unacknowledged, shutdown } = self;
+        buffer_full + refused + invalid + unacknowledged + shutdown
     }
 }
 
@@ -69,7 +72,7 @@ impl DroppedSpans {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Reason {
     BufferFull,
-    Rejected,
+    Refused,
     Invalid,
     Unacknowledged,
     Shutdown,
@@ -79,7 +82,7 @@ impl DroppedSpans {
     pub(super) fn of(&mut self, reason: Reason) -> &mut u64 {
         match reason {
             Reason::BufferFull => &mut self.buffer_full,
-            Reason::Rejected => &mut self.rejected,
+            Reason::Refused => &mut self.refused,
             Reason::Invalid => &mut self.invalid,
             Reason::Unacknowledged => &mut self.unacknowledged,
             Reason::Shutdown => &mut self.shutdown,

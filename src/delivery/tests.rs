@@ -60,7 +60,7 @@ fn a_worker_that_panics_is_started_again_with_what_was_buffered() {
         assert_eq!(agent.spans().len(), 200 * (round + 1));
     }
     let stats = delivery.handle().stats();
-    assert_eq!((stats.spans_exported, stats.spans_dropped.total()), (1_000, 0));
+    assert_eq!((stats.spans_delivered, stats.spans_dropped.total()), (1_000, 0));
     delivery.shutdown(SOON).unwrap();
 }
 

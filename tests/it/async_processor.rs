@@ -134,7 +134,7 @@ fn an_agent_that_is_slow_or_fails_loses_no_span_of_a_handle_that_is_flushed() {
                 provider.force_flush().unwrap();
                 handle.flush(SOON).unwrap();
                 let stats = handle.stats();
-                assert_eq!((stats.spans_exported, stats.spans_dropped.total()), (SPANS as u64, 0));
+                assert_eq!((stats.spans_delivered, stats.spans_dropped.total()), (SPANS as u64, 0));
                 assert_eq!(agent.spans().len(), SPANS, "{place:?}");
                 provider.shutdown().unwrap();
             });

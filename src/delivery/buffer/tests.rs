@@ -225,7 +225,7 @@ fn apply(buffer: &mut Buffer, out: &mut (Option<Flight>, Option<Waiting>), step:
             match step {
                 Step::Deliver => buffer.delivered(flight, 7),
                 Step::Halve if buffer.halve(&flight) => {}
-                Step::Refuse => buffer.drop_flight(&flight, Reason::Rejected),
+                Step::Refuse => buffer.drop_flight(&flight, Reason::Refused),
                 _ => buffer.keep(flight),
             }
         }
@@ -245,7 +245,7 @@ proptest! {
             let newest = matches!(step, Step::Push(_));
             apply(&mut buffer, &mut out, step);
             let stats = buffer.stats();
-            let sum = stats.spans_exported + stats.spans_dropped.total() + stats.spans_buffered;
+            let sum = stats.spans_delivered + stats.spans_dropped.total() + stats.spans_buffered;
             prop_assert_eq!(stats.spans_received, sum);
             prop_assert!(!buffer.is_failing || newest || buffer.lanes.memory() <= LIMIT);
         }

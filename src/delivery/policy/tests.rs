@@ -3,7 +3,7 @@
 use super::Outcome::{Answered, Broken, Closed, NotSent, Unanswered, Unreadable};
 use super::*;
 
-const REFUSED: Action = Action::Drop(Reason::Rejected);
+const REFUSED: Action = Action::Drop(Reason::Refused);
 const UNACKNOWLEDGED: Action = Action::Drop(Reason::Unacknowledged);
 
 /// A link on which the Agent answered last.

@@ -274,9 +274,9 @@ fn run(weather: &[(Weather, Duration)], exports: &[(Duration, u64)], protocol: P
 fn check(sky: &Sky, spans: u64, stats: &ExporterStats) {
     let dropped = &stats.spans_dropped;
     assert_eq!(stats.spans_received, spans);
-    assert_eq!(stats.spans_exported + dropped.total(), spans, "{stats:?}");
+    assert_eq!(stats.spans_delivered + dropped.total(), spans, "{stats:?}");
     assert_eq!(dropped.total(), dropped.unacknowledged, "{stats:?}");
-    assert_eq!(stats.spans_exported, sky.answered.len() as u64);
+    assert_eq!(stats.spans_delivered, sky.answered.len() as u64);
     for id in 1..=spans {
         let of = |counts: &BTreeMap<u64, u32>| counts.get(&id).copied().unwrap_or(0);
         assert!(of(&sky.taken) > 0, "span {id} is lost");

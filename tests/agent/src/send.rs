@@ -26,7 +26,7 @@ pub(crate) fn through_us(
     }
     exporter.shutdown().unwrap();
     let stats = exporter.handle().stats();
-    assert_eq!(stats.spans_exported, stats.spans_received, "{stats:?}");
+    assert_eq!(stats.spans_delivered, stats.spans_received, "{stats:?}");
 }
 
 /// Exports the batches of one resource to an OTLP receiver.

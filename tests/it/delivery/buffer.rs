@@ -195,7 +195,7 @@ fn a_batch_of_very_large_spans_holds_no_export_up_and_reaches_the_agent() {
     block_on(exporter.export(spans)).unwrap();
     handle.flush(SOON * 3).unwrap();
     let stats = handle.stats();
-    assert_eq!((stats.spans_exported, stats.spans_dropped.total()), (512, 0), "{stats:?}");
+    assert_eq!((stats.spans_delivered, stats.spans_dropped.total()), (512, 0), "{stats:?}");
 }
 
 /// Exports of many versions in turn: as many spans wait as with one version.

@@ -32,7 +32,7 @@ fn assert_well(exporter: &DatadogExporter, before: u64, case: &str) {
     handle.flush(SOON * 2).unwrap_or_else(|error| panic!("{case}: {error}"));
     let stats = handle.stats();
     assert_adds_up(&stats, case);
-    assert_eq!(stats.spans_exported, before + 1_000, "{case}: {stats:?}");
+    assert_eq!(stats.spans_delivered, before + 1_000, "{case}: {stats:?}");
 }
 
 /// What the text of an error does.
@@ -241,7 +241,7 @@ mod subscribers {
         handle.flush(SOON).unwrap();
         agent.reply_with([Fault::Status(400)]);
         let _ = export(&exporter, batch(9..13, 2));
-        until("spans are refused", || handle.stats().spans_dropped.rejected == 4);
+        until("spans are refused", || handle.stats().spans_dropped.refused == 4);
         assert_well(&exporter, 8, &format!("{does:?}"));
         let mut expected = each(1..9, 1);
         expected.extend(each(10_001..11_001, 1));

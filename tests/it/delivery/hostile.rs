@@ -49,7 +49,7 @@ fn an_agent_that_is_away_behind_a_proxy_costs_no_span() {
             assert_eq!(missing, None, "{gate:?} {protocol:?}");
         }
         let stats = handle.stats();
-        assert_eq!(arrivals(&agent).len() as u64, stats.spans_exported, "{gate:?} {protocol:?}");
+        assert_eq!(arrivals(&agent).len() as u64, stats.spans_delivered, "{gate:?} {protocol:?}");
         // Two requests for each try at most, a question and a payload: the flushes hurried none.
         let connections = proxy.connections.load(Ordering::SeqCst);
         assert!(connections < 80, "{gate:?} {protocol:?}: {connections} connections");
@@ -163,7 +163,7 @@ fn an_answer_with_very_many_fields_is_an_answer() {
     export(&exporter, batch(1..5, 2)).unwrap();
     exporter.handle().flush(SOON).unwrap();
     let stats = exporter.handle().stats();
-    assert_eq!((requests.load(Ordering::SeqCst), stats.spans_exported), (1, 4), "{stats:?}");
+    assert_eq!((requests.load(Ordering::SeqCst), stats.spans_delivered), (1, 4), "{stats:?}");
 }
 
 #[test]

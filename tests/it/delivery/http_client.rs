@@ -192,7 +192,7 @@ fn what_a_client_says_decides_what_becomes_of_the_spans() {
         assert_eq!(client.requests().len(), requests, "{name}: {flushed:?}");
         let dropped = &stats.spans_dropped;
         assert_eq!(
-            [stats.spans_exported, dropped.rejected, dropped.unacknowledged],
+            [stats.spans_delivered, dropped.refused, dropped.unacknowledged],
             [exported, rejected, unacknowledged],
             "{name}"
         );
@@ -203,7 +203,7 @@ fn what_a_client_says_decides_what_becomes_of_the_spans() {
         // Whatever it was, the next batch is not lost.
         export(&exporter, batch(5..8, 1)).unwrap();
         handle.flush(SOON).unwrap();
-        assert_eq!(handle.stats().spans_exported, exported + 3, "{name}");
+        assert_eq!(handle.stats().spans_delivered, exported + 3, "{name}");
         exporter.shutdown().unwrap();
         assert_adds_up(&handle.stats(), name);
     });

@@ -33,7 +33,7 @@ fn after_the_shutdown_everything_says_so_and_the_counters_stay() {
     export(&exporter, batch(1..6, 2)).unwrap();
     exporter.shutdown().unwrap();
     let stats = handle.stats();
-    assert_eq!((stats.spans_exported, stats.spans_received), (5, 5));
+    assert_eq!((stats.spans_delivered, stats.spans_received), (5, 5));
     for _ in 0..2 {
         for outcome in [export(&exporter, batch(6..8, 1)), exporter.shutdown()] {
             assert!(matches!(outcome, Err(OTelSdkError::AlreadyShutdown)), "{outcome:?}");

@@ -194,7 +194,7 @@ fn check(cell: Cell) {
     let stats = handle.stats();
     assert_adds_up(&stats, &case);
     assert_eq!(
-        (stats.spans_exported, stats.spans_received),
+        (stats.spans_delivered, stats.spans_received),
         (total as u64, total as u64),
         "{case}"
     );

@@ -124,7 +124,7 @@ fn ids_of(request: &TraceRequest) -> Vec<u64> {
 
 /// Fails unless every span is accounted for exactly once.
 fn assert_adds_up(stats: &ExporterStats, case: &str) {
-    let sum = stats.spans_exported + stats.spans_dropped.total() + stats.spans_buffered;
+    let sum = stats.spans_delivered + stats.spans_dropped.total() + stats.spans_buffered;
     assert_eq!(stats.spans_received, sum, "{case}: {stats:?}");
 }
 

@@ -129,10 +129,10 @@ fn the_answer_decides_what_becomes_of_the_spans() {
     });
 }
 
-/// Spans exported, rejected, unacknowledged, and dropped in all.
+/// Spans delivered, refused, unacknowledged, and dropped in all.
 fn by_end(stats: &ExporterStats) -> [u64; 4] {
-    let DroppedSpans { rejected, unacknowledged, .. } = stats.spans_dropped;
-    [stats.spans_exported, rejected, unacknowledged, stats.spans_dropped.total()]
+    let DroppedSpans { refused, unacknowledged, .. } = stats.spans_dropped;
+    [stats.spans_delivered, refused, unacknowledged, stats.spans_dropped.total()]
 }
 
 fn end(end: End) -> [u64; 4] {
@@ -162,7 +162,7 @@ fn an_agent_that_nobody_reaches_gets_the_spans_when_it_is_there() {
     handle.flush(SOON).unwrap();
     assert_eq!(arrivals(&agent), each(1..31, 1));
     let stats = handle.stats();
-    assert_eq!((stats.spans_exported, stats.is_reachable), (30, Some(true)));
+    assert_eq!((stats.spans_delivered, stats.is_reachable), (30, Some(true)));
     assert_adds_up(&stats, "up");
 }
 
@@ -336,7 +336,7 @@ fn a_redirect_is_not_followed() {
         assert!(error.contains(&status.to_string()), "{error}");
         within(SOON, || redirecting.join().unwrap());
         let stats = exporter.handle().stats();
-        assert_eq!(stats.spans_dropped.rejected, 2, "{status}");
+        assert_eq!(stats.spans_dropped.refused, 2, "{status}");
         assert_adds_up(&stats, "redirect");
     }
     assert_eq!(elsewhere.connections(), 0);

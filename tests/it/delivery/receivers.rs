@@ -71,7 +71,7 @@ fn each_protocol_reaches_the_receivers_that_take_it_and_says_where_it_is_refused
             assert_no_violations(&agent, &case);
         } else {
             assert_eq!(arrivals(&agent).len(), 0, "{case}");
-            assert_eq!(stats.spans_dropped.rejected, 8, "{case}: {stats:?}");
+            assert_eq!(stats.spans_dropped.refused, 8, "{case}: {stats:?}");
             let said = outcome.expect_err(&case).to_string();
             assert!(said.contains("40"), "{case}: {said}");
         }
@@ -107,7 +107,7 @@ fn a_receiver_that_is_replaced_by_another_kind_loses_and_doubles_nothing() {
         expected.extend(each(9..20, usize::from(form(protocol, to).is_some())));
         let stats = handle.stats();
         assert_eq!(arrivals(&agent), expected, "{case}: {stats:?}");
-        assert_eq!(stats.spans_dropped.rejected, 19 - expected.len() as u64, "{case}: {stats:?}");
+        assert_eq!(stats.spans_dropped.refused, 19 - expected.len() as u64, "{case}: {stats:?}");
         assert_adds_up(&stats, &case);
         exporter.shutdown().unwrap();
     });
@@ -122,9 +122,9 @@ fn in_steady_state_nothing_is_translated() {
             export(&exporter, batch(1 + n * 8..9 + n * 8, 3)).unwrap();
         }
         exporter.handle().flush(SOON).unwrap();
-        let ExporterStats { payloads_translated, spans_exported, .. } = exporter.handle().stats();
+        let ExporterStats { payloads_translated, spans_delivered, .. } = exporter.handle().stats();
         // Only a receiver that does not introduce itself and lacks v0.3 would be found out by a refusal.
-        assert_eq!((payloads_translated, spans_exported), (0, 80), "{receiver:?}");
+        assert_eq!((payloads_translated, spans_delivered), (0, 80), "{receiver:?}");
     }
 }
 
@@ -206,7 +206,7 @@ fn a_receiver_that_takes_no_form_at_all_costs_three_requests_for_a_payload() {
         let _ = exporter.handle().flush(SOON);
     }
     assert_eq!(agent.requests().len(), 9);
-    assert_eq!(exporter.handle().stats().spans_dropped.rejected, 15);
+    assert_eq!(exporter.handle().stats().spans_dropped.refused, 15);
 }
 
 #[test]
@@ -299,7 +299,7 @@ fn a_busy_receiver_is_not_asked_with_each_payload() {
         export(&exporter, batch(1 + n * 5..6 + n * 5, 2)).unwrap();
     }
     let stats = exporter.handle().stats();
-    assert_eq!((stats.spans_exported, stats.protocol), (20, V03Json));
+    assert_eq!((stats.spans_delivered, stats.protocol), (20, V03Json));
     assert_eq!(agent.info_requests(), 1);
 }
 
@@ -398,5 +398,5 @@ fn check_steps(steps: &[Step]) {
     let stats = handle.stats();
     assert_adds_up(&stats, "after the end");
     assert_eq!(arrivals(&agent), each(1..next, 1), "{stats:?}");
-    assert_eq!(stats.spans_exported, next - 1, "{stats:?}");
+    assert_eq!(stats.spans_delivered, next - 1, "{stats:?}");
 }

@@ -129,7 +129,7 @@ fn compare(case: &Case, agent: &TestAgent, spans: u64, stats: &ExporterStats) {
     }
 
     assert!(exported.values().all(|times| *times == 1), "answered with 200 twice: {exported:?}");
-    assert_eq!(stats.spans_exported, exported.len() as u64, "{stats:?}");
+    assert_eq!(stats.spans_delivered, exported.len() as u64, "{stats:?}");
     let arrivals = arrivals(agent);
     for (id, times) in &arrivals {
         assert!((1..=spans).contains(id), "{id} was never exported");
@@ -138,7 +138,7 @@ fn compare(case: &Case, agent: &TestAgent, spans: u64, stats: &ExporterStats) {
     assert!(exported.keys().all(|id| arrivals.contains_key(id)));
 
     let dropped = &stats.spans_dropped;
-    assert_eq!(dropped.rejected, rejected as u64, "{stats:?}");
+    assert_eq!(dropped.refused, rejected as u64, "{stats:?}");
     let given_up = doubts
         .iter()
         .filter(|(id, times)| **times >= DOUBTFUL_TRIES && !exported.contains_key(id))

@@ -192,7 +192,7 @@ fn who_listens_may_ask_for_the_counters() {
             exporter.handle().flush(SOON).unwrap();
             exporter.handle()
         });
-        assert_eq!(handle.stats().spans_exported, 5);
+        assert_eq!(handle.stats().spans_delivered, 5);
     });
 }
 

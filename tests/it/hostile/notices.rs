@@ -19,7 +19,7 @@ fn spans_that_cannot_be_sent_are_counted() {
     exporter.handle().flush(SOON).unwrap();
     let stats = exporter.handle().stats();
     assert_eq!((stats.spans_dropped.invalid, stats.spans_dropped.total()), (6, 6));
-    assert_eq!((stats.spans_received, stats.spans_exported), (8, 2));
+    assert_eq!((stats.spans_received, stats.spans_delivered), (8, 2));
     assert_eq!(agent.spans().len(), 2);
 }
 

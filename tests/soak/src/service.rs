@@ -54,7 +54,7 @@ pub(crate) fn run(url: Option<&str>) {
     for (name, count) in [
         ("ended", ended.load(Relaxed)),
         ("received", stats.spans_received),
-        ("exported", stats.spans_exported),
+        ("exported", stats.spans_delivered),
         ("dropped", dropped.total()),
         ("unacknowledged", dropped.unacknowledged),
         ("buffered", stats.spans_buffered),
