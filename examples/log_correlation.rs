@@ -52,7 +52,7 @@ pub(crate) fn subscriber(
 fn main() -> Result<(), Box<dyn Error>> {
     let exporter = DatadogExporter::builder().with_service("checkout").build()?;
     let provider = SdkTracerProvider::builder().with_batch_exporter(exporter).build();
-    let out = subscriber(&provider, LogCorrelation::new().with_service("checkout"), stdout);
+    let out = subscriber(&provider, LogCorrelation::from_env().with_service("checkout"), stdout);
     let _guard = tracing::subscriber::set_default(out);
     tracing::info_span!("order").in_scope(|| tracing::info!(articles = 3, "order placed"));
     Ok(provider.shutdown()?)

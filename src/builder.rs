@@ -120,6 +120,15 @@ impl DatadogExporterBuilder {
         self
     }
 
+    /// Adds tags, each as [`with_tag`](Self::with_tag) does.
+    pub fn with_tags<K: Into<String>, V: Into<String>>(
+        mut self,
+        tags: impl IntoIterator<Item = (K, V)>,
+    ) -> Self {
+        self.tags.extend(tags.into_iter().map(|(key, value)| (key.into(), value.into())));
+        self
+    }
+
     /// Sets the endpoint and the encoding. The Agent stores the same spans from all of them. An explicit choice
     /// never changes by itself: what the receiver refuses then is dropped.
     ///

@@ -3,9 +3,9 @@
 use std::error::Error;
 use std::fmt;
 
-/// Why [`DatadogExporterBuilder::build`](crate::DatadogExporterBuilder::build) failed.
+/// A setting in code that cannot be used, or a part of the exporter that could not be started.
 ///
-/// Its text names the setting, the value and what was expected, for example
+/// Its cause, if it has one, is its `source()` and not in its text. The text names the setting, the value and what was expected, for example
 /// ``cannot use `with_agent_url` = "ftp://x": expected http://host:port or unix:///path/to/socket``.
 /// A bad value in a `DD_*` variable is no error: it is one warning, and the next source of the setting counts.
 #[derive(Debug)]
@@ -42,7 +42,7 @@ impl fmt::Display for BuildError {
             Kind::Setting { name, value, expected } => {
                 write!(f, "cannot use `{name}` = {value:?}: expected {expected}")
             }
-            Kind::Start { what, cause } => write!(f, "cannot start {what}: {cause}"),
+            Kind::Start { what, .. } => write!(f, "cannot start {what}"),
         }
     }
 }

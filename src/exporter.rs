@@ -14,7 +14,7 @@ use crate::BuildError;
 use crate::builder::DatadogExporterBuilder;
 use crate::config::Settings;
 use crate::datadog::ids::has_equal_ids;
-use crate::delivery::{Delivery, ExporterHandle};
+use crate::delivery::{Delivery, ExporterHandle, Identity};
 use crate::encoding::{Json, MessagePack, Payload, Payloads, Prepared, SpanWriter, Wire, WireKind};
 use crate::guard::{self, HookScope};
 use crate::kept::Kept;
@@ -167,8 +167,11 @@ impl DatadogExporter {
     /// Tells delivery whose the spans are: the Agent's rates go by it.
     fn announce(&self) {
         if let Some(delivery) = &self.delivery {
-            let (service, env) = self.facts.json.identity();
-            delivery.belongs_to(service, &env);
+            let ResourceFacts { service, env, version, .. } = &self.facts.json;
+            let [service, env, version] = [service, env, version].map(String::clone);
+            let (normalised, normalised_env) = self.facts.json.identity();
+            let identity = Identity { service, env, version };
+            delivery.belongs_to(normalised, &normalised_env, identity);
         }
     }
 

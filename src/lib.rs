@@ -121,5 +121,6 @@ pub use propagation::{
 };
 pub use protocol::Protocol;
 pub use sampling::{
-    DatadogSampler, DatadogSamplerBuilder, DatadogSpanProcessor, RejectedTraces, SamplingRule,
+    DatadogSampler, DatadogSamplerBuilder, ForwardRejected, RejectedTraces, SampledOnly,
+    SamplingRule,
 };

@@ -40,8 +40,8 @@ async fn order(Path(id): Path<u64>, State(own): State<SocketAddr>) -> Result<Str
 async fn main() -> Result<(), Box<dyn Error>> {
     let exporter = DatadogExporter::builder().with_service("shop").build()?;
     let provider = SdkTracerProvider::builder().with_batch_exporter(exporter).build();
-    global::set_text_map_propagator(DatadogPropagator::new());
-    let logs = LogCorrelation::new().with_service("shop");
+    global::set_text_map_propagator(DatadogPropagator::builder().build());
+    let logs = LogCorrelation::from_env().with_service("shop");
     tracing::subscriber::set_global_default(log_correlation::subscriber(&provider, logs, stdout))?;
 
     let listener = TcpListener::bind(args().nth(1).as_deref().unwrap_or(ADDRESS)).await?;

@@ -34,7 +34,7 @@ use tracing_subscriber::{Registry, layer::SubscriberExt as _};
 async fn main() -> Result<(), Box<dyn Error>> {
     let exporter = DatadogExporter::builder().with_service("health").build()?;
     let provider = SdkTracerProvider::builder().with_batch_exporter(exporter).build();
-    global::set_text_map_propagator(DatadogPropagator::new());
+    global::set_text_map_propagator(DatadogPropagator::builder().build());
     let spans = tracing_opentelemetry::layer().with_tracer(provider.tracer("app"));
     // Without a level, every frame of HTTP/2 would be a span.
     let subscriber = Registry::default().with(LevelFilter::INFO).with(spans);

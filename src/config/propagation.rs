@@ -29,6 +29,18 @@ pub(crate) struct PropagationSettings {
     pub(crate) behavior: ExtractBehavior,
 }
 
+impl Default for PropagationSettings {
+    fn default() -> Self {
+        Self {
+            extract: DEFAULT_STYLES.to_vec(),
+            inject: DEFAULT_STYLES.to_vec(),
+            tags_max_length: MAX_TAGS,
+            extract_first: false,
+            behavior: ExtractBehavior::default(),
+        }
+    }
+}
+
 impl PropagationSettings {
     /// Finds every setting in the environment of this process; says what was wrong in it.
     pub(crate) fn of_process(builder: DatadogPropagatorBuilder) -> (Self, Vec<String>) {
@@ -60,8 +72,9 @@ impl PropagationSettings {
             extract,
             inject,
             tags_max_length: tags_max_length.min(MAX_TAGS),
-            extract_first: builder.extract_first
-                || variables.flag("DD_TRACE_PROPAGATION_EXTRACT_FIRST", false),
+            extract_first: builder
+                .extract_first
+                .unwrap_or_else(|| variables.flag("DD_TRACE_PROPAGATION_EXTRACT_FIRST", false)),
             behavior: builder.behavior.unwrap_or_else(|| variables.behavior()),
         };
         (settings, variables.warnings)

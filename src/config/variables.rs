@@ -177,7 +177,7 @@ impl<F: Fn(&str) -> Option<String>> Variables<F> {
     }
 
     pub(super) fn protocol(&mut self) -> Protocol {
-        let read = Protocol::of_variable;
+        let read = |text: &str| text.parse::<Protocol>().ok();
         self.read("DD_TRACE_API_VERSION", "auto, v0.3 or v0.4", read).unwrap_or_default()
     }
 

@@ -66,6 +66,14 @@ pub(crate) struct DeliverySettings {
     pub(crate) external_env: Option<String>,
 }
 
+/// Service, env and version as they are written; empty if unknown.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Identity {
+    pub(crate) service: String,
+    pub(crate) env: String,
+    pub(crate) version: String,
+}
+
 /// The exporter's side of delivery.
 #[derive(Debug)]
 pub(crate) struct Delivery {
@@ -105,9 +113,10 @@ impl Delivery {
         self.shared.check_process()
     }
 
-    /// Says whose the spans are: service and environment, as the Agent stores them.
-    pub(crate) fn belongs_to(&self, service: &str, env: &str) {
+    /// Says whose the spans are: service and environment as the Agent stores them, and all as written.
+    pub(crate) fn belongs_to(&self, service: &str, env: &str, identity: Identity) {
         self.shared.rates.belong_to(service, env);
+        self.shared.lock().identity = identity;
     }
 
     /// Counts spans that cannot be sent.
@@ -220,6 +229,14 @@ impl ExporterHandle {
             first();
         }
         self.shared.flush(timeout)
+    }
+
+    /// Returns service, env and version of the exporter.
+    pub(crate) fn identity(&self) -> Identity {
+        match self.shared.check_process() {
+            Ok(()) => self.shared.lock().identity.clone(),
+            Err(_) => Identity::default(),
+        }
     }
 
     /// Asks for the Agent's rates; false if the protocol has none.

@@ -11,8 +11,8 @@ use opentelemetry_sdk::error::{OTelSdkError, OTelSdkResult};
 use tokio::sync::Notify;
 
 use super::buffer::Buffer;
-use super::deadline_in;
 use super::stats::ExporterStats;
+use super::{Identity, deadline_in};
 use crate::encoding::Payload;
 use crate::guard;
 use crate::protocol::{AgentRates, Form, Negotiation, Protocol};
@@ -46,6 +46,7 @@ pub(super) struct State {
     /// The first export, which waits until the form is chosen.
     pub(super) choice: Choice,
     pub(super) phase: Phase,
+    pub(super) identity: Identity,
     /// Exports to wake once the lock is free.
     to_wake: Vec<Wake>,
     /// Times that the worker is to panic: no input is known that makes it.
@@ -136,6 +137,7 @@ impl Shared {
             wants_rates: false,
             choice: if negotiation.is_auto() { Choice::Open(None) } else { Choice::Made },
             phase: Phase::Open,
+            identity: Identity::default(),
             to_wake: Vec::new(),
             #[cfg(all(test, unix))]
             panics: 0,

@@ -1,7 +1,10 @@
 //! [`DatadogPropagatorBuilder`], and what it chooses from. Not here: what counts if nothing is chosen
 //! ([`crate::config`]).
 
+use std::str::FromStr;
+
 use super::{DatadogPropagator, datadog, w3c};
+use crate::BuildError;
 use crate::config::PropagationSettings;
 
 /// A way to write the trace context into headers.
@@ -32,6 +35,22 @@ impl PropagationStyle {
     }
 }
 
+/// Reads a name of the variables, in any case: `datadog` or `tracecontext`.
+///
+/// # Errors
+///
+/// Fails for any other text.
+impl FromStr for PropagationStyle {
+    type Err = BuildError;
+
+    fn from_str(text: &str) -> Result<Self, BuildError> {
+        [Self::Datadog, Self::TraceContext]
+            .into_iter()
+            .find(|style| text.eq_ignore_ascii_case(style.name()))
+            .ok_or_else(|| BuildError::setting("PropagationStyle", text, "datadog or tracecontext"))
+    }
+}
+
 /// What is done with a caller's context.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
@@ -55,7 +74,7 @@ pub struct DatadogPropagatorBuilder {
     pub(crate) extract: Option<Vec<PropagationStyle>>,
     pub(crate) inject: Option<Vec<PropagationStyle>>,
     pub(crate) tags_max_length: Option<usize>,
-    pub(crate) extract_first: bool,
+    pub(crate) extract_first: Option<bool>,
     pub(crate) behavior: Option<ExtractBehavior>,
 }
 
@@ -96,9 +115,9 @@ impl DatadogPropagatorBuilder {
     /// Stops reading at the first style that has a context, so that others neither complete it nor become
     /// links.
     ///
-    /// Otherwise `DD_TRACE_PROPAGATION_EXTRACT_FIRST`.
-    pub fn with_extract_first(mut self) -> Self {
-        self.extract_first = true;
+    /// Otherwise `DD_TRACE_PROPAGATION_EXTRACT_FIRST`, or off.
+    pub fn with_extract_first(mut self, extract_first: bool) -> Self {
+        self.extract_first = Some(extract_first);
         self
     }
 

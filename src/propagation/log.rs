@@ -5,8 +5,10 @@ use std::fmt;
 use opentelemetry::Context;
 use opentelemetry::trace::{SpanContext, TraceContextExt as _};
 
+use crate::ExporterHandle;
 use crate::config::Unified;
 use crate::datadog::ids::{Hex, low_half, span_id};
+use crate::delivery::Identity;
 
 /// Gives log lines the ids of the current span, and service, env and version.
 ///
@@ -32,11 +34,16 @@ pub struct LogCorrelation {
 }
 
 impl LogCorrelation {
+    /// Knows no service, env and version, and reads no variable.
+    pub fn new() -> Self {
+        Self { unified: Unified::default(), is_decimal: false }
+    }
+
     /// Takes service, env and version from `DD_SERVICE`, `DD_ENV`, `DD_VERSION` and `DD_TAGS`.
     ///
     /// Nothing is logged, here or later, so a log formatter may make one for each line. A bad variable is named by
     /// the exporter, which reads the same ones.
-    pub fn new() -> Self {
+    pub fn from_env() -> Self {
         Self { unified: Unified::of_process(), is_decimal: false }
     }
 
@@ -60,8 +67,8 @@ impl LogCorrelation {
 
     /// Writes ids as decimal numbers, of the trace id its low 64 bits: for pipelines that expect what older
     /// tracers wrote. Otherwise the trace id is all its 128 bits in hexadecimal digits.
-    pub fn with_decimal_ids(mut self) -> Self {
-        self.is_decimal = true;
+    pub fn with_decimal_ids(mut self, is_decimal: bool) -> Self {
+        self.is_decimal = is_decimal;
         self
     }
 
@@ -87,6 +94,19 @@ impl LogCorrelation {
 impl Default for LogCorrelation {
     fn default() -> Self {
         Self::new()
+    }
+}
+
+impl ExporterHandle {
+    /// Returns the log correlation of this exporter: service, env and version as its spans have them, from code,
+    /// variables and the resource.
+    ///
+    /// The resource comes with the tracer provider: ask after it is built.
+    pub fn log_correlation(&self) -> LogCorrelation {
+        let known = |text: String| Some(text).filter(|text| !text.is_empty());
+        let Identity { service, env, version } = self.identity();
+        let unified = Unified { service: known(service), env: known(env), version: known(version) };
+        LogCorrelation { unified, is_decimal: false }
     }
 }
 
@@ -169,7 +189,7 @@ mod tests {
              dd.span_id=000000003ade68b1\n"
         );
         assert!(
-            lines(&correlation.with_decimal_ids())
+            lines(&correlation.with_decimal_ids(true))
                 .ends_with("dd.trace_id=12379814468735227512\ndd.span_id=987654321\n")
         );
     }

@@ -82,7 +82,7 @@ pub(crate) fn is_open(cx: &Context) -> bool {
 /// use opentelemetry_sdk::propagation::BaggagePropagator;
 ///
 /// global::set_text_map_propagator(TextMapCompositePropagator::new(vec![
-///     Box::new(DatadogPropagator::new()),
+///     Box::new(DatadogPropagator::builder().build()),
 ///     Box::new(BaggagePropagator::new()),
 /// ]));
 /// ```
@@ -98,9 +98,9 @@ pub struct DatadogPropagator {
 }
 
 impl DatadogPropagator {
-    /// Returns one with Datadog's defaults and what `DD_TRACE_PROPAGATION_*` say.
+    /// Returns one with Datadog's defaults. It reads no variable; [`builder`](Self::builder) does.
     pub fn new() -> Self {
-        Self::builder().build()
+        Self::with_settings(PropagationSettings::default(), Vec::new())
     }
 
     /// Starts a builder. It reads nothing until [`DatadogPropagatorBuilder::build`].

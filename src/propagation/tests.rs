@@ -45,7 +45,7 @@ fn propagator(vector: &Json) -> DatadogPropagator {
         .with_inject_styles(styles)
         .with_tags_max_length(limit(&vector["tags_max_length"]));
     if vector["extract_first"] == true {
-        builder = builder.with_extract_first();
+        builder = builder.with_extract_first(true);
     }
     builder.build()
 }

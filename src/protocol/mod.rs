@@ -13,8 +13,11 @@ mod rates;
 mod v03;
 mod v04;
 
+use std::str::FromStr;
+
 use opentelemetry_http::Response;
 
+use crate::BuildError;
 use crate::encoding::{Payload, WireKind};
 
 pub(crate) use document::Document;
@@ -45,14 +48,23 @@ pub enum Protocol {
     V04,
 }
 
-impl Protocol {
-    /// Reads a value of `DD_TRACE_API_VERSION`. In every official tracer `v0.4` means MessagePack.
-    pub(crate) fn of_variable(value: &str) -> Option<Self> {
-        match value.to_ascii_lowercase().as_str() {
-            "auto" => Some(Self::Auto),
-            "v0.3" => Some(Self::V03Json),
-            "v0.4" => Some(Self::V04),
-            _ => None,
+/// What `DD_TRACE_API_VERSION` may be, for messages.
+pub(crate) const PROTOCOL_FORM: &str = "auto, v0.3 or v0.4";
+
+/// Reads a value of `DD_TRACE_API_VERSION`, in any case. In every official tracer `v0.4` means MessagePack.
+///
+/// # Errors
+///
+/// Fails for any text but `auto`, `v0.3` and `v0.4`.
+impl FromStr for Protocol {
+    type Err = BuildError;
+
+    fn from_str(text: &str) -> Result<Self, BuildError> {
+        match text.to_ascii_lowercase().as_str() {
+            "auto" => Ok(Self::Auto),
+            "v0.3" => Ok(Self::V03Json),
+            "v0.4" => Ok(Self::V04),
+            _ => Err(BuildError::setting("Protocol", text, PROTOCOL_FORM)),
         }
     }
 }

@@ -44,6 +44,12 @@ impl DatadogSamplerBuilder {
         self
     }
 
+    /// Adds rules in order, each as [`with_rule`](Self::with_rule) does.
+    pub fn with_rules(mut self, rules: impl IntoIterator<Item = SamplingRule>) -> Self {
+        self.rules.extend(rules);
+        self
+    }
+
     /// Sets the fraction of traces to keep, from 0 to 1, of those that no rule is for.
     ///
     /// Otherwise `DD_TRACE_SAMPLE_RATE`, else the Agent's rates.

@@ -44,7 +44,7 @@ use subject::{AppService, RootSpan, Started};
 use weights::{ALONE, KNOWN_SHARE, Kept, SPREAD, Weights};
 
 pub use builder::DatadogSamplerBuilder;
-pub use processor::DatadogSpanProcessor;
+pub use processor::{ForwardRejected, SampledOnly};
 pub(crate) use rate::Rate;
 pub(crate) use rules::RULES_FORM;
 pub use rules::SamplingRule;
@@ -58,7 +58,7 @@ pub enum RejectedTraces {
     #[default]
     Dropped,
     /// Their spans are recorded and go to the Agent, which counts and drops them: its trace metrics are
-    /// exact. Needs a [`DatadogSpanProcessor`] around the processor of the exporter.
+    /// exact. Needs a [`ForwardRejected`] around the processor of the exporter.
     Recorded,
 }
 
@@ -78,11 +78,11 @@ pub enum RejectedTraces {
 /// | `ParentBased(AlwaysOn)`, the SDK's default | any | what no caller rejects | the same: behind a caller that keeps a tenth, a tenth | the same | 9.5 % |
 /// | `ParentBased(TraceIdRatioBased(r))` of the SDK | any | `r`, other traces than Datadog's tracers keep | `r`: too few | `r` | 10.3 % |
 /// | `DatadogSampler` with rate or rules, [dropped](RejectedTraces::Dropped) | any | `r`, at most the limit | everything, by weight | the same as ingested | 100.0 %; 300 at once each second 98.5 %, 4,000 at once and then 2/s for 30 s 99.6 %, three rules 99.7 % |
-/// | the same, [recorded](RejectedTraces::Recorded), with [`DatadogSpanProcessor`] | any | `r`, at most the limit | everything, exactly | everything | 100 % |
+/// | the same, [recorded](RejectedTraces::Recorded), with [`ForwardRejected`] | any | `r`, at most the limit | everything, exactly | everything | 100 % |
 /// | `DatadogSampler` behind a caller that rejects, dropped | any | what the caller keeps | everything, by weight | what the caller keeps | 100.1 % |
-/// | the same, recorded, with [`DatadogSpanProcessor`] | any | what the caller keeps | everything, exactly | everything | 100 % |
+/// | the same, recorded, with [`ForwardRejected`] | any | what the caller keeps | everything, exactly | everything | 100 % |
 /// | with the Agent's rates, dropped | `V04` | what the Agent wants: 10 traces/s | everything, by weight | `r` | 100.0 % |
-/// | the same, recorded, with [`DatadogSpanProcessor`] | `V04` | what the Agent wants | everything, exactly | everything | 100 % |
+/// | the same, recorded, with [`ForwardRejected`] | `V04` | what the Agent wants | everything, exactly | everything | 100 % |
 /// | with the Agent's rates | `V03` | everything: its answers have no rates | everything | everything | 100 % |
 ///
 /// # Weights

@@ -2,6 +2,8 @@
 //!
 //! The JSON form is that of `DD_TRACE_SAMPLING_RULES` in the official tracers.
 
+use std::str::FromStr;
+
 use serde_json::Value as Json;
 
 use super::glob::Glob;
@@ -11,7 +13,11 @@ use crate::BuildError;
 /// Most rules that are read from a variable.
 const MAX_RULES: usize = 1_000;
 
-/// What a rule looks like in JSON, for messages.
+/// One rule in JSON, for messages.
+const RULE_FORM: &str =
+    r#"{"service":"web*","name":"http.*","resource":"GET *","tags":{"k":"v*"},"sample_rate":0.1}"#;
+
+/// What a list of rules looks like in JSON, for messages.
 pub(crate) const RULES_FORM: &str = r#"a JSON list like [{"service":"web*","name":"http.*","resource":"GET *","tags":{"k":"v*"},"sample_rate":0.1}]"#;
 
 /// A rate for the traces whose root span fits every pattern given; a pattern that is not given fits all.
@@ -34,6 +40,32 @@ pub struct SamplingRule {
     name: Option<Glob>,
     resource: Option<Glob>,
     tags: Vec<(String, Glob)>,
+}
+
+/// Reads one object of the JSON list of `DD_TRACE_SAMPLING_RULES`.
+///
+/// # Errors
+///
+/// Fails if the text is no such object.
+///
+/// # Examples
+///
+/// ```
+/// use opentelemetry_datadog_agent::SamplingRule;
+///
+/// let rule: SamplingRule = r#"{"resource":"GET /health*","sample_rate":0}"#.parse()?;
+/// assert_eq!(rule, SamplingRule::new(0.0).with_resource("GET /health*"));
+/// # Ok::<(), opentelemetry_datadog_agent::BuildError>(())
+/// ```
+impl FromStr for SamplingRule {
+    type Err = BuildError;
+
+    fn from_str(text: &str) -> Result<Self, BuildError> {
+        let rule = serde_json::from_str(text).ok();
+        rule.as_ref()
+            .and_then(Self::read)
+            .ok_or_else(|| BuildError::setting("SamplingRule", text, RULE_FORM))
+    }
 }
 
 /// What is known of a root span when it starts.

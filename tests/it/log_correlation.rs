@@ -33,7 +33,7 @@ fn ids_stand_at_the_top_level_of_a_line_and_are_those_of_the_span() {
     let exporter = DatadogExporter::builder().with_agent_url(agent.url()).build().unwrap();
     let provider = SdkTracerProvider::builder().with_batch_exporter(exporter).build();
     let logs = LogCorrelation::new().with_service("a \"shop\"").with_env("prod").with_version("1");
-    for logs in [logs.clone(), logs.with_decimal_ids()] {
+    for logs in [logs.clone(), logs.with_decimal_ids(true)] {
         let out = lines.clone();
         let subscriber = example::subscriber(&provider, logs, move || out.clone());
         tracing::subscriber::with_default(subscriber, || {

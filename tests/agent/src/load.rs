@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use opentelemetry::trace::{SpanKind, TraceContextExt as _, Tracer as _, TracerProvider as _};
 use opentelemetry::{Context, SpanId, TraceId};
-use opentelemetry_datadog_agent::{DatadogExporter, DatadogSpanProcessor, RejectedTraces};
+use opentelemetry_datadog_agent::{DatadogExporter, ForwardRejected, RejectedTraces};
 use opentelemetry_sdk::trace::{
     BatchConfigBuilder, BatchSpanProcessor, IdGenerator, SdkTracerProvider, ShouldSample,
 };
@@ -64,7 +64,7 @@ pub(crate) fn provider(
         .with_id_generator(Ids::new())
         .with_resource(service("shop"));
     match rejected {
-        RejectedTraces::Recorded => builder.with_span_processor(DatadogSpanProcessor::new(batch)),
+        RejectedTraces::Recorded => builder.with_span_processor(ForwardRejected::new(batch)),
         _ => builder.with_span_processor(batch),
     }
     .build()

@@ -14,7 +14,7 @@ pub(crate) fn start(
 ) -> Result<SdkTracerProvider, Box<dyn std::error::Error>> {
     let provider = SdkTracerProvider::builder().with_batch_exporter(exporter).build();
     global::set_tracer_provider(provider.clone());
-    global::set_text_map_propagator(DatadogPropagator::new());
+    global::set_text_map_propagator(DatadogPropagator::builder().build());
     let spans = tracing_opentelemetry::layer()
         .with_tracer(provider.tracer("shop"))
         .with_location(false) // these three save some 150 bytes for each span, 100 for each log line

@@ -75,7 +75,7 @@ fn the_propagator_and_the_sampler_warn_at_their_first_use() {
     let test = "delivery::kept::the_propagator_and_the_sampler_warn_at_their_first_use";
     let variables = [("OTEL_PROPAGATORS", "b3,baggage"), ("DD_TRACE_SAMPLE_RATE", "7")];
     in_child(test, &variables, || {
-        let propagator = DatadogPropagator::new();
+        let propagator = DatadogPropagator::builder().build();
         let sampler = DatadogSampler::builder().build().unwrap();
         let lines = Lines::of_this_process();
         assert!(lines.all().is_empty());
@@ -99,7 +99,7 @@ struct Formatter;
 
 impl<S: Subscriber> Layer<S> for Formatter {
     fn on_event(&self, _: &Event<'_>, _: LayerContext<'_, S>) {
-        let correlation = LogCorrelation::new();
+        let correlation = LogCorrelation::from_env();
         assert_eq!(correlation.current().iter().count(), 0);
     }
 }

@@ -23,7 +23,7 @@ fn propagator(vector: &Json) -> DatadogPropagator {
         .with_extract_styles(styles)
         .with_tags_max_length(limit.try_into().unwrap());
     if vector["extract_first"] == true {
-        builder = builder.with_extract_first();
+        builder = builder.with_extract_first(true);
     }
     builder.build()
 }

@@ -15,7 +15,7 @@ use opentelemetry::trace::{SpanKind, TraceContextExt as _, Tracer as _, TracerPr
 use opentelemetry::{Context, KeyValue, SpanId, TraceId};
 use opentelemetry_datadog_agent::{
     DatadogExporter, DatadogExporterBuilder, DatadogSampler, DatadogSamplerBuilder,
-    DatadogSpanProcessor, Protocol, RejectedTraces,
+    ForwardRejected, Protocol, RejectedTraces,
 };
 use opentelemetry_sdk::trace::{
     BatchSpanProcessor, IdGenerator, SdkTracerProvider, TracerProviderBuilder,
@@ -74,7 +74,7 @@ fn provider_builder(
         SdkTracerProvider::builder().with_sampler(sampler).with_id_generator(Ids::from(first));
     let batch = BatchSpanProcessor::builder(exporter).build();
     match rejected {
-        RejectedTraces::Recorded => builder.with_span_processor(DatadogSpanProcessor::new(batch)),
+        RejectedTraces::Recorded => builder.with_span_processor(ForwardRejected::new(batch)),
         _ => builder.with_span_processor(batch),
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use datadog_test_agent::ReceivedSpan;
-use opentelemetry_datadog_agent::{DatadogSpanProcessor, RejectedTraces};
+use opentelemetry_datadog_agent::{RejectedTraces, SampledOnly};
 use opentelemetry_sdk::trace::{BatchSpanProcessor, InMemorySpanExporter};
 
 use super::{arrived, builder, half, kept_by, provider, provider_builder, traces};
@@ -66,9 +66,7 @@ fn an_exporter_beside_it_sees_what_is_kept_only() {
     let provider = provider_builder(builder(&agent).build().unwrap(), sampler, rejected, 1)
         .with_simple_exporter(beside.clone())
         // The SDK's batch processor does not look at the flag.
-        .with_span_processor(DatadogSpanProcessor::sampled_only(
-            BatchSpanProcessor::builder(batched.clone()).build(),
-        ))
+        .with_span_processor(SampledOnly::new(BatchSpanProcessor::builder(batched.clone()).build()))
         .build();
     traces(&provider, TRACES, &[]);
     provider.force_flush().unwrap();
