@@ -10,7 +10,7 @@ use opentelemetry_http::HttpClient;
 use opentelemetry_sdk::trace::SpanData;
 
 use crate::config::Settings;
-use crate::mapping::{NamesHook, RedactQuery, SpanNames, SpanTypes};
+use crate::mapping::{NamesHook, Obfuscation, RedactQuery, SpanNames, SpanTypes};
 use crate::protocol::Protocol;
 use crate::{BuildError, DatadogExporter};
 
@@ -37,6 +37,7 @@ pub struct DatadogExporterBuilder {
     pub(crate) payload_bytes: Option<usize>,
     pub(crate) http_client: Option<Arc<dyn HttpClient>>,
     pub(crate) types: SpanTypes,
+    pub(crate) obfuscation: Obfuscation,
     pub(crate) query_redaction: Option<RedactQuery>,
     pub(crate) server_errors: Option<String>,
     pub(crate) names: Option<NamesHook>,
@@ -220,6 +221,12 @@ impl DatadogExporterBuilder {
         self
     }
 
+    /// Sets where literals are taken out of statements; otherwise here, [`Obfuscation::Exporter`].
+    pub fn with_obfuscation(mut self, obfuscation: Obfuscation) -> Self {
+        self.obfuscation = obfuscation;
+        self
+    }
+
     /// Sets a function that redacts query strings, in place of the built-in rules. It gets each query without the
     /// `?` before it, and returns the text that is sent; `|query| query.into()` switches redaction off. If it panics,
     /// `<redacted>` is sent for the whole query.
@@ -289,8 +296,8 @@ impl DatadogExporterBuilder {
     ///
     /// let exporter = DatadogExporter::builder()
     ///     .with_names(|span, names| {
-    ///         if names.name == "Internal" {
-    ///             names.name = span.instrumentation_scope.name().into();
+    ///         if names.operation == "Internal" {
+    ///             names.operation = span.instrumentation_scope.name().into();
     ///         }
     ///     })
     ///     .build()?;
@@ -329,6 +336,7 @@ impl fmt::Debug for DatadogExporterBuilder {
             .field("protocol", &self.protocol)
             .field("timeout", &self.timeout)
             .field("types", &self.types)
+            .field("obfuscation", &self.obfuscation)
             .field("server_errors", &self.server_errors)
             .field("query_redaction", &self.query_redaction.is_some())
             .field("names", &self.names.is_some())

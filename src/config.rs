@@ -123,6 +123,7 @@ fn options(
         git,
         hostname: variables.hostname(),
         types: builder.types,
+        obfuscation: builder.obfuscation,
         server_query: variables.query("DD_HTTP_SERVER_TAG_QUERY_STRING"),
         client_query: variables.query("DD_HTTP_CLIENT_TAG_QUERY_STRING"),
         query_secrets: match builder.query_redaction {

@@ -114,7 +114,7 @@ pub use builder::DatadogExporterBuilder;
 pub use delivery::{DroppedSpans, ExporterHandle, ExporterStats};
 pub use error::BuildError;
 pub use exporter::DatadogExporter;
-pub use mapping::{SpanNames, SpanTypes};
+pub use mapping::{Obfuscation, SpanNames, SpanTypes};
 pub use propagation::{
     DatadogPropagator, DatadogPropagatorBuilder, ExtractBehavior, LogCorrelation, LogFields,
     PropagationSpanProcessor, PropagationStyle, SqlComment, SqlCommentMode,

@@ -9,7 +9,7 @@ use std::sync::{LazyLock, Mutex, PoisonError};
 use libfuzzer_sys::arbitrary::{Arbitrary as _, Unstructured};
 use libfuzzer_sys::fuzz_target;
 use datadog_test_agent::{TraceRequest, ReceivedSpan};
-use opentelemetry_datadog_agent::{DatadogExporter, Protocol, SpanTypes};
+use opentelemetry_datadog_agent::{DatadogExporter, Obfuscation, Protocol, SpanTypes};
 use opentelemetry_datadog_agent_fuzz::local::Local;
 use opentelemetry_datadog_agent_fuzz::spans;
 use opentelemetry_sdk::Resource;
@@ -19,7 +19,7 @@ use opentelemetry_sdk::trace::SpanData;
 static EXPORTERS: LazyLock<Mutex<[[Local; 2]; 2]>> = LazyLock::new(|| {
     let exporters = [SpanTypes::Documented, SpanTypes::Agent].map(|types| {
         [Protocol::V03Json, Protocol::V03MessagePack].map(|protocol| {
-            let builder = DatadogExporter::builder().with_span_types(types);
+            let builder = DatadogExporter::builder().with_span_types(types).with_obfuscation(obfuscation(types));
             Local::new(builder.with_protocol(protocol))
         })
     });
@@ -67,4 +67,9 @@ fn can_be_sent((trace, span): &(u128, u64)) -> bool {
 fn check(request: &TraceRequest) {
     assert_eq!((request.status, &request.decode_error), (Some(200), &None));
     assert_eq!(request.violations(), Vec::<String>::new());
+}
+
+/// The obfuscation that goes with span types: under its own types the Agent obfuscates.
+fn obfuscation(types: SpanTypes) -> Obfuscation {
+    if types == SpanTypes::Agent { Obfuscation::Agent } else { Obfuscation::Exporter }
 }

@@ -35,7 +35,7 @@ use super::lookup::string;
 use super::normalize::MAX_VALUE;
 use super::redact::Redactor;
 use super::tags::Name;
-use super::{SpanTypes, status};
+use super::{Obfuscation, status};
 
 /// The texts of the error tags of one span, as parts of one buffer, in the order of [`TAGS`].
 #[derive(Debug, Default)]
@@ -302,7 +302,7 @@ fn is_own(attribute: &KeyValue) -> bool {
     let is_begun = |row: &&str| key == *row || (row.ends_with('.') && key.starts_with(row));
     let is_about = LEVEL.contains(&key) || ABOUT_EVENT.iter().any(is_begun);
     // A statement is no text of an error, and nobody hides it there.
-    !is_about && says(&attribute.value) && !Name::of(key).is_secret(SpanTypes::Documented)
+    !is_about && says(&attribute.value) && !Name::of(key).is_secret(Obfuscation::Exporter)
 }
 
 /// Returns the attribute of the first key that has a text.

@@ -288,13 +288,17 @@ impl<'o> Members<'o> {
 mod tests {
     use std::time::{Duration, UNIX_EPOCH};
 
-    use super::super::SpanTypes;
+    use super::super::Obfuscation;
     use super::super::obfuscate::{Language, Query, QuerySecrets};
     use super::*;
 
-    fn events<'o>(list: &[Event], types: SpanTypes, out: &'o mut String) -> (&'o str, usize) {
+    fn events<'o>(
+        list: &[Event],
+        obfuscation: Obfuscation,
+        out: &'o mut String,
+    ) -> (&'o str, usize) {
         let (mut keys, mut redactor) =
-            (KeySet::default(), Redactor::new(types, &QuerySecrets::Redacted));
+            (KeySet::default(), Redactor::new(obfuscation, &QuerySecrets::Redacted));
         let (language, query) = (Language::Unknown, Query::Kept);
         let nest = Nest { source: Source::default(), language, query, split: None };
         Writer { keys: &mut keys, redactor: &mut redactor, nest }.events(list, out)
@@ -308,7 +312,7 @@ mod tests {
     /// Returns the events tag, and how many events it has.
     fn written(list: &[Event]) -> (serde_json::Value, usize) {
         let mut out = String::new();
-        let (text, count) = events(list, SpanTypes::Agent, &mut out);
+        let (text, count) = events(list, Obfuscation::Agent, &mut out);
         assert!(text.len() <= MAX_VALUE);
         let parsed: serde_json::Value = serde_json::from_str(text).unwrap();
         assert_eq!(parsed.as_array().unwrap().len(), count);
@@ -360,19 +364,19 @@ mod tests {
         let pairs = [("k", "old"), ("db.statement", "SELECT 'secret'"), ("k", "new")];
         let attributes = pairs.map(|(key, value)| KeyValue::new(key, value)).to_vec();
         let event = Event::new("query", UNIX_EPOCH, attributes, 0);
-        for (types, json) in [
+        for (obfuscation, json) in [
             (
-                SpanTypes::Documented,
+                Obfuscation::Exporter,
                 r#"[{"name":"query","attributes":{"db.statement":"SELECT ?","k":"new"}}]"#,
             ),
             (
-                SpanTypes::Agent,
+                Obfuscation::Agent,
                 r#"[{"name":"query","attributes":{"db.statement":"SELECT 'secret'","k":"new"}}]"#,
             ),
         ] {
             let mut out = String::new();
             let list = std::slice::from_ref(&event);
-            assert_eq!(events(list, types, &mut out), (json, 1));
+            assert_eq!(events(list, obfuscation, &mut out), (json, 1));
         }
     }
 

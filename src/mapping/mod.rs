@@ -54,7 +54,7 @@ pub(crate) use start::StartNames;
 pub(crate) use statuses::{ErrorStatuses, STATUSES_FORM};
 pub(crate) use text::of as text_of;
 
-/// Which span types are sent, and so who obfuscates statements.
+/// The span types that are sent. Statements are the matter of [`Obfuscation`].
 ///
 /// Sources: Datadog's documentation of the v0.3 API for the four, and `pkg/trace/transform/otelutil.go` of
 /// `DataDog/datadog-agent` for the others.
@@ -65,21 +65,30 @@ pub(crate) use text::of as text_of;
 #[non_exhaustive]
 pub enum SpanTypes {
     /// The four documented types: `web`, `db`, `cache` and `custom`.
+    #[default]
+    Documented,
+    /// The Agent's own types: `web`, `http`, `sql`, `redis`, `mongodb`, `llm` and others.
+    Agent,
+}
+
+/// The place where literals are taken out of statements. User names, passwords and secrets of URLs are removed in both.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Obfuscation {
+    /// Here: no literal leaves the process, whatever the span types.
     ///
-    /// The Agent does not obfuscate these, so it is done here, and no literal leaves the process: SQL in
-    /// the resource, `db.statement`, `db.query.text`, `db.query.summary` and `sql.query` has `?` for each
+    /// SQL in the resource, `db.statement`, `db.query.text`, `db.query.summary` and `sql.query` has `?` for each
     /// literal, reading as the Agent would store it; of redis, valkey and memcached only the names of
     /// commands are left; values in the JSON of MongoDB, Elasticsearch and OpenSearch become `?`. What
     /// cannot be read is left out, as are parameters (`db.query.parameter.*`), and statements in scope and
     /// resource. It holds for spans of every kind that have a database system or a statement, for what
     /// database drivers write as events under `tracing`, and for any other text that begins like SQL.
     #[default]
-    Documented,
-    /// The Agent's own types: `web`, `http`, `sql`, `redis`, `mongodb`, `llm` and others.
+    Exporter,
+    /// In the Agent: statements are sent as they are, as resource and as tag.
     ///
-    /// Statements are sent as they are, as resource and as tag, and the Agent obfuscates those of the types
-    /// it knows. A statement of a system that it does not know, such as `gcp.spanner`, gets type `db` and is
-    /// stored as it was sent.
+    /// The Agent obfuscates those of its own types that it knows, so this goes with [`SpanTypes::Agent`]. A statement
+    /// of another type, or of a system that it does not know, such as `gcp.spanner`, is stored as it was sent.
     Agent,
 }
 
@@ -103,8 +112,10 @@ pub(crate) struct Options {
     pub(crate) git: Git,
     /// The host name to report.
     pub(crate) hostname: Option<String>,
-    /// Which span types are sent.
+    /// The span types that are sent.
     pub(crate) types: SpanTypes,
+    /// Where literals are taken out.
+    pub(crate) obfuscation: Obfuscation,
     /// What becomes of the query string in URLs of requests that come in ...
     pub(crate) server_query: Query,
     /// ... and of those that go out.
@@ -148,6 +159,7 @@ impl fmt::Debug for Options {
             .field("version", &self.version)
             .field("git", &self.git)
             .field("types", &self.types)
+            .field("obfuscation", &self.obfuscation)
             .field("query_secrets", &self.query_secrets)
             .field("server_errors", &self.server_errors)
             .finish_non_exhaustive()
@@ -213,13 +225,13 @@ pub(crate) fn map<'s, S: Sink>(
     pass.scope_attributes();
     pass.span_attributes();
 
-    let database = naming::database(&pass.lookup(), options.types, names, statements);
+    let database = naming::database(&pass.lookup(), options.obfuscation, names, statements);
     let chosen = naming::choose(
         (&span.name, &span.span_kind),
         &pass.lookup(),
         database,
         &facts.service,
-        options.types,
+        (options.types, options.obfuscation),
         (pass.gen_ai, &options.query_secrets),
         names,
     );
@@ -235,7 +247,7 @@ pub(crate) fn map<'s, S: Sink>(
     let (start, duration) = ids::start_and_duration(span.start_time, span.end_time);
     pass.sink.finish(&Fields {
         service: &chosen.service,
-        name: &chosen.name,
+        name: &chosen.operation,
         resource: &chosen.resource,
         span_type: &chosen.span_type,
         trace_id: ids::low_half(span.span_context.trace_id()),
@@ -261,7 +273,7 @@ fn hooked<'a>(
     }
     let limited = [
         (&mut names.service, chosen.service, MAX_NAME),
-        (&mut names.name, chosen.name, MAX_NAME),
+        (&mut names.operation, chosen.operation, MAX_NAME),
         (&mut names.resource, chosen.resource, MAX_RESOURCE),
         (&mut names.span_type, chosen.span_type, MAX_NAME),
     ];

@@ -15,12 +15,12 @@ use std::borrow::Cow;
 
 use opentelemetry::trace::SpanKind;
 
-use super::SpanTypes;
-use super::attributes::{Attribute, AttributeSet};
+use super::attributes::{Known, KnownSet};
 use super::lookup::{Concept, Lookup};
 use super::normalize::{self, MAX_NAME, MAX_RESOURCE};
 use super::obfuscate::{self, QuerySecrets};
 use super::text;
+use super::{Obfuscation, SpanTypes};
 pub(crate) use database::{Database, database};
 
 /// The names of one span, as the mapping chose them; a hook may replace each of them.
@@ -35,17 +35,38 @@ pub struct SpanNames<'a> {
     pub service: Cow<'a, str>,
     /// The operation name, such as `http.server.request`. Datadog names trace metrics after it, so it
     /// wants few different values.
-    pub name: Cow<'a, str>,
+    #[doc(alias = "name")]
+    pub operation: Cow<'a, str>,
     /// The resource, such as `GET /users/{id}`.
     pub resource: Cow<'a, str>,
     /// The span type, such as `web`, `db`, `cache` or `custom`.
     pub span_type: Cow<'a, str>,
+    /// Datadog makes trace metrics of the span although it is no entry span: clients and producers, and spans with
+    /// an attribute `_dd.measured` of 1.
+    pub measured: bool,
 }
 
-impl SpanNames<'_> {
+impl<'a> SpanNames<'a> {
+    /// Returns names for a test of a hook: a service, an operation and a resource, of no type and not measured.
+    pub fn new(
+        service: impl Into<Cow<'a, str>>,
+        operation: impl Into<Cow<'a, str>>,
+        resource: impl Into<Cow<'a, str>>,
+    ) -> Self {
+        Self {
+            service: service.into(),
+            operation: operation.into(),
+            resource: resource.into(),
+            span_type: Cow::Borrowed(""),
+            measured: false,
+        }
+    }
+
     /// Takes user names, passwords and secrets of URLs out, which a hook may have put in.
     pub(crate) fn without_secrets(mut self, secrets: &QuerySecrets) -> Self {
-        for name in [&mut self.service, &mut self.name, &mut self.resource, &mut self.span_type] {
+        for name in
+            [&mut self.service, &mut self.operation, &mut self.resource, &mut self.span_type]
+        {
             if let Cow::Owned(shown) = obfuscate::without_secrets(name, secrets) {
                 *name = Cow::Owned(shown);
             }
@@ -264,17 +285,20 @@ pub(crate) fn choose<'a>(
     attributes: &Lookup<'_, 'a>,
     database: Database<'a>,
     service: &'a str,
-    types: SpanTypes,
+    (types, obfuscation): (SpanTypes, Obfuscation),
     (gen_ai, secrets): (bool, &QuerySecrets),
     buffers: &'a mut NameBuffers,
 ) -> SpanNames<'a> {
+    let own = attributes.span_number(Known::Measured);
+    let is_call = matches!(kind, SpanKind::Client | SpanKind::Producer);
+    let is_measured = own.map_or(is_call, says_yes);
     let kind = kind_bit(kind);
     let NameBuffers { service: service_buffer, name, resource, obfuscated, span_type: own_type } =
         buffers;
     let source = Source { span_name, kind, attributes, database, secrets };
     let service = own_service(attributes, secrets, service_buffer).unwrap_or(service);
     let name = match attributes.span_text(Known::DatadogName) {
-        Some(own) => obfuscate::redacted(own, name, types == SpanTypes::Documented, secrets),
+        Some(own) => obfuscate::redacted(own, name, obfuscation == Obfuscation::Exporter, secrets),
         None => build(OPERATION, &source, types, name),
     };
     let name = if name.is_empty() { UNNAMED_OPERATION } else { name };
@@ -283,20 +307,26 @@ pub(crate) fn choose<'a>(
         None => build(RESOURCE, &source, types, resource),
     };
     let resource = if resource.is_empty() { name } else { resource };
-    let resource = match types {
-        SpanTypes::Agent => obfuscate::redacted(resource, obfuscated, false, secrets),
-        SpanTypes::Documented => database.without_literals(resource, &source, obfuscated),
+    let resource = match obfuscation {
+        Obfuscation::Agent => obfuscate::redacted(resource, obfuscated, false, secrets),
+        Obfuscation::Exporter => database.without_literals(resource, &source, obfuscated),
     };
     SpanNames {
         service: service.into(),
-        name: normalize::cut(name, MAX_NAME).into(),
+        operation: normalize::cut(name, MAX_NAME).into(),
         resource: normalize::cut(resource, MAX_RESOURCE).into(),
         span_type: normalize::cut(
             obfuscate::redacted(span_type(&source, types, gen_ai), own_type, false, secrets),
             MAX_NAME,
         )
         .into(),
+        measured: is_measured,
     }
+}
+
+/// Whether a number that is a flag is set.
+pub(crate) fn says_yes(number: f64) -> bool {
+    number.to_bits() == 1.0_f64.to_bits()
 }
 
 /// Returns the kind as Datadog spells it.

@@ -20,14 +20,14 @@ use super::obfuscate::Query;
 use super::redact::Redactor;
 use super::resource::ResourceFacts;
 use super::tags::{Name, clipped};
-use super::{Options, SpanTypes, text};
+use super::{Obfuscation, Options, text};
 use crate::encoding::{Sink, Text};
 
 /// What was derived from the attributes of the span, and where it goes.
 pub(super) struct Pass<'p, 'a, S: Sink> {
     span: &'a SpanData,
     facts: &'a ResourceFacts<S::Prepared>,
-    types: SpanTypes,
+    obfuscation: Obfuscation,
     /// What becomes of the query string of a URL.
     query: Query,
     slots: Slots<&'a Value>,
@@ -117,12 +117,12 @@ impl<'p, 'a, S: Sink> Pass<'p, 'a, S> {
             text,
             error_text,
         } = buffers;
-        redactor.set(options.types, &options.query_secrets);
+        redactor.set(options.obfuscation, &options.query_secrets);
         keys.reset(span.attributes.len());
         Self {
             span,
             facts,
-            types: options.types,
+            obfuscation: options.obfuscation,
             query: match span.span_kind {
                 SpanKind::Client => options.client_query,
                 _ => options.server_query,
@@ -170,7 +170,7 @@ impl<'p, 'a, S: Sink> Pass<'p, 'a, S> {
         self.noted.insert(known);
         match rule {
             Rule::Tag => self.plain(known, value),
-            Rule::Statement(_) | Rule::Driver if self.types == SpanTypes::Agent => {
+            Rule::Statement(_) | Rule::Driver if self.obfuscation == Obfuscation::Agent => {
                 self.plain(known, value);
             }
             Rule::Query if self.query == Query::Kept => self.plain(known, value),
@@ -182,7 +182,7 @@ impl<'p, 'a, S: Sink> Pass<'p, 'a, S> {
 
     fn foreign(&mut self, entry: usize, attribute: &'a KeyValue) {
         let name = Name::of(attribute.key.as_str());
-        if name.is_removed(self.types) {
+        if name.is_removed(self.obfuscation) {
             return;
         }
         self.gen_ai |= name.is_gen_ai();

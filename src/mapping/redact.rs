@@ -1,14 +1,14 @@
 //! Redaction of any text: without literals of statements, and without user, password and secrets of URLs.
 //!
-//! Statements go where the exporter obfuscates ([`SpanTypes::Documented`]); user names and passwords of URLs
+//! Statements go where the exporter obfuscates ([`Obfuscation::Exporter`]); user names and passwords of URLs
 //! go always, secrets in query strings unless that is switched off. A text with neither is returned as it is. Not here: the languages ([`super::obfuscate`]).
 
 use std::borrow::Cow;
 
 use opentelemetry::{Array, StringValue, Value};
 
-use super::SpanTypes;
-use super::attributes::{Attribute, Rule, Speaks};
+use super::Obfuscation;
+use super::attributes::{Known, Rule, Speaks};
 use super::drivers::{self, Holds, Source};
 use super::errors::Split;
 use super::obfuscate::{
@@ -36,7 +36,7 @@ const SLOW: &str = "slow statement: ";
 /// Redacts texts, with what it keeps from one text to the next.
 #[derive(Debug, Default)]
 pub(crate) struct Redactor {
-    types: SpanTypes,
+    obfuscation: Obfuscation,
     secrets: QuerySecrets,
     seen: Seen,
     out: String,
@@ -44,14 +44,14 @@ pub(crate) struct Redactor {
 }
 
 impl Redactor {
-    /// Returns one for the texts of these span types.
-    pub(crate) fn new(types: SpanTypes, secrets: &QuerySecrets) -> Self {
-        Self { types, secrets: secrets.clone(), ..Self::default() }
+    /// Returns one for the texts with this obfuscation.
+    pub(crate) fn new(obfuscation: Obfuscation, secrets: &QuerySecrets) -> Self {
+        Self { obfuscation, secrets: secrets.clone(), ..Self::default() }
     }
 
     /// Sets whose statements are taken out, and what becomes of secrets in query strings.
-    pub(crate) fn set(&mut self, types: SpanTypes, secrets: &QuerySecrets) {
-        self.types = types;
+    pub(crate) fn set(&mut self, obfuscation: Obfuscation, secrets: &QuerySecrets) {
+        self.obfuscation = obfuscation;
         self.secrets.clone_from(secrets);
     }
 
@@ -75,13 +75,13 @@ impl Redactor {
     }
 
     fn redacted<'t>(&'t mut self, text: &'t str, signs: Signs) -> &'t str {
-        let Self { types, secrets, seen, out, .. } = self;
+        let Self { obfuscation, secrets, seen, out, .. } = self;
         out.clear();
         let mut read =
-            |out: &mut String, statement: &str| statements.push_statement(out, statement, SOME_SQL);
-        let read: Option<Read<'_>> = match types {
-            SpanTypes::Documented => Some(&mut read),
-            SpanTypes::Agent => None,
+            |out: &mut String, statement: &str| seen.push_statement(out, statement, SOME_SQL);
+        let read: Option<Read<'_>> = match obfuscation {
+            Obfuscation::Exporter => Some(&mut read),
+            Obfuscation::Agent => None,
         };
         if obfuscate::push_redacted(out, text, signs, read, secrets) { out } else { text }
     }
@@ -142,7 +142,7 @@ impl Redactor {
         nest: &Nest<'_>,
     ) -> Option<&'t str> {
         let row = Name::of(key).row();
-        if self.types == SpanTypes::Documented {
+        if self.obfuscation == Obfuscation::Exporter {
             if Name::of(key).is_parameter() {
                 return None;
             }
@@ -161,8 +161,9 @@ impl Redactor {
 
     /// Returns true if nothing may be shown of an attribute of an event or a link that is no text.
     pub(crate) fn hides(&self, key: &str, nest: &Nest<'_>) -> bool {
-        self.types == SpanTypes::Documented
-            && (Name::of(key).is_secret(self.types) || drivers::find(key, &nest.source).is_some())
+        self.obfuscation == Obfuscation::Exporter
+            && (Name::of(key).is_secret(self.obfuscation)
+                || drivers::find(key, &nest.source).is_some())
     }
 
     /// Returns an attribute of an event, or its text, without the values that a driver wrote there, if anything
@@ -190,7 +191,7 @@ impl Redactor {
     /// Returns the contents of an attribute or a text that a driver wrote.
     fn holds(&self, key: &str, text: &str, source: &Source<'_>) -> Option<Holds> {
         let is_message = key == drivers::TEXT && text.starts_with(SLOW);
-        let is_read = self.types == SpanTypes::Documented && !is_message;
+        let is_read = self.obfuscation == Obfuscation::Exporter && !is_message;
         is_read.then(|| drivers::find(key, source)).flatten()
     }
 
@@ -317,11 +318,11 @@ mod tests {
     fn each_text_of_a_list_is_redacted() {
         let list: Vec<StringValue> = vec!["SELECT 'secret'".into(), "a://u:secret@b".into()];
         let list = KeyValue::new("k", Value::Array(list.into())).value;
-        for (types, left) in [
-            (SpanTypes::Documented, r#"["SELECT ?","a://b"]"#),
-            (SpanTypes::Agent, r#"["SELECT 'secret'","a://b"]"#),
+        for (obfuscation, left) in [
+            (Obfuscation::Exporter, r#"["SELECT ?","a://b"]"#),
+            (Obfuscation::Agent, r#"["SELECT 'secret'","a://b"]"#),
         ] {
-            let mut redactor = Redactor::new(types, &QuerySecrets::Redacted);
+            let mut redactor = Redactor::new(obfuscation, &QuerySecrets::Redacted);
             assert_eq!(redactor.tag(None, &list, Query::Kept, &mut String::new()), left);
         }
     }

@@ -93,7 +93,7 @@ impl<P> ResourceFacts<P> {
             left_out: Vec::new(),
         };
         facts.places.reset(options.tags.len() + resource.len());
-        let mut redactor = Redactor::new(options.types, &options.query_secrets);
+        let mut redactor = Redactor::new(options.obfuscation, &options.query_secrets);
         for (key, text) in &options.tags {
             facts.push::<S>(key, &Value::from(text.clone()), options, &mut redactor);
         }
@@ -156,7 +156,7 @@ impl<P> ResourceFacts<P> {
             return;
         }
         let query = options.resource_query();
-        let Some(name) = Name::of_tag(key, options.types, query) else { return };
+        let Some(name) = Name::of_tag(key, options.obfuscation, query) else { return };
         let known = name.row().map(|(known, _)| known);
         let name = name.to_string();
         let (hash, tags) = (hash(&name), &self.tags);

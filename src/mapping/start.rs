@@ -5,11 +5,11 @@
 use opentelemetry::trace::SpanKind;
 use opentelemetry::{KeyValue, Value};
 
-use super::SpanTypes;
-use super::attributes::{self, Attribute, AttributeSet};
+use super::attributes::{self, Known, KnownSet};
 use super::lookup::{Lookup, Slots};
 use super::naming::{self, NameBuffers, SpanNames};
 use super::obfuscate::{QuerySecrets, Seen};
+use super::{Obfuscation, SpanTypes};
 
 /// A resource that says nothing.
 static NO_RESOURCE: Slots<Value> = [const { None }; Attribute::COUNT];
@@ -45,10 +45,10 @@ impl StartNames {
             }
         }
         let lookup = Lookup { span: &slots, resource: &NO_RESOURCE, noted };
-        let types = SpanTypes::Documented;
-        let database = naming::database(&lookup, types, &mut self.buffers, &mut self.statements);
+        let look = (SpanTypes::Documented, Obfuscation::Exporter);
+        let database = naming::database(&lookup, look.1, &mut self.buffers, &mut self.statements);
         let secrets = &QuerySecrets::Redacted;
         let own = (false, secrets);
-        naming::choose((name, kind), &lookup, database, "", types, own, &mut self.buffers)
+        naming::choose((name, kind), &lookup, database, "", look, own, &mut self.buffers)
     }
 }

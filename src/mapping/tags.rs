@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-use super::SpanTypes;
-use super::attributes::{self, Attribute, Rule};
+use super::Obfuscation;
+use super::attributes::{self, Known, Rule};
 use super::normalize::{CUT_MARK, MAX_KEY, MAX_VALUE, cut};
 use super::obfuscate::Query;
 
@@ -45,12 +45,12 @@ impl<'a> Name<'a> {
     }
 
     /// Returns the name under which an attribute of the resource or the scope is a text tag, if it is one.
-    pub(crate) fn of_tag(key: &'a str, types: SpanTypes, query: Query) -> Option<Self> {
+    pub(crate) fn of_tag(key: &'a str, obfuscation: Obfuscation, query: Query) -> Option<Self> {
         let name = Self::of(key);
         match name.row() {
             Some((_, Rule::Note)) => None,
             Some((_, Rule::Query)) if query == Query::Removed => None,
-            _ if name.is_removed(types) || name.is_secret(types) => None,
+            _ if name.is_removed(obfuscation) || name.is_secret(obfuscation) => None,
             Some((known, _)) => Some(Self::of(known.tag().key())),
             None => Some(name),
         }
@@ -69,14 +69,14 @@ impl<'a> Name<'a> {
 
     /// Whether an attribute of this key becomes no tag.
     #[inline]
-    pub(crate) fn is_removed(&self, types: SpanTypes) -> bool {
+    pub(crate) fn is_removed(&self, obfuscation: Obfuscation) -> bool {
         self.key.starts_with(OVERRIDE_PREFIX)
-            || (types == SpanTypes::Documented && self.is_parameter())
+            || (obfuscation == Obfuscation::Exporter && self.is_parameter())
     }
 
     /// Whether an attribute of this key holds a literal that only the Agent would hide.
-    pub(crate) fn is_secret(&self, types: SpanTypes) -> bool {
-        types == SpanTypes::Documented && (self.is_parameter() || self.is_statement())
+    pub(crate) fn is_secret(&self, obfuscation: Obfuscation) -> bool {
+        obfuscation == Obfuscation::Exporter && (self.is_parameter() || self.is_statement())
     }
 
     /// Returns true if an attribute of this key is a statement.

@@ -119,7 +119,7 @@ impl Hash for RootSpan<'_> {
     fn hash<H: Hasher>(&self, state: &mut H) {
         self.own_service().hash(state);
         if let Some(names) = self.names() {
-            (&names.name, &names.resource).hash(state);
+            (&names.operation, &names.resource).hash(state);
         }
     }
 }
@@ -136,7 +136,7 @@ impl Subject for RootSpan<'_> {
     }
 
     fn name_fits(&self, pattern: &Glob) -> bool {
-        self.names().is_some_and(|names| pattern.fits(&names.name))
+        self.names().is_some_and(|names| pattern.fits(&names.operation))
     }
 
     fn resource_fits(&self, pattern: &Glob) -> bool {

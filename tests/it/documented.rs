@@ -3,12 +3,12 @@
 use datadog_test_agent::{ReceivedSpan, TestAgent};
 use opentelemetry::trace::{Event, Link, SpanKind};
 use opentelemetry::{InstrumentationScope, KeyValue, StringValue, Value};
-use opentelemetry_datadog_agent::{DatadogExporter, Protocol, SpanTypes};
+use opentelemetry_datadog_agent::{DatadogExporter, Protocol, SpanNames, SpanTypes};
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::trace::{SpanData, SpanExporter as _};
 
 use crate::delivery::in_child;
-use crate::support::{SOON, agent, block_on, context, span};
+use crate::support::{SOON, agent, block_on, context, obfuscation, span};
 
 use SpanKind::{Client, Consumer, Internal, Producer, Server};
 
@@ -160,7 +160,10 @@ fn export(
     span: SpanData,
 ) -> (ReceivedSpan, String) {
     agent.clear();
-    let builder = DatadogExporter::builder().with_agent_url(agent.url()).with_span_types(types);
+    let builder = DatadogExporter::builder()
+        .with_agent_url(agent.url())
+        .with_span_types(types)
+        .with_obfuscation(obfuscation(types));
     let builder = builder.with_protocol(Protocol::V03Json);
     let mut exporter = builder.build().unwrap();
     exporter.set_resource(resource);
@@ -318,5 +321,44 @@ fn no_statement_leaves_the_process_under_the_documented_types() {
         for key in SECRET {
             assert!(native.meta[*key].contains("hunter2"), "the Agent would hide {key}");
         }
+    }
+}
+
+#[test]
+fn the_agents_types_and_the_exporters_obfuscation_go_together() {
+    let agent = agent();
+    let builder = DatadogExporter::builder().with_agent_url(agent.url());
+    let exporter = builder.with_span_types(SpanTypes::Agent).build().unwrap();
+    let attributes = tags(&[("db.system", "postgresql"), ("db.statement", "SELECT 'hunter2'")]);
+    let span = SpanData { span_kind: Client, attributes, ..span() };
+    block_on(exporter.export(vec![span])).unwrap();
+    let got = agent.wait_for_spans(1, SOON).unwrap().remove(0);
+    assert_eq!((&*got.span_type, &*got.resource), ("sql", "SELECT ?"));
+    assert_eq!(got.meta["db.statement"], "SELECT ?");
+}
+
+#[test]
+fn a_hook_decides_what_is_measured_over_the_attribute_too() {
+    for (attribute, hook, expected) in [
+        (None, None, None),
+        (None, Some(true), Some(1.0)),
+        (Some(1), None, Some(1.0)),
+        (Some(1), Some(false), Some(0.0)),
+        (Some(0), Some(true), Some(1.0)),
+    ] {
+        let agent = agent();
+        let builder = DatadogExporter::builder().with_agent_url(agent.url()).with_names(
+            move |_, names: &mut SpanNames<'_>| {
+                if let Some(measured) = hook {
+                    names.measured = measured;
+                }
+            },
+        );
+        let attributes = attribute.map(|number: i64| KeyValue::new("_dd.measured", number));
+        let span = SpanData { attributes: attributes.into_iter().collect(), ..span() };
+        block_on(builder.build().unwrap().export(vec![span])).unwrap();
+        let got = agent.wait_for_spans(1, SOON).unwrap().remove(0);
+        let measured = got.metrics.get("_dd.measured").copied();
+        assert_eq!(measured, expected, "{attribute:?} {hook:?}");
     }
 }

@@ -18,7 +18,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 
-use crate::support::{SOON, agent, block_on};
+use crate::support::{SOON, agent, block_on, obfuscation};
 use opentelemetry_datadog_agent::Protocol::{V03Json, V03MessagePack, V04};
 
 /// Keys that decide something, or that the exporter writes itself. Not `_sampling_priority_v1`: it is
@@ -244,7 +244,13 @@ fn any_batch_arrives_whole_and_without_a_complaint() {
         [V03Json, V03MessagePack, V04].map(|protocol| {
             let builder =
                 DatadogExporter::builder().with_agent_url(agent.url()).with_protocol(protocol);
-            RefCell::new(builder.with_span_types(types).build().unwrap())
+            RefCell::new(
+                builder
+                    .with_span_types(types)
+                    .with_obfuscation(obfuscation(types))
+                    .build()
+                    .unwrap(),
+            )
         })
     });
     // No file of earlier failures: a failure becomes a row of its own among the bad input.

@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use datadog_test_agent::TestAgent;
 use opentelemetry::trace::{SpanContext, SpanKind, Status, TraceFlags, TraceState};
 use opentelemetry::{InstrumentationScope, SpanId, TraceId};
-use opentelemetry_datadog_agent::{DatadogExporter, Protocol};
+use opentelemetry_datadog_agent::{DatadogExporter, Obfuscation, Protocol, SpanTypes};
 use opentelemetry_sdk::trace::{SdkTracerProvider, SpanData, SpanEvents, SpanLinks};
 
 /// Longest wait for something that should come at once.
@@ -135,4 +135,9 @@ pub(crate) fn context(trace: u128, span: u64) -> SpanContext {
 
 fn later(time: SystemTime) -> SystemTime {
     time + Duration::from_millis(25)
+}
+
+/// The obfuscation that goes with span types: under its own types the Agent obfuscates.
+pub(crate) fn obfuscation(types: SpanTypes) -> Obfuscation {
+    if types == SpanTypes::Agent { Obfuscation::Agent } else { Obfuscation::Exporter }
 }

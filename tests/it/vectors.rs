@@ -5,7 +5,7 @@ mod read;
 
 use datadog_test_agent::{ReceivedSpan, TestAgent};
 use opentelemetry::trace::{Tracer as _, TracerProvider as _};
-use opentelemetry_datadog_agent::{DatadogExporter, Protocol, SpanTypes};
+use opentelemetry_datadog_agent::{DatadogExporter, Obfuscation, Protocol, SpanTypes};
 use opentelemetry_sdk::trace::{SdkTracerProvider, SpanExporter as _};
 use serde_json::Value as Json;
 
@@ -48,7 +48,7 @@ fn with_the_old_names(agent: &TestAgent) -> DatadogExporter {
         .with_service(SERVICE)
         .with_names(|span, names| {
             names.service = SERVICE.into();
-            names.name = span.instrumentation_scope.name().into();
+            names.operation = span.instrumentation_scope.name().into();
             names.resource = (&*span.name).into();
         })
         .build()
@@ -96,6 +96,7 @@ fn exporter(agent: &TestAgent, protocol: Protocol) -> DatadogExporter {
     DatadogExporter::builder()
         .with_agent_url(agent.url())
         .with_span_types(SpanTypes::Agent)
+        .with_obfuscation(Obfuscation::Agent)
         .with_protocol(protocol)
         .build()
         .unwrap()

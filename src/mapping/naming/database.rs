@@ -1,7 +1,7 @@
 //! The database that a span calls: its system, and its statement as it may be shown.
 
 use super::{CLIENT, DB_STATEMENT, DB_SYSTEM, HTTP_METHOD, NameBuffers, Source};
-use crate::mapping::SpanTypes;
+use crate::mapping::Obfuscation;
 use crate::mapping::lookup::Lookup;
 use crate::mapping::normalize;
 use crate::mapping::obfuscate::{
@@ -36,7 +36,7 @@ impl<'a> Database<'a> {
     }
 
     /// Returns the resource of a span that knows of a database as it may be shown, wherever it came from:
-    /// that of a call as the Agent would store it under its own types, that of another span as it is unless
+    /// that of a call as the Agent would store it under its own obfuscation, that of another span as it is unless
     /// it is a statement.
     pub(super) fn without_literals(
         &self,
@@ -85,7 +85,7 @@ impl<'a> Database<'a> {
 /// Finds the database system and the statement: without its literals where the Agent would not obfuscate it.
 pub(crate) fn database<'a>(
     attributes: &Lookup<'_, 'a>,
-    types: SpanTypes,
+    obfuscation: Obfuscation,
     buffers: &mut NameBuffers,
     statements: &'a mut StatementCache,
 ) -> Database<'a> {
@@ -94,8 +94,8 @@ pub(crate) fn database<'a>(
     let given = attributes.text(DB_STATEMENT);
     let database = Database { name, system, given, statement: given };
     match given {
-        Some(given) if types == SpanTypes::Documented => {
-            Database { statement: statements.statement(given, database.language()), ..database }
+        Some(given) if obfuscation == Obfuscation::Exporter => {
+            Database { statement: seen.statement(given, database.language()), ..database }
         }
         _ => database,
     }

@@ -51,7 +51,7 @@ impl<'a, S: Sink> Pass<'_, 'a, S> {
         self.scope_name_and_version();
         self.status();
         let foreign_service = self.base_service(names);
-        self.sampling(place, foreign_service);
+        self.sampling(place, foreign_service, names.measured);
         if place == Place::Head {
             self.chunk_facts(options);
         }

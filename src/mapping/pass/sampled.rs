@@ -9,11 +9,11 @@ use crate::encoding::{Sink, Text};
 use crate::mapping::attributes::Attribute;
 use crate::mapping::lookup;
 use crate::mapping::normalize::MAX_KEY;
-use crate::mapping::{Place, sampling};
+use crate::mapping::{Place, naming, sampling};
 
 impl<S: Sink> Pass<'_, '_, S> {
     /// Writes the numbers that sampling and statistics go by, and what the caller said.
-    pub(super) fn sampling(&mut self, place: Place, foreign_service: bool) {
+    pub(super) fn sampling(&mut self, place: Place, foreign_service: bool, is_measured: bool) {
         let span = self.span;
         let kind = &span.span_kind;
         let local_root = ids::is_local_root(span);
@@ -38,15 +38,10 @@ impl<S: Sink> Pass<'_, '_, S> {
             (None, None) => state,
         };
         let default = speaks.then(|| datadog::sampling::priority_of(state));
-        self.number_or(Attribute::SamplingPriority, explicit.or(manual).or(default));
-        let analysed = self.lookup().span(Attribute::AnalyticsEvent).and_then(lookup::is_set);
-        self.number_or(
-            Attribute::Analysed,
-            analysed.map(|analysed| if analysed { 1.0 } else { 0.0 }),
-        );
-        let measured = matches!(kind, SpanKind::Client | SpanKind::Producer)
-            || self.lookup().integer(&[Attribute::Measured]) == Some(1);
-        self.number_or(Attribute::Measured, measured.then_some(1.0));
+        self.number_or(Known::SamplingPriority, explicit.or(manual).or(default));
+        let analysed = self.lookup().span(Known::AnalyticsEvent).and_then(lookup::is_set);
+        self.number_or(Known::Analysed, analysed.map(|analysed| if analysed { 1.0 } else { 0.0 }));
+        self.measured(is_measured);
         // On every span: the Agent weighs a chunk by whichever it takes for the root.
         self.number_or(
             Attribute::SampleRate,
@@ -57,6 +52,19 @@ impl<S: Sink> Pass<'_, '_, S> {
         self.number_or(Attribute::TopLevel, entry.then_some(1.0));
         if state.has_items() || manual.is_some() {
             self.caller(state, speaks);
+        }
+    }
+
+    /// The hook of the user has the last word, over the attribute too.
+    fn measured(&mut self, measured: bool) {
+        let own = self.lookup().span_number(Known::Measured);
+        let is_overruled = own.is_some_and(|own| naming::says_yes(own) != measured);
+        if is_overruled {
+            self.late.remove(Known::Measured);
+            let number = if measured { 1.0 } else { 0.0 };
+            self.sink.metric(Text::Plain(Known::Measured.key()), number);
+        } else {
+            self.number_or(Known::Measured, measured.then_some(1.0));
         }
     }
 

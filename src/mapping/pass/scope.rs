@@ -112,7 +112,7 @@ impl<'a, S: Sink> Pass<'_, 'a, S> {
         if is_empty(&attribute.value) {
             return None;
         }
-        let name = Name::of_tag(attribute.key.as_str(), self.types, self.query)?;
+        let name = Name::of_tag(attribute.key.as_str(), self.obfuscation, self.query)?;
         // The kind is the span's, and a status code has a rule of its own.
         let is_ruled =
             |(known, _)| matches!(known, Attribute::SpanKind | Attribute::HttpStatusCode);

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use opentelemetry::KeyValue;
 use opentelemetry::trace::{SpanContext, TraceFlags};
-use opentelemetry_datadog_agent::{Protocol, SpanTypes};
+use opentelemetry_datadog_agent::{Obfuscation, Protocol, SpanTypes};
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::trace::SpanData;
 use serde_json::Value as Json;
@@ -117,7 +117,7 @@ fn compare(
     for (resource, batch) in batches {
         through_otlp(otlp.otlp(), resource, [batch.clone()]);
         let exporter = builder(ours.url(), Protocol::V03MessagePack);
-        let exporter = exporter.with_span_types(SpanTypes::Agent).build().unwrap();
+        let exporter = exporter.with_span_types(SpanTypes::Agent).with_obfuscation(Obfuscation::Agent).build().unwrap();
         through_us(exporter, resource, [batch.clone()]);
     }
     let [theirs, ours] = [otlp, ours].map(|agent| {

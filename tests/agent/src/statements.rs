@@ -3,7 +3,7 @@
 
 use opentelemetry::KeyValue;
 use opentelemetry::trace::SpanKind;
-use opentelemetry_datadog_agent::{Protocol, SpanTypes};
+use opentelemetry_datadog_agent::{Obfuscation, Protocol, SpanTypes};
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::trace::SpanData;
 
@@ -58,7 +58,7 @@ fn stored(statements: &[(&'static str, String)], types: SpanTypes) -> Vec<String
         ],
         ..traces::span(1, id, 1)
     });
-    let exporter = builder(real.url(), Protocol::V03Json).with_span_types(types).build().unwrap();
+    let exporter = builder(real.url(), Protocol::V03Json).with_span_types(types).with_obfuscation(obfuscation(types)).build().unwrap();
     through_us(exporter, &Resource::builder_empty().build(), [spans.collect()]);
     real.stop();
     let mut spans = real.spans();
@@ -86,4 +86,9 @@ fn a_statement_reads_the_same_whoever_takes_its_literals_out() {
     assert!(unexplained.is_empty(), "what was not meant:\n{}", unexplained.join("\n"));
     let unused: Vec<_> = DIFFERENCES.iter().zip(used).filter(|(_, used)| !used).collect();
     assert!(unused.is_empty(), "rows that nothing needs: {unused:#?}");
+}
+
+/// The obfuscation that goes with span types: under its own types the Agent obfuscates.
+fn obfuscation(types: SpanTypes) -> Obfuscation {
+    if types == SpanTypes::Agent { Obfuscation::Agent } else { Obfuscation::Exporter }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use datadog_test_agent::TestAgent;
 use opentelemetry::KeyValue;
-use opentelemetry_datadog_agent::{Protocol, SpanTypes};
+use opentelemetry_datadog_agent::{Obfuscation, Protocol, SpanTypes};
 use serde_json::Value as Json;
 
 use crate::compare::{self, Comparison, Fields, Pair, Row};
@@ -69,7 +69,7 @@ fn every_vector_comes_out_as_it_was_meant() {
         for case in cases(&real) {
             for url in [&case.url, embedded.url()] {
                 let exporter =
-                    builder(url, case.protocol).with_span_types(case.types).build().unwrap();
+                    builder(url, case.protocol).with_span_types(case.types).with_obfuscation(obfuscation(case.types)).build().unwrap();
                 let mut span = span_data(&case.vector["input"]);
                 span.attributes.push(KeyValue::new(CASE, case.title.clone()));
                 let resource = resource(&case.vector["input"]["resource_attributes"]);
@@ -124,4 +124,9 @@ fn by_case(spans: impl Iterator<Item = Fields>) -> BTreeMap<String, Fields> {
         assert!(by_case.insert(title, span).is_none(), "a span arrived twice");
     }
     by_case
+}
+
+/// The obfuscation that goes with span types: under its own types the Agent obfuscates.
+fn obfuscation(types: SpanTypes) -> Obfuscation {
+    if types == SpanTypes::Agent { Obfuscation::Agent } else { Obfuscation::Exporter }
 }

@@ -59,7 +59,7 @@ fn with_hook(case: &str, fill: fn(usize) -> String) -> ReceivedSpan {
         .with_service("shop")
         .with_names(move |_, names| {
             names.service = fill(100).into();
-            names.name = fill(100).into();
+            names.operation = fill(100).into();
             names.resource = fill(5_000).into();
             names.span_type = fill(100).into();
         })

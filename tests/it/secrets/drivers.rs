@@ -7,7 +7,7 @@ use opentelemetry_datadog_agent::{DatadogExporter, SpanTypes};
 use opentelemetry_sdk::trace::{SpanData, SpanExporter as _};
 use serde_json::{Value as Json, json};
 
-use crate::support::{SOON, agent, block_on, span};
+use crate::support::{SOON, agent, block_on, obfuscation, span};
 
 /// A pair of key and value.
 type Pair = (&'static str, &'static str);
@@ -71,7 +71,10 @@ fn pairs(list: &[Pair]) -> Vec<KeyValue> {
 /// Exports a span, and returns it as the Agent gets it.
 fn exported(types: SpanTypes, span: SpanData) -> ReceivedSpan {
     let agent = agent();
-    let builder = DatadogExporter::builder().with_agent_url(agent.url()).with_span_types(types);
+    let builder = DatadogExporter::builder()
+        .with_agent_url(agent.url())
+        .with_span_types(types)
+        .with_obfuscation(obfuscation(types));
     let exporter = builder.build().unwrap();
     block_on(exporter.export(vec![span])).unwrap();
     exporter.handle().flush(SOON).unwrap();

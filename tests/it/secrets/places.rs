@@ -13,7 +13,7 @@ use proptest::test_runner::TestRunner;
 use super::{
     DOLLARS, DOUBLE_QUOTED, LITERALS, MARK, MYSQL, NUMBER, config, planted, secret, statement,
 };
-use crate::support::{SOON, agent, block_on, context, span};
+use crate::support::{SOON, agent, block_on, context, obfuscation, span};
 
 /// A span and the resource of its provider.
 struct Input {
@@ -159,7 +159,10 @@ fn body(agent: &TestAgent, types: SpanTypes, place: &Place, text: &str) -> Strin
         attribute(&mut input, value, key);
     }
     put(&mut input, text, key);
-    let builder = DatadogExporter::builder().with_agent_url(agent.url()).with_span_types(types);
+    let builder = DatadogExporter::builder()
+        .with_agent_url(agent.url())
+        .with_span_types(types)
+        .with_obfuscation(obfuscation(types));
     let builder = builder.with_protocol(Protocol::V03Json);
     let mut exporter = builder.build().unwrap();
     exporter.set_resource(&Resource::builder_empty().with_attributes(input.resource).build());
