@@ -50,6 +50,7 @@
 //! | feature | what |
 //! |---|---|
 //! | `internal-logs` (default) | warnings and debug lines through `tracing` |
+//! | `json-logs` | `JsonLogFormat`: JSON lines of `tracing-subscriber` with the ids of the span |
 //! | `metrics` | the counters as `otel.sdk.exporter.span.exported` and `.inflight` on the global meter; set its provider before `build` |
 //! | `rustls` | an `https` Agent URL, for an Agent behind a proxy |
 //!
@@ -115,6 +116,8 @@ pub use delivery::{DroppedSpans, ExporterHandle, ExporterStats};
 pub use error::BuildError;
 pub use exporter::DatadogExporter;
 pub use mapping::{Obfuscation, SpanNames, SpanTypes};
+#[cfg(feature = "json-logs")]
+pub use propagation::JsonLogFormat;
 pub use propagation::{
     DatadogPropagator, DatadogPropagatorBuilder, ExtractBehavior, LogCorrelation, LogFields,
     PropagationSpanProcessor, PropagationStyle, SqlComment, SqlCommentMode,

@@ -20,6 +20,8 @@ mod builder;
 mod context;
 mod datadog;
 mod inbound;
+#[cfg(feature = "json-logs")]
+mod json_log;
 mod log;
 mod member;
 mod sql;
@@ -43,6 +45,8 @@ use inbound::{ERROR_KEY, Inbound, RESTARTED, TERMINATED, link};
 
 pub use builder::{DatadogPropagatorBuilder, ExtractBehavior, PropagationStyle};
 pub use inbound::PropagationSpanProcessor;
+#[cfg(feature = "json-logs")]
+pub use json_log::JsonLogFormat;
 pub use log::{LogCorrelation, LogFields};
 pub(crate) use member::Member;
 pub use sql::{SqlComment, SqlCommentMode};

@@ -12,7 +12,6 @@ mod git;
 mod golden;
 mod hostile;
 mod http_errors;
-mod log_correlation;
 mod pages;
 mod precedence;
 mod propagation;

@@ -1,16 +1,18 @@
-//! The recipe of `examples/log_correlation.rs`: log lines with the ids that the Agent gets.
+//! The feature `json-logs`, and the example `log_correlation`: log lines with the ids that the Agent gets.
+#![allow(clippy::unwrap_used, reason = "a test")]
 
-#[path = "../../examples/log_correlation.rs"]
+#[path = "../examples/log_correlation.rs"]
 #[expect(dead_code, reason = "the example's own `main`")]
 mod example;
 
 use std::sync::{Arc, Mutex};
 
 use opentelemetry_datadog_agent::{DatadogExporter, LogCorrelation};
+use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::trace::SdkTracerProvider;
 use serde_json::Value as Json;
 
-use crate::support::agent;
+use datadog_test_agent::TestAgent;
 
 /// Where lines go.
 #[derive(Clone, Default)]
@@ -28,7 +30,7 @@ impl std::io::Write for Lines {
 
 #[test]
 fn ids_stand_at_the_top_level_of_a_line_and_are_those_of_the_span() {
-    let agent = agent();
+    let agent = TestAgent::start().unwrap();
     let lines = Lines::default();
     let exporter = DatadogExporter::builder().with_agent_url(agent.url()).build().unwrap();
     let provider = SdkTracerProvider::builder().with_batch_exporter(exporter).build();
@@ -61,4 +63,30 @@ fn ids_stand_at_the_top_level_of_a_line_and_are_those_of_the_span() {
     assert_eq!((&lines[1]["message"], &lines[1]["articles"]), (&"placed".into(), &3.into()));
     assert_eq!(lines[3]["dd.trace_id"], decimal.trace_id.to_string());
     assert_eq!(lines[3]["dd.span_id"], decimal.span_id.to_string());
+}
+
+#[test]
+fn the_handle_knows_service_env_and_version_of_the_exporter() {
+    let agent = TestAgent::start().unwrap();
+    let builder = DatadogExporter::builder().with_agent_url(agent.url()).with_env("prod");
+    let exporter = builder.build().unwrap();
+    let handle = exporter.handle();
+    let attributes = [("service.name", "Shop"), ("service.version", "2")];
+    let attributes = attributes.map(|(key, text)| opentelemetry::KeyValue::new(key, text));
+    let resource = Resource::builder_empty().with_attributes(attributes).build();
+    let provider =
+        SdkTracerProvider::builder().with_resource(resource).with_batch_exporter(exporter);
+    let _provider = provider.build();
+    // The batch processor hands the resource over on its own thread.
+    let known = || {
+        let logs = handle.log_correlation();
+        let fields = logs.current();
+        let fields: Vec<_> = fields.iter().map(|(key, value)| format!("{key}={value}")).collect();
+        fields.join(" ")
+    };
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(10);
+    while known() != "dd.service=shop dd.env=prod dd.version=2" {
+        assert!(std::time::Instant::now() < deadline, "{}", known());
+        std::thread::yield_now();
+    }
 }
