@@ -175,12 +175,12 @@ impl DatadogExporter {
         }
     }
 
-    /// Turns a batch into payloads. Says too what is odd about it.
+    /// Turns a batch into payloads, the first in the memory of `spare`. Says too what is odd about it.
     fn encode(
         &self,
         batch: &[SpanData],
         wire: WireKind,
-        delivery: &Delivery,
+        spare: Option<Payload>,
     ) -> (Vec<Payload>, Oddities) {
         let mut encoder = self.encoders.take();
         encoder.payloads.start(spare);
@@ -284,7 +284,7 @@ impl SpanExporter for DatadogExporter {
         delivery.check_process()?;
         let begin = Instant::now();
         let wire = delivery.wire().await;
-        let (payloads, odd) = self.encode(&batch, wire, delivery);
+        let (payloads, odd) = self.encode(&batch, wire, delivery.spare());
         let sent: u64 = payloads.iter().map(|payload| u64::from(payload.span_count())).sum();
         let skipped = batch.len() as u64 - sent;
         delivery.skip(skipped);

@@ -180,7 +180,7 @@ pub(crate) enum Place {
 pub(crate) struct Scratch<P> {
     pass: PassBuffers<P>,
     names: NameBuffers,
-    statements: obfuscate::StatementCache,
+    statements: obfuscate::Seen,
     env: String,
     version: String,
 }
@@ -235,11 +235,12 @@ pub(crate) fn map<'s, S: Sink>(
         (pass.gen_ai, &options.query_secrets),
         names,
     );
-    let chosen = match hook {
+    let (chosen, hook_panicked) = match hook {
         Some(hook) => {
-            hooked(hook, span, chosen, hook_panicked).without_secrets(&options.query_secrets)
+            let (names, panicked) = hooked(hook, span, chosen);
+            (names.without_secrets(&options.query_secrets), panicked)
         }
-        None => chosen,
+        None => (chosen, false),
     };
     let is_error = pass.decided_tags(options, place, &chosen, database, env, version);
     pass.remaining_tags();
@@ -269,7 +270,7 @@ fn hooked<'a>(
 ) -> (SpanNames<'a>, bool) {
     let mut names = chosen.clone();
     if guard::catch(|| hook(span, &mut names)).is_none() {
-        return (chosen.without_user_info(), true);
+        return (chosen, true);
     }
     let limited = [
         (&mut names.service, chosen.service, MAX_NAME),
@@ -284,5 +285,5 @@ fn hooked<'a>(
             *name = cut(name, limit).to_owned().into();
         }
     }
-    (names.without_user_info(), false)
+    (names, false)
 }
