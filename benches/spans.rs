@@ -149,10 +149,10 @@ fn obfuscate(bencher: Bencher<'_, '_>, what: &str) {
 #[divan::bench(args = ["sql", "insert"])]
 fn obfuscate_again(bencher: Bencher<'_, '_>, what: &str) {
     let (_, statement) = STATEMENTS.into_iter().find(|(name, _)| *name == what).unwrap();
-    let mut cache = StatementCache::default();
+    let mut statements = StatementCache::default();
     bencher.counter(ItemsCount::new(1_u32)).bench_local(|| {
         let language = Language::Sql(Dialect::STANDARD);
-        cache.statement(divan::black_box(statement), language).is_some()
+        statements.statement(divan::black_box(statement), language).is_some()
     });
 }
 

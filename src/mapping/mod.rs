@@ -180,7 +180,7 @@ pub(crate) enum Place {
 pub(crate) struct Scratch<P> {
     pass: PassBuffers<P>,
     names: NameBuffers,
-    statements: obfuscate::Seen,
+    statements: obfuscate::StatementCache,
     env: String,
     version: String,
 }

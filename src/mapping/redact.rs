@@ -12,8 +12,8 @@ use super::attributes::{Known, Rule, Speaks};
 use super::drivers::{self, Holds, Source};
 use super::errors::Split;
 use super::obfuscate::{
-    self, Guarded, Language, Query, QuerySecrets, Read, SOME_SQL, Seen, Signs, push_address,
-    push_connection, push_query, push_statement, push_url,
+    self, Guarded, Language, Query, QuerySecrets, Read, SOME_SQL, Signs, StatementCache,
+    push_address, push_connection, push_query, push_statement, push_url,
 };
 use super::tags::Name;
 use super::text;
@@ -38,7 +38,7 @@ const SLOW: &str = "slow statement: ";
 pub(crate) struct Redactor {
     obfuscation: Obfuscation,
     secrets: QuerySecrets,
-    seen: Seen,
+    statements: StatementCache,
     out: String,
     list: String,
 }
@@ -75,10 +75,10 @@ impl Redactor {
     }
 
     fn redacted<'t>(&'t mut self, text: &'t str, signs: Signs) -> &'t str {
-        let Self { obfuscation, secrets, seen, out, .. } = self;
+        let Self { obfuscation, secrets, statements, out, .. } = self;
         out.clear();
         let mut read =
-            |out: &mut String, statement: &str| seen.push_statement(out, statement, SOME_SQL);
+            |out: &mut String, statement: &str| statements.push_statement(out, statement, SOME_SQL);
         let read: Option<Read<'_>> = match obfuscation {
             Obfuscation::Exporter => Some(&mut read),
             Obfuscation::Agent => None,
@@ -236,8 +236,9 @@ impl Redactor {
             return self.shown(text);
         }
         let start = text.len() - rest.trim_start_matches('`').len();
-        let Self { seen, out, secrets, .. } = self;
-        let read: Read<'_> = &mut |out, statement| seen.push_statement(out, statement, SOME_SQL);
+        let Self { statements, out, secrets, .. } = self;
+        let read: Read<'_> =
+            &mut |out, statement| statements.push_statement(out, statement, SOME_SQL);
         obfuscate::push_message(out, text, start, read, secrets);
         &self.out
     }

@@ -8,7 +8,7 @@ use opentelemetry::{KeyValue, Value};
 use super::attributes::{self, Known, KnownSet};
 use super::lookup::{Lookup, Slots};
 use super::naming::{self, NameBuffers, SpanNames};
-use super::obfuscate::{QuerySecrets, Seen};
+use super::obfuscate::{QuerySecrets, StatementCache};
 use super::{Obfuscation, SpanTypes};
 
 /// A resource that says nothing.

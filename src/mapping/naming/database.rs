@@ -95,7 +95,7 @@ pub(crate) fn database<'a>(
     let database = Database { name, system, given, statement: given };
     match given {
         Some(given) if obfuscation == Obfuscation::Exporter => {
-            Database { statement: seen.statement(given, database.language()), ..database }
+            Database { statement: statements.statement(given, database.language()), ..database }
         }
         _ => database,
     }

@@ -26,8 +26,8 @@ mod words;
 pub(crate) use self::commands::is_route;
 pub(crate) use self::dialect::Dialect;
 pub(crate) use self::query::{QuerySecrets, RedactQuery};
-pub(crate) use self::seen::Seen;
 pub(crate) use self::signs::Signs;
+pub(crate) use self::statement_cache::StatementCache;
 pub(crate) use self::url::{Query, push_address, push_connection, push_query, push_url};
 pub(crate) use self::within::Read;
 

@@ -96,30 +96,31 @@ mod tests {
 
     #[test]
     fn a_statement_reads_the_same_the_second_time_and_in_another_language() {
-        let mut cache = StatementCache::default();
+        let mut statements = StatementCache::default();
         let text = "SELECT a FROM t WHERE b = \"secret\" AND c > \"d\"";
         for _ in 0..2 {
-            let shown = cache.statement(text, STANDARD);
+            let shown = statements.statement(text, STANDARD);
             assert_eq!(shown, Some("SELECT a FROM t WHERE b = ? AND c > d"));
-            let shown = cache.statement(text, Language::Sql(Dialect::MYSQL));
+            let shown = statements.statement(text, Language::Sql(Dialect::MYSQL));
             assert_eq!(shown, Some("SELECT a FROM t WHERE b = ? AND c > ?"));
-            assert_eq!(cache.statement("GET secret", Language::Unknown), None);
+            assert_eq!(statements.statement("GET secret", Language::Unknown), None);
         }
     }
 
     #[test]
     fn whatever_was_kept_each_statement_reads_as_alone() {
-        let mut cache = StatementCache::default();
+        let mut statements = StatementCache::default();
         for round in 0..2 {
             for number in 0..4 * KEPT {
                 let name = "x".repeat(number);
                 let text = format!("SELECT {name}{number} FROM t WHERE a = 'secret {round}'");
                 let mut alone = String::new();
                 assert!(push_statement(&mut alone, &text, STANDARD));
-                assert_eq!(cache.statement(&text, STANDARD), Some(&*alone));
+                assert_eq!(statements.statement(&text, STANDARD), Some(&*alone));
             }
         }
-        let kept = cache.slots.iter().map(|slot| slot.given.capacity() + slot.shown.capacity());
+        let kept =
+            statements.slots.iter().map(|slot| slot.given.capacity() + slot.shown.capacity());
         assert!(kept.sum::<usize>() <= 256 * 1_024);
     }
 }
