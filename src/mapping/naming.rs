@@ -15,7 +15,7 @@ use std::borrow::Cow;
 
 use opentelemetry::trace::SpanKind;
 
-use super::attributes::{Known, KnownSet};
+use super::attributes::{Attribute, AttributeSet};
 use super::lookup::{Concept, Lookup};
 use super::normalize::{self, MAX_NAME, MAX_RESOURCE};
 use super::obfuscate::{self, QuerySecrets};
@@ -289,7 +289,7 @@ pub(crate) fn choose<'a>(
     (gen_ai, secrets): (bool, &QuerySecrets),
     buffers: &'a mut NameBuffers,
 ) -> SpanNames<'a> {
-    let own = attributes.span_number(Known::Measured);
+    let own = attributes.span_number(Attribute::Measured);
     let is_call = matches!(kind, SpanKind::Client | SpanKind::Producer);
     let is_measured = own.map_or(is_call, says_yes);
     let kind = kind_bit(kind);
@@ -297,7 +297,7 @@ pub(crate) fn choose<'a>(
         buffers;
     let source = Source { span_name, kind, attributes, database, secrets };
     let service = own_service(attributes, secrets, service_buffer).unwrap_or(service);
-    let name = match attributes.span_text(Known::DatadogName) {
+    let name = match attributes.span_text(Attribute::DatadogName) {
         Some(own) => obfuscate::redacted(own, name, obfuscation == Obfuscation::Exporter, secrets),
         None => build(OPERATION, &source, types, name),
     };
@@ -346,7 +346,7 @@ fn own_service<'a>(
     secrets: &QuerySecrets,
     out: &'a mut String,
 ) -> Option<&'a str> {
-    let mut own = [Known::DatadogService, Known::ServiceName].into_iter();
+    let mut own = [Attribute::DatadogService, Attribute::ServiceName].into_iter();
     let service = own.find_map(|known| attributes.span_text(known))?;
     out.clear();
     normalize::push_service(out, &obfuscate::without_secrets(service, secrets));

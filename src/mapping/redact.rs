@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use opentelemetry::{Array, StringValue, Value};
 
 use super::Obfuscation;
-use super::attributes::{Known, Rule, Speaks};
+use super::attributes::{Attribute, Rule, Speaks};
 use super::drivers::{self, Holds, Source};
 use super::errors::Split;
 use super::obfuscate::{

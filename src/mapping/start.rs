@@ -5,7 +5,7 @@
 use opentelemetry::trace::SpanKind;
 use opentelemetry::{KeyValue, Value};
 
-use super::attributes::{self, Known, KnownSet};
+use super::attributes::{self, Attribute, AttributeSet};
 use super::lookup::{Lookup, Slots};
 use super::naming::{self, NameBuffers, SpanNames};
 use super::obfuscate::{QuerySecrets, StatementCache};

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::Obfuscation;
-use super::attributes::{self, Known, Rule};
+use super::attributes::{self, Attribute, Rule};
 use super::normalize::{CUT_MARK, MAX_KEY, MAX_VALUE, cut};
 use super::obfuscate::Query;
 

@@ -334,12 +334,12 @@ impl<'a, S: Sink> Pass<'_, 'a, S> {
         if high != 0 {
             self.put_text(Attribute::TraceIdHigh, Text::Hex(&high.to_be_bytes()));
         }
-        self.put_default_redacted(Known::Language, "rust");
-        self.put_default_redacted(Known::RuntimeId, &options.runtime_id);
+        self.put_default_redacted(Attribute::Language, "rust");
+        self.put_default_redacted(Attribute::RuntimeId, &options.runtime_id);
         let git = &options.git;
         let git = [
-            (Known::GitRepositoryUrl, &git.repository_url),
-            (Known::GitCommitSha, &git.commit_sha),
+            (Attribute::GitRepositoryUrl, &git.repository_url),
+            (Attribute::GitCommitSha, &git.commit_sha),
         ];
         for (known, text) in git {
             if let Some(text) = text {

@@ -19,10 +19,10 @@ impl<S: Sink> Pass<'_, '_, S> {
         let local_root = ids::is_local_root(span);
         let asked = self
             .lookup()
-            .span_number(Attribute::AskedPriority)
+            .span_number(Attribute::SamplingPriorityAttribute)
             .map(datadog::sampling::priority_asked_for);
         if asked.is_some() {
-            self.late.remove(Attribute::AskedPriority);
+            self.late.remove(Attribute::SamplingPriorityAttribute);
         }
         let speaks = place == Place::Head || local_root;
         // The wire name is taken literally.
@@ -38,9 +38,12 @@ impl<S: Sink> Pass<'_, '_, S> {
             (None, None) => state,
         };
         let default = speaks.then(|| datadog::sampling::priority_of(state));
-        self.number_or(Known::SamplingPriority, explicit.or(manual).or(default));
-        let analysed = self.lookup().span(Known::AnalyticsEvent).and_then(lookup::is_set);
-        self.number_or(Known::Analysed, analysed.map(|analysed| if analysed { 1.0 } else { 0.0 }));
+        self.number_or(Attribute::SamplingPriority, explicit.or(manual).or(default));
+        let analysed = self.lookup().span(Attribute::AnalyticsEvent).and_then(lookup::is_set);
+        self.number_or(
+            Attribute::Analysed,
+            analysed.map(|analysed| if analysed { 1.0 } else { 0.0 }),
+        );
         self.measured(is_measured);
         // On every span: the Agent weighs a chunk by whichever it takes for the root.
         self.number_or(
@@ -57,14 +60,14 @@ impl<S: Sink> Pass<'_, '_, S> {
 
     /// The hook of the user has the last word, over the attribute too.
     fn measured(&mut self, measured: bool) {
-        let own = self.lookup().span_number(Known::Measured);
+        let own = self.lookup().span_number(Attribute::Measured);
         let is_overruled = own.is_some_and(|own| naming::says_yes(own) != measured);
         if is_overruled {
-            self.late.remove(Known::Measured);
+            self.late.remove(Attribute::Measured);
             let number = if measured { 1.0 } else { 0.0 };
-            self.sink.metric(Text::Plain(Known::Measured.key()), number);
+            self.sink.metric(Text::Plain(Attribute::Measured.key()), number);
         } else {
-            self.number_or(Known::Measured, measured.then_some(1.0));
+            self.number_or(Attribute::Measured, measured.then_some(1.0));
         }
     }
 

@@ -4,7 +4,7 @@ use opentelemetry::KeyValue;
 
 use super::{Pass, is_empty, name_hash};
 use crate::encoding::Sink;
-use crate::mapping::attributes::{Known, KnownSet};
+use crate::mapping::attributes::{Attribute, AttributeSet};
 use crate::mapping::normalize::MAX_VALUE;
 use crate::mapping::tags::{Name, push_clipped};
 use crate::mapping::text::{self, fitting};
