@@ -4,7 +4,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 folder=${1:-docs}
 mkdir -p "$folder"
-cargo build --quiet --examples --bins
+cargo build --quiet --examples --bins --features json-logs
 run=target/debug/examples
 port=8127 # not the Agent's own, which may be in use
 export CLICOLOR_FORCE=1 DD_TRACE_AGENT_URL=http://127.0.0.1:$port

@@ -1,6 +1,6 @@
 //! A web service: continues its caller's trace, passes it on, writes log lines with the ids, ends in order.
 //!
-//! `cargo run --example axum`, then `curl -X POST localhost:3000/orders/7`, then Ctrl-C. The second of its
+//! `cargo run --example axum --features json-logs`, then `curl -X POST localhost:3000/orders/7`, then Ctrl-C. The second of its
 //! lines begins with `{"dd.service":"shop","dd.trace_id":"` and the trace's id. What the Agent gets:
 //!
 //! ```text

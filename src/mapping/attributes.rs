@@ -211,7 +211,7 @@ attributes! {
     // Sampling and statistics.
     AnalyticsEvent             "analytics.event"                     Note,
     Analysed                   "_dd1.sr.eausr"                       Late,
-    AskedPriority              "sampling.priority"                   Late,
+    AskedSamplingPriority  "sampling.priority"                   Late,
     SamplingPriority           "_sampling_priority_v1"               Late,
     ManualKeep                 "manual.keep"                         Tag,
     ManualDrop                 "manual.drop"                         Tag,

@@ -30,8 +30,7 @@ pub(crate) fn has_priority<'v>(
     span: &SpanData,
     find: impl Fn(Attribute) -> Option<&'v Value>,
 ) -> bool {
-    const NUMBERS: [Attribute; 2] =
-        [Attribute::SamplingPriority, Attribute::SamplingPriorityAttribute];
+    const NUMBERS: [Attribute; 2] = [Attribute::SamplingPriority, Attribute::AskedSamplingPriority];
     NUMBERS.into_iter().any(|known| find(known).and_then(decisive).is_some())
         || is_local_root(span) && manual_priority(find).is_some()
 }

@@ -34,6 +34,7 @@ pub(crate) use self::within::Read;
 use std::borrow::Cow;
 
 use super::normalize::{self, cut};
+use super::text::fitting;
 
 /// What a database system understands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -97,9 +98,10 @@ pub(crate) fn push_statement(out: &mut String, text: &str, language: Language) -
     is_read
 }
 
-/// Returns a text without user names, passwords and secrets of URLs. For names, which hardly ever have any: then that
-/// costs an allocation.
+/// Returns a text without user names, passwords and secrets of URLs, as far as a tag shows it. For names, which hardly
+/// ever have any: then that costs an allocation.
 pub(crate) fn without_secrets<'t>(text: &'t str, secrets: &QuerySecrets) -> Cow<'t, str> {
+    let text = fitting("", text);
     if !Signs::of(text).of_url() {
         return text.into();
     }

@@ -19,10 +19,10 @@ impl<S: Sink> Pass<'_, '_, S> {
         let local_root = ids::is_local_root(span);
         let asked = self
             .lookup()
-            .span_number(Attribute::SamplingPriorityAttribute)
+            .span_number(Attribute::AskedSamplingPriority)
             .map(datadog::sampling::priority_asked_for);
         if asked.is_some() {
-            self.late.remove(Attribute::SamplingPriorityAttribute);
+            self.late.remove(Attribute::AskedSamplingPriority);
         }
         let speaks = place == Place::Head || local_root;
         // The wire name is taken literally.

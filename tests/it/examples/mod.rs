@@ -49,7 +49,7 @@ fn assert_arrived(agent: &TestAgent, documented: &str) {
 }
 
 /// Sends a request with a real client, and returns the text of the answer.
-#[cfg(unix)]
+#[cfg(all(unix, feature = "json-logs"))]
 fn answer(request: reqwest::RequestBuilder) -> String {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async { request.send().await.unwrap().text().await.unwrap() })

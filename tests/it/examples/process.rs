@@ -39,6 +39,10 @@ impl Running {
     }
 
     /// Returns the next line that holds this text.
+    #[allow(
+        dead_code,
+        reason = "not every set of features has an example that prints lines for long"
+    )]
     pub(crate) fn line_with(&self, text: &str) -> String {
         let mut seen = Vec::new();
         while let Ok(line) = self.lines.recv_timeout(SOON) {
@@ -62,6 +66,7 @@ impl Running {
 
     /// Does what Ctrl-C does.
     #[cfg(unix)]
+    #[allow(dead_code, reason = "see `line_with`")]
     pub(crate) fn interrupt(&self) {
         let id = self.child.id().to_string();
         assert!(Command::new("kill").args(["-INT", &id]).status().unwrap().success());

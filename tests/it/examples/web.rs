@@ -1,5 +1,5 @@
 //! The web service: driven by a real client, read by its log lines, ended as Ctrl-C would.
-#![cfg(unix)]
+#![cfg(all(unix, feature = "json-logs"))]
 
 use serde_json::Value as Json;
 

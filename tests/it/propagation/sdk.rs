@@ -163,7 +163,9 @@ fn variables_choose_the_styles() {
         ("DD_TRACE_PROPAGATION_STYLE_INJECT", "datadog"),
     ];
     in_child(test, &variables, || {
-        let propagator = DatadogPropagator::new();
+        let plain = extracted(&DatadogPropagator::new(), &Headers::of(&CALLER[..3]));
+        assert!(plain.span().span_context().is_valid(), "`new` reads no variable");
+        let propagator = DatadogPropagator::builder().build();
         let cx = extracted(&propagator, &Headers::of(&CALLER[..3]));
         assert!(!cx.span().span_context().is_valid());
         let cx = extracted(&propagator, &Headers::of(&CALLER));
