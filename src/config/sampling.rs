@@ -36,11 +36,7 @@ impl SamplingSettings {
     ) -> Result<(Self, Vec<String>), BuildError> {
         let mut variables = Variables::of(variable);
         let number = |text: &str| text.parse().ok();
-        let rules = if builder.rules.is_empty() {
-            variables.read("DD_TRACE_SAMPLING_RULES", RULES_FORM, SamplingRule::read_all)
-        } else {
-            Some(builder.rules)
-        };
+        let rules = if builder.rules.is_empty() { variables.rules() } else { builder.rules };
         let rate = builder.rate.or_else(|| {
             variables.read("DD_TRACE_SAMPLE_RATE", "a rate from 0 to 1", |text| {
                 number(text).and_then(Rate::new).map(Rate::get)
@@ -56,8 +52,24 @@ impl SamplingSettings {
         };
         let service = checked("with_service", builder.service)?;
         let service = service.or_else(|| variables.service()).unwrap_or_default();
-        let settings = Self { service, rules: rules.unwrap_or_default(), rate, limit };
+        let settings = Self { service, rules, rate, limit };
         Ok((settings, variables.warnings))
+    }
+}
+
+impl<F: Fn(&str) -> Option<String>> Variables<F> {
+    /// Reads the list of rules; one that is bad costs no other. They are not shown: their patterns may be values of
+    /// tags.
+    fn rules(&mut self) -> Vec<SamplingRule> {
+        const NAME: &str = "DD_TRACE_SAMPLING_RULES";
+        let Some(text) = self.text(NAME) else { return Vec::new() };
+        let (rules, bad) = match SamplingRule::read_all(&text) {
+            Some((rules, 0)) => return rules,
+            Some((rules, bad)) => (rules, format!("{bad} of the rules of `{NAME}`")),
+            None => (Vec::new(), format!("`{NAME}`")),
+        };
+        self.warnings.push(format!("ignored {bad}: expected {RULES_FORM}"));
+        rules
     }
 }
 
@@ -118,6 +130,21 @@ mod tests {
         let (settings, warnings) = resolve(DatadogSampler::builder(), &bad);
         assert_eq!((settings.rate, settings.limit, warnings), (None, DEFAULT_LIMIT, 3));
         assert!(settings.rules.is_empty());
+    }
+
+    #[test]
+    fn a_warning_about_rules_does_not_show_them() {
+        for (rules, kept) in [
+            (r#"[{"sample_rate":1,"service":7,"tags":{"mail":"secret"}},{"sample_rate":0}]"#, 1),
+            (r#"[{"sample_rate":1,"tags":{"mail":"secret"}]"#, 0),
+        ] {
+            let variables = [("DD_TRACE_SAMPLING_RULES", rules)];
+            let (settings, warnings) =
+                SamplingSettings::resolve(DatadogSampler::builder(), environment(&variables))
+                    .unwrap();
+            assert_eq!((settings.rules.len(), warnings.len()), (kept, 1), "{rules}");
+            assert!(!warnings[0].contains("secret"), "{warnings:?}");
+        }
     }
 
     #[test]

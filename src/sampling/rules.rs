@@ -23,7 +23,9 @@ pub(crate) const RULES_FORM: &str = r#"a JSON list like [{"service":"web*","name
 /// A rate for the traces whose root span fits every pattern given; a pattern that is not given fits all.
 ///
 /// Patterns: `*` is any text, `?` any character, case does not matter. A rule sees what is known when the
-/// root span starts: attributes set later have no say.
+/// root span starts: attributes set later have no say, and neither has a function of
+/// [`with_names`](crate::DatadogExporterBuilder::with_names). The service is the one that was written, such as
+/// `My Shop`; names and resources are those of the mapping.
 ///
 /// # Examples
 ///
@@ -130,30 +132,52 @@ impl SamplingRule {
             && self.tags.iter().all(|(key, pattern)| subject.tag_fits(key, pattern))
     }
 
-    /// Reads rules from JSON; nothing if any of it is wrong.
-    pub(crate) fn read_all(text: &str) -> Option<Vec<Self>> {
+    /// Reads rules from JSON, and counts those that are none; nothing if it is no list.
+    pub(crate) fn read_all(text: &str) -> Option<(Vec<Self>, usize)> {
         let Json::Array(rules) = serde_json::from_str(text).ok()? else { return None };
-        (rules.len() <= MAX_RULES).then(|| rules.iter().map(Self::read).collect()).flatten()
+        if rules.len() > MAX_RULES {
+            return None;
+        }
+        let read: Vec<_> = rules.iter().filter_map(Self::read).collect();
+        let bad = rules.len() - read.len();
+        Some((read, bad))
     }
 
     fn read(rule: &Json) -> Option<Self> {
-        let mut read = Self::new(1.0);
-        for (member, value) in rule.as_object()? {
+        let mut read = Self::new(number(rule.get("sample_rate")?)?.clamp(0.0, 1.0));
+        for (member, value) in rule.as_object()?.iter().filter(|(_, value)| !value.is_null()) {
             match member.as_str() {
-                "sample_rate" => read.rate = Rate::new(value.as_f64()?)?.get(),
                 "service" => read.service = Some(Glob::new(value.as_str()?)),
                 "name" => read.name = Some(Glob::new(value.as_str()?)),
                 "resource" => read.resource = Some(Glob::new(value.as_str()?)),
                 "tags" => {
                     for (key, pattern) in value.as_object()? {
-                        read.tags.push((key.clone(), Glob::new(pattern.as_str()?)));
+                        read.tags.push((key.clone(), Glob::new(&text(pattern)?)));
                     }
                 }
                 // Newer tracers know more: none of it changes what these say.
                 _ => {}
             }
         }
-        rule.get("sample_rate").map(|_| read)
+        Some(read)
+    }
+}
+
+/// Returns a number, also one that is written as a text.
+fn number(value: &Json) -> Option<f64> {
+    let number = match value {
+        Json::String(text) => text.trim().parse().ok(),
+        value => value.as_f64(),
+    };
+    number.filter(|number: &f64| !number.is_nan())
+}
+
+/// Returns the pattern of a tag, which may be a number.
+fn text(value: &Json) -> Option<String> {
+    match value {
+        Json::String(text) => Some(text.clone()),
+        Json::Number(_) | Json::Bool(_) => Some(value.to_string()),
+        _ => None,
     }
 }
 
@@ -186,15 +210,15 @@ mod tests {
             r#"{"name":"http.*","resource":"GET /users/*","sample_rate":1}"#,
             r#"{"service":"*","tags":{"tenant":"free-?"},"sample_rate":1}"#,
         ] {
-            let rules = SamplingRule::read_all(&format!("[{rule}]")).unwrap();
-            assert!(rules[0].fits(&Span), "{rule}");
+            let (rules, bad) = SamplingRule::read_all(&format!("[{rule}]")).unwrap();
+            assert!(rules[0].fits(&Span) && bad == 0, "{rule}");
         }
         for rule in [
             r#"{"service":"cart","sample_rate":1}"#,
             r#"{"service":"check*","resource":"POST *","sample_rate":1}"#,
             r#"{"tags":{"tenant":"free-?","other":"*"},"sample_rate":1}"#,
         ] {
-            let rules = SamplingRule::read_all(&format!("[{rule}]")).unwrap();
+            let (rules, _) = SamplingRule::read_all(&format!("[{rule}]")).unwrap();
             assert!(!rules[0].fits(&Span), "{rule}");
         }
     }
@@ -204,18 +228,37 @@ mod tests {
         for text in [
             "",
             "{}",
-            "[1]",
-            "[{}]",
-            r#"[{"sample_rate":"1"}]"#,
-            r#"[{"sample_rate":2}]"#,
-            r#"[{"sample_rate":1,"service":7}]"#,
-            r#"[{"sample_rate":1,"tags":{"a":7}}]"#,
             r#"[{"sample_rate":1}"#,
             &format!("[{}]", vec![r#"{"sample_rate":1}"#; 1_001].join(",")),
         ] {
             assert_eq!(SamplingRule::read_all(text), None, "{text}");
         }
-        assert_eq!(SamplingRule::read_all("[]"), Some(Vec::new()));
-        assert!(SamplingRule::read_all(r#"[{"sample_rate":1,"new":[]}]"#).is_some());
+        assert_eq!(SamplingRule::read_all("[]"), Some((Vec::new(), 0)));
+    }
+
+    #[test]
+    fn a_bad_rule_costs_no_good_one() {
+        for bad in [
+            "1",
+            "{}",
+            r#"{"sample_rate":null}"#,
+            r#"{"sample_rate":"x"}"#,
+            r#"{"sample_rate":"NaN"}"#,
+            r#"{"sample_rate":1,"service":7}"#,
+            r#"{"sample_rate":1,"tags":{"a":[]}}"#,
+        ] {
+            let found = SamplingRule::read_all(&format!(r#"[{bad},{{"sample_rate":0.5}}]"#));
+            assert_eq!(found, Some((vec![SamplingRule::new(0.5)], 1)), "{bad}");
+        }
+        for (odd, rule) in [
+            (r#"{"sample_rate":"0"}"#, SamplingRule::new(0.0)),
+            (r#"{"sample_rate":2}"#, SamplingRule::new(1.0)),
+            (r#"{"sample_rate":-1}"#, SamplingRule::new(0.0)),
+            (r#"{"sample_rate":1,"resource":null}"#, SamplingRule::new(1.0)),
+            (r#"{"sample_rate":1,"new":[]}"#, SamplingRule::new(1.0)),
+            (r#"{"sample_rate":1,"tags":{"a":7}}"#, SamplingRule::new(1.0).with_tag("a", "7")),
+        ] {
+            assert_eq!(SamplingRule::read_all(&format!("[{odd}]")), Some((vec![rule], 0)), "{odd}");
+        }
     }
 }
