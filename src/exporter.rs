@@ -167,9 +167,9 @@ impl DatadogExporter {
     /// Tells delivery whose the spans are: the Agent's rates go by it.
     fn announce(&self) {
         if let Some(delivery) = &self.delivery {
-            let ResourceFacts { service, env, version, .. } = &self.facts.json;
-            let [service, env, version] = [service, env, version].map(String::clone);
-            let (normalised, normalised_env) = self.facts.json.identity();
+            let (normalised, written, normalised_env) = self.facts.json.identity();
+            let ResourceFacts { env, version, .. } = &self.facts.json;
+            let [service, env, version] = [written, env, version].map(str::to_owned);
             let identity = Identity { service, env, version };
             delivery.belongs_to(normalised, &normalised_env, identity);
         }

@@ -115,7 +115,7 @@ impl Delivery {
 
     /// Says whose the spans are: service and environment as the Agent stores them, and all as written.
     pub(crate) fn belongs_to(&self, service: &str, env: &str, identity: Identity) {
-        self.shared.rates.belong_to(service, env);
+        self.shared.rates.belong_to(service, &identity.service, env);
         self.shared.lock().identity = identity;
     }
 
@@ -250,7 +250,7 @@ impl ExporterHandle {
         self.shared.rates.rate(service)
     }
 
-    /// Shows the application's own service, as the Agent stores it; empty if there is no exporter.
+    /// Shows the application's own service as it was written; empty if there is no exporter.
     pub(crate) fn read_service<R>(&self, read: impl FnOnce(&str) -> R) -> R {
         self.shared.rates.read_service(read)
     }

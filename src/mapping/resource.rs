@@ -47,6 +47,8 @@ pub(crate) struct ResourceFacts<P> {
     pub(crate) has_db_name: bool,
     /// The application service, normalised unless it is configured.
     pub(crate) service: String,
+    /// The application service as somebody wrote it: what sampling rules see.
+    service_written: String,
     /// The application service as the Agent stores it, to compare with.
     pub(crate) service_normalised: String,
     /// `env` of a span that says nothing about it; empty if unknown.
@@ -86,6 +88,7 @@ impl<P> ResourceFacts<P> {
             known: AttributeSet::EMPTY,
             has_db_name: false,
             service: String::new(),
+            service_written: String::new(),
             service_normalised: String::new(),
             env: String::new(),
             version: String::new(),
@@ -124,11 +127,11 @@ impl<P> ResourceFacts<P> {
         self.places.get(hash, same).is_some()
     }
 
-    /// Returns the application's service and environment as the Agent stores them.
-    pub(crate) fn identity(&self) -> (&str, String) {
+    /// Returns the application's service and environment as the Agent stores them, and the service as it was written.
+    pub(crate) fn identity(&self) -> (&str, &str, String) {
         let mut env = String::new();
         normalize::push_tag_value(&mut env, &self.env);
-        (&self.service_normalised, env)
+        (&self.service_normalised, &self.service_written, env)
     }
 
     /// Prepares what nearly every span gets, and what tells that a span is another.
@@ -185,12 +188,16 @@ impl<P> ResourceFacts<P> {
 
     /// Decides service, env and version.
     fn choose<S: Sink<Prepared = P>>(&mut self, options: &Options) {
-        let service = match &options.service {
-            Some(service) => service,
-            None => &self.own_service(options),
-        };
-        let service = without_secrets(service, &options.query_secrets);
-        normalize::cut(&service, MAX_NAME).clone_into(&mut self.service);
+        // The SDK's own default says nothing that the exporter does not know better.
+        let named = self.text(SERVICE).filter(|name| !name.starts_with(UNKNOWN_SERVICE));
+        let written = options.service.as_deref().or(named).unwrap_or(&options.unknown_service);
+        let written = without_secrets(written, &options.query_secrets).into_owned();
+        if options.service.is_some() {
+            normalize::cut(&written, MAX_NAME).clone_into(&mut self.service);
+        } else {
+            normalize::push_service(&mut self.service, &written);
+        }
+        self.service_written = written;
         normalize::push_service(&mut self.service_normalised, &self.service);
         self.env = self.unified(options, options.env.as_ref(), ENVIRONMENT, Attribute::Env);
         self.version = self.unified(options, options.version.as_ref(), VERSION, Attribute::Version);
@@ -208,15 +215,6 @@ impl<P> ResourceFacts<P> {
     fn forget(&mut self, known: Attribute) {
         self.slots[known as usize] = None;
         self.noted.remove(known);
-    }
-
-    fn own_service(&self, options: &Options) -> String {
-        let mut service = String::new();
-        // The SDK's own default says nothing that the exporter does not know better.
-        let named = self.text(SERVICE).filter(|name| !name.starts_with(UNKNOWN_SERVICE));
-        let chosen = named.unwrap_or(&options.unknown_service);
-        normalize::push_service(&mut service, &without_secrets(chosen, &options.query_secrets));
-        service
     }
 
     /// Returns the configured value (a configured tag of the name is one), else that of the concept,

@@ -37,6 +37,8 @@ struct Known {
     rates: HashMap<String, HashMap<String, f64>>,
     /// The application's service and environment, as the Agent stores them.
     own: (String, String),
+    /// The service as it was written.
+    written: String,
 }
 
 impl AgentRates {
@@ -54,10 +56,12 @@ impl AgentRates {
         known.rates = rates;
     }
 
-    /// Says whose traces are meant where nobody names a service: as the Agent stores both.
-    pub(crate) fn belong_to(&self, service: &str, env: &str) {
+    /// Says whose traces are meant where nobody names a service: both as the Agent stores them, and the service as it
+    /// was written.
+    pub(crate) fn belong_to(&self, service: &str, written: &str, env: &str) {
         let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
         known.own = (service.to_owned(), env.to_owned());
+        written.clone_into(&mut known.written);
     }
 
     /// Returns the fraction to keep of the traces of a service, or of the application's own; the Agent's
@@ -69,10 +73,10 @@ impl AgentRates {
         of(service.unwrap_or(own_service), env).or_else(|| of("", ""))
     }
 
-    /// Shows the application's own service.
+    /// Shows the application's own service as it was written.
     pub(crate) fn read_service<R>(&self, read: impl FnOnce(&str) -> R) -> R {
         match self.known() {
-            Some(known) => read(&known.own.0),
+            Some(known) => read(&known.written),
             None => read(""),
         }
     }
@@ -119,9 +123,9 @@ mod tests {
         for (service, env, rate) in
             [("shop", "prod", 0.25), ("shop", "", 1.0), ("shop", "qa", 0.5), ("pay", "prod", 0.5)]
         {
-            rates.belong_to("cart", env);
+            rates.belong_to("cart", "Cart", env);
             assert_eq!(rates.rate(Some(service)), Some(rate), "{service} {env}");
-            rates.belong_to(service, env);
+            rates.belong_to(service, service, env);
             assert_eq!(rates.rate(None), Some(rate), "{service} {env}");
         }
         assert_eq!(rates.version(), "6b01238e-12");
@@ -130,7 +134,7 @@ mod tests {
     #[test]
     fn a_lock_that_a_fork_left_behind_holds_no_sampler_up() {
         let rates = AgentRates::default();
-        rates.belong_to("shop", "");
+        rates.belong_to("shop", "shop", "");
         rates.learn(br#"{"rate_by_service":{"service:,env:":0.5}}"#, Some("1"));
         let held = rates.known.write().unwrap();
         assert_eq!((rates.rate(None), rates.version().as_str()), (None, "0"));

@@ -4,10 +4,13 @@ use std::collections::BTreeMap;
 use std::thread;
 
 use datadog_test_agent::TestAgent;
-use opentelemetry::{Context, KeyValue};
-use opentelemetry_datadog_agent::{DatadogExporter, RejectedTraces};
+use opentelemetry::trace::SpanKind;
+use opentelemetry::{Context, KeyValue, TraceId};
+use opentelemetry_datadog_agent::{DatadogExporter, DatadogSampler, RejectedTraces, SamplingRule};
 use opentelemetry_sdk::Resource;
-use opentelemetry_sdk::trace::SdkTracerProvider;
+use opentelemetry_sdk::trace::{
+    SamplingDecision, SdkTracerProvider, ShouldSample as _, SpanExporter as _,
+};
 
 use super::{Ids, arrived, builder, found, kept_by, provider_builder, said, trace, traces};
 use crate::support::{SOON, agent};
@@ -153,4 +156,32 @@ fn many_threads_decide_alike_while_the_rates_change() {
         assert!(kept, "{} at {rate}", root.trace_id);
     }
     assert!(!roots.is_empty());
+}
+
+#[test]
+fn a_rule_sees_the_service_as_it_was_written() {
+    let agent = agent();
+    for in_code in [true, false] {
+        let mut builder = DatadogExporter::builder().with_agent_url(agent.url());
+        if in_code {
+            builder = builder.with_service("My Shop");
+        }
+        let mut exporter = builder.build().unwrap();
+        let resource = Resource::builder_empty().with_service_name("My Shop").build();
+        exporter.set_resource(&resource);
+        for (pattern, decision) in [
+            ("My Shop", SamplingDecision::Drop),
+            ("my shop", SamplingDecision::Drop),
+            ("my_shop", SamplingDecision::RecordAndSample),
+        ] {
+            let sampler = DatadogSampler::builder()
+                .with_agent_rates(&exporter.handle())
+                .with_rule(SamplingRule::new(0.0).with_service(pattern))
+                .build()
+                .unwrap();
+            let trace = TraceId::from(7);
+            let found = sampler.should_sample(None, trace, "work", &SpanKind::Internal, &[], &[]);
+            assert_eq!(found.decision, decision, "{pattern} {in_code}");
+        }
+    }
 }
