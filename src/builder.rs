@@ -21,7 +21,8 @@ use crate::{BuildError, DatadogExporter};
 /// that is set but empty is not set, except `DD_TRACE_OBFUSCATION_QUERY_STRING_REGEXP`; a bad one is one warning
 /// (`DatadogExporter.BadVariable`), and the next source counts.
 ///
-/// The variables are those of Datadog's own tracers, and mean the same.
+/// The variables are those of Datadog's own tracers, and mean the same; `tests/agent` lists where an odd or a bad value does
+/// not.
 #[derive(Clone, Default)]
 #[must_use = "a builder does nothing until `build` is called"]
 pub struct DatadogExporterBuilder {
@@ -147,7 +148,7 @@ impl DatadogExporterBuilder {
     ///
     /// A request that is not answered in time may have arrived: it is sent again 3 times at most.
     ///
-    /// Otherwise `DD_TRACE_AGENT_TIMEOUT_SECONDS`, or 3 s.
+    /// Otherwise `DD_TRACE_AGENT_TIMEOUT_SECONDS`, of which more than 5 counts as 5, or 3 s.
     pub fn with_timeout(mut self, timeout: Duration) -> Self {
         self.timeout = Some(timeout);
         self

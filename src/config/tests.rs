@@ -105,6 +105,7 @@ fn tags_are_pairs_by_comma_or_space_and_the_last_of_a_key_comes_first() {
         ("a:1 b:2", &[("b", "2"), ("a", "1")]),
         (" a : x y , url:http://h:1/p ,,", &[("url", "http://h:1/p"), ("a", "x y")]),
         ("a:", &[("a", "")]),
+        ("a,b:", &[("b", ""), ("a", "")]),
     ] {
         let found = settings(&[("DD_TAGS", text)]).options.tags;
         let found: Vec<_> =
@@ -153,8 +154,9 @@ fn a_bad_variable_is_one_warning_and_the_next_source() {
         ("DD_TRACE_AGENT_TIMEOUT_SECONDS", "-1"),
         ("DD_TRACE_ENABLED", "maybe"),
         ("DD_TRACE_REPORT_HOSTNAME", "perhaps"),
+        ("DD_TRACE_REPORT_HOSTNAME", "true"),
         ("DD_TRACE_HTTP_SERVER_ERROR_STATUSES", "404,5xx,x"),
-        ("DD_TAGS", "three bad words"),
+        ("DD_TAGS", "good :bad :worse"),
         ("DD_SERVICE", "\u{fffd}"),
     ];
     for row in bad {
@@ -165,7 +167,8 @@ fn a_bad_variable_is_one_warning_and_the_next_source() {
         assert!(settings.enabled);
         assert_eq!(settings.delivery.timeout, Duration::from_secs(3));
     }
-    assert_eq!(settings(&bad).warnings.len(), bad.len());
+    // Of two of a name the first counts.
+    assert_eq!(settings(&bad).warnings.len(), bad.len() - 1);
 }
 
 #[test]
@@ -179,6 +182,8 @@ fn other_variables_are_read() {
     assert!(!settings.enabled);
     assert_eq!(settings.delivery.timeout, Duration::from_millis(500));
     assert_eq!(settings.options.hostname.as_deref(), Some("box-1"));
+    let long = self::settings(&[("DD_TRACE_AGENT_TIMEOUT_SECONDS", "10")]);
+    assert_eq!((long.delivery.timeout, long.warnings.len()), (MAX_TIMEOUT, 1));
     let silent = self::settings(&[("DD_HOSTNAME", "box-1")]);
     assert_eq!(silent.options.hostname, None);
 }
@@ -248,7 +253,7 @@ fn complaints_hold_no_password_and_no_value_of_a_tag() {
             assert!(warnings.len() == 1 && !warnings[0].contains("secret"), "{warnings:?}");
         }
     }
-    for text in ["team:top secret", "a:x,secret,b:y", ":secret"] {
+    for text in ["team:top :secret", "a:x,:secret,b:y", ":secret"] {
         let warnings = settings(&[("DD_TAGS", text)]).warnings;
         assert!(warnings.len() == 1 && !warnings[0].contains("secret"), "{warnings:?}");
     }

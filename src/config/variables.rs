@@ -182,13 +182,19 @@ impl<F: Fn(&str) -> Option<String>> Variables<F> {
     }
 
     pub(super) fn timeout(&mut self) -> Duration {
+        const NAME: &str = "DD_TRACE_AGENT_TIMEOUT_SECONDS";
         let read = |value: &str| {
-            let seconds: f64 = value.parse().ok()?;
-            Duration::try_from_secs_f64(seconds)
-                .ok()
-                .filter(|timeout| !timeout.is_zero() && *timeout <= MAX_TIMEOUT)
+            let seconds = value.parse().ok()?;
+            Duration::try_from_secs_f64(seconds).ok().filter(|timeout| !timeout.is_zero())
         };
-        self.read("DD_TRACE_AGENT_TIMEOUT_SECONDS", TIMEOUT_FORM, read).unwrap_or(DEFAULT_TIMEOUT)
+        let timeout = self.read(NAME, TIMEOUT_FORM, read).unwrap_or(DEFAULT_TIMEOUT);
+        if timeout > MAX_TIMEOUT {
+            let most = MAX_TIMEOUT.as_secs();
+            self.warnings.push(format!(
+                "`{NAME}` counts as {most}: the Agent closes a request that takes longer"
+            ));
+        }
+        timeout.min(MAX_TIMEOUT)
     }
 
     /// Finds the Agent in the order of the official tracers. Without any variable it is looked for.
@@ -212,7 +218,15 @@ impl<F: Fn(&str) -> Option<String>> Variables<F> {
     }
 
     pub(super) fn hostname(&mut self) -> Option<String> {
-        if self.flag("DD_TRACE_REPORT_HOSTNAME", false) { self.text("DD_HOSTNAME") } else { None }
+        if !self.flag("DD_TRACE_REPORT_HOSTNAME", false) {
+            return None;
+        }
+        let hostname = self.text("DD_HOSTNAME");
+        if hostname.is_none() {
+            let line = "`DD_TRACE_REPORT_HOSTNAME` is true and `DD_HOSTNAME` is not set: no host name is sent";
+            self.warnings.push(line.to_owned());
+        }
+        hostname
     }
 
     /// Finds what code does not say of service, env and version, and the other tags of `DD_TAGS`, the
@@ -245,11 +259,12 @@ impl<F: Fn(&str) -> Option<String>> Variables<F> {
         let mut bad = 0;
         for item in list.split(separator).map(str::trim).filter(|item| !item.is_empty()) {
             let (key, value) = match item.split_once(':') {
-                Some((key, value)) if !key.trim().is_empty() => (key.trim(), value.trim()),
-                _ => {
+                Some((key, _)) if key.trim().is_empty() => {
                     bad += 1;
                     continue;
                 }
+                Some((key, value)) => (key.trim(), value.trim()),
+                None => (item, ""),
             };
             match ["service", "env", "version"].iter().position(|name| *name == key) {
                 Some(place) if !value.is_empty() => unified[place] = Some(value.to_owned()),
