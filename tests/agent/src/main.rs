@@ -25,5 +25,6 @@ mod restart;
 mod sampling;
 mod statements;
 mod tracer;
+mod variables;
 mod vectors;
 mod weights;
