@@ -169,7 +169,8 @@ impl DatadogExporter {
         if let Some(delivery) = &self.delivery {
             let (normalised, written, normalised_env) = self.facts.json.identity();
             let ResourceFacts { env, version, .. } = &self.facts.json;
-            let [service, env, version] = [written, env, version].map(str::to_owned);
+            let [service, env, version] =
+                [written, env.as_str(), version.as_str()].map(str::to_owned);
             let identity = Identity { service, env, version };
             delivery.belongs_to(normalised, &normalised_env, identity);
         }

@@ -85,7 +85,7 @@ fn the_handle_knows_service_env_and_version_of_the_exporter() {
         fields.join(" ")
     };
     let deadline = std::time::Instant::now() + std::time::Duration::from_secs(10);
-    while known() != "dd.service=shop dd.env=prod dd.version=2" {
+    while known() != "dd.service=Shop dd.env=prod dd.version=2" {
         assert!(std::time::Instant::now() < deadline, "{}", known());
         std::thread::yield_now();
     }
