@@ -131,8 +131,6 @@ impl Link {
     /// Takes a request that ended: one of a payload, or a question.
     pub(super) fn note(&mut self, outcome: Outcome) {
         match outcome {
-            // A gateway answers for an Agent that is away.
-            Outcome::Answered(502..=504, _) => self.was_reached = true,
             Outcome::Answered(..) | Outcome::Unreadable => {
                 (self.is_alive, self.was_reached) = (true, true);
             }

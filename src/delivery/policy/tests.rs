@@ -153,9 +153,7 @@ fn an_agent_counts_as_away_until_something_shows_that_one_is_there() {
         (&[Answered(200, None), Broken], 0),
         (&[Answered(200, None), Unanswered], 1),
         (&[Answered(200, None), Closed, Answered(429, None)], 1),
-        // A gateway answers for an Agent that is away.
-        (&[Answered(200, None), Closed, Answered(502, None)], 0),
-        (&[Answered(200, None), Closed, Answered(503, None), Answered(504, None)], 0),
+        (&[Answered(200, None), Closed, Answered(502, None)], 1),
         // Nobody listened, and now somebody does: an Agent that was started.
         (&[Answered(200, None), Closed, NotSent], 1),
     ] {
