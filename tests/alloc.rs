@@ -250,12 +250,12 @@ fn a_thousand_spans_allocate_no_more_often_than_a_hundred() {
             let attributes = [("service.name", "shop"), ("host.name", "box"), ("env", "prod")];
             let attributes = attributes.map(|(key, value)| KeyValue::new(key, value));
             exporter.set_resource(&Resource::builder_empty().with_attributes(attributes).build());
-            let warm = allocations(&exporter, 1_000);
+            allocations(&exporter, 1_000);
             // The worker shares the counter: on a busy machine it may be at something else meanwhile.
             let least = |spans| (0..5).map(|_| allocations(&exporter, spans)).min().unwrap_or(0);
             let (few, many) = (least(100), least(1_000));
             assert!(many <= few, "{protocol:?}, {types:?}: 100 spans {few}, 1,000 spans {many}");
-            assert!(few > 0 && warm >= many, "the counter counts");
+            assert!(few > 0, "the counter counts");
         }
     }
 }

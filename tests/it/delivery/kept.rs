@@ -28,7 +28,7 @@ fn settings_and_warnings_wait_for_the_subscriber() {
     let test = "delivery::kept::settings_and_warnings_wait_for_the_subscriber";
     let variables = [
         ("DD_TRACE_AGENT_PORT", "99999"),
-        ("DD_TAGS", "a"),
+        ("DD_TAGS", ":a"),
         ("DD_TRACE_AGENT_TIMEOUT_SECONDS", "abc"),
         ("DD_TRACE_DEBUG", "true"),
     ];
@@ -107,7 +107,7 @@ impl<S: Subscriber> Layer<S> for Formatter {
 #[test]
 fn a_log_formatter_may_make_its_correlation_for_each_line() {
     let test = "delivery::kept::a_log_formatter_may_make_its_correlation_for_each_line";
-    in_child(test, &[("DD_TAGS", "a")], || {
+    in_child(test, &[("DD_TAGS", ":a")], || {
         let agent = agent();
         let exporter = DatadogExporter::builder().with_agent_url(agent.url()).build().unwrap();
         let lines = Lines::default();
