@@ -34,7 +34,6 @@ pub(crate) use self::within::Read;
 use std::borrow::Cow;
 
 use super::normalize::{self, cut};
-use super::text::fitting;
 
 /// What a database system understands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -98,15 +97,17 @@ pub(crate) fn push_statement(out: &mut String, text: &str, language: Language) -
     is_read
 }
 
-/// Returns a text without user names, passwords and secrets of URLs, as far as a tag shows it. For names, which hardly
-/// ever have any: then that costs an allocation.
+/// Returns a text without user names, passwords and secrets of URLs. For names, which hardly ever have any: then that
+/// costs an allocation.
 pub(crate) fn without_secrets<'t>(text: &'t str, secrets: &QuerySecrets) -> Cow<'t, str> {
-    let text = fitting("", text);
     if !Signs::of(text).of_url() {
         return text.into();
     }
+    // No name is shown as far as that.
+    let read = cut(text, url::MAX_READ);
     let mut out = String::new();
-    if url::push_text(&mut out, text, false, secrets) { out.into() } else { text.into() }
+    let found = url::push_text(&mut out, read, read.len() < text.len(), secrets);
+    if found { out.into() } else { text.into() }
 }
 
 /// SQL of which nobody says the dialect.
