@@ -14,6 +14,7 @@ mod errors;
 mod key_set;
 mod links;
 mod lookup;
+mod names;
 mod naming;
 mod normalize;
 pub(crate) mod obfuscate;
@@ -45,7 +46,7 @@ use normalize::{MAX_NAME, MAX_RESOURCE};
 use pass::{Pass, PassBuffers};
 
 pub(crate) use key_set::{KeySet, hash};
-pub use naming::SpanNames;
+pub use names::SpanNames;
 pub(crate) use normalize::{MAX_VALUE, cut, service as stored_service};
 pub(crate) use obfuscate::{Query, QuerySecrets, RedactQuery};
 pub(crate) use resource::ResourceFacts;

@@ -7,7 +7,8 @@ use opentelemetry::{KeyValue, Value};
 
 use super::attributes::{self, Attribute, AttributeSet};
 use super::lookup::{Lookup, Slots};
-use super::naming::{self, NameBuffers, SpanNames};
+use super::names::SpanNames;
+use super::naming::{self, NameBuffers};
 use super::obfuscate::{QuerySecrets, StatementCache};
 use super::{Obfuscation, SpanTypes};
 

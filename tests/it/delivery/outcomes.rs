@@ -355,7 +355,7 @@ fn an_agent_that_refuses_every_large_body_early_gets_it_in_parts() {
             .unwrap();
         let handle = exporter.handle();
         let _ = export(&exporter, with_noise(batch(1..1 + SIZE, 10), 24_000));
-        handle.flush(SOON).unwrap();
+        handle.flush(SOON * 3).unwrap();
         assert_eq!(arrivals(&agent), each(1..1 + SIZE, 1), "{:?}", handle.stats());
         assert_adds_up(&handle.stats(), "early 413");
     }
