@@ -117,7 +117,11 @@ fn compare(
     for (resource, batch) in batches {
         through_otlp(otlp.otlp(), resource, [batch.clone()]);
         let exporter = builder(ours.url(), Protocol::V03MessagePack);
-        let exporter = exporter.with_span_types(SpanTypes::Agent).with_obfuscation(Obfuscation::Agent).build().unwrap();
+        let exporter = exporter
+            .with_span_types(SpanTypes::Agent)
+            .with_obfuscation(Obfuscation::Agent)
+            .build()
+            .unwrap();
         through_us(exporter, resource, [batch.clone()]);
     }
     let [theirs, ours] = [otlp, ours].map(|agent| {

@@ -58,7 +58,11 @@ fn stored(statements: &[(&'static str, String)], types: SpanTypes) -> Vec<String
         ],
         ..traces::span(1, id, 1)
     });
-    let exporter = builder(real.url(), Protocol::V03Json).with_span_types(types).with_obfuscation(obfuscation(types)).build().unwrap();
+    let exporter = builder(real.url(), Protocol::V03Json)
+        .with_span_types(types)
+        .with_obfuscation(obfuscation(types))
+        .build()
+        .unwrap();
     through_us(exporter, &Resource::builder_empty().build(), [spans.collect()]);
     real.stop();
     let mut spans = real.spans();

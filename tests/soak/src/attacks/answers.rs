@@ -38,8 +38,8 @@ fn breaks(gate: Gate, megabytes: f64) -> u64 {
     let proxy = Proxy::new(&agent, gate);
     let exporter = DatadogExporter::builder()
         .with_agent_url(&*proxy.url)
-        .with_payload_bytes(24 << 20)
-        .with_buffer_bytes(128 << 20)
+        .with_max_payload_bytes(24 << 20)
+        .with_max_buffer_bytes(128 << 20)
         .build()
         .expect("an exporter");
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a few hundred")]

@@ -40,10 +40,10 @@ fn speak() {
         agent.set_default_reply(Fault::Status(400));
         // It says that spans were refused, or they are refused later.
         drop(futures_executor::block_on(exporter.export(spans(21..31))));
-        until("spans are refused", || handle.stats().spans_dropped.rejected == 10);
+        until("spans are refused", || handle.stats().spans_dropped.refused == 10);
         agent.set_default_reply(Fault::Accept);
         let stats = account(&handle, 30);
-        assert_eq!(stats.spans_exported, 20, "{stats:?}");
+        assert_eq!(stats.spans_delivered, 20, "{stats:?}");
         for number in 0..20 {
             export(&exporter, spans(1_001 + number * 50..1_051 + number * 50));
         }

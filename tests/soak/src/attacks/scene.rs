@@ -116,7 +116,7 @@ pub(super) fn load(
 /// Fails unless every span that was handed over is accounted for exactly once; returns the counters.
 pub(super) fn account(handle: &ExporterHandle, handed_over: u64) -> ExporterStats {
     let stats = handle.stats();
-    let known = stats.spans_exported + stats.spans_dropped.total() + stats.spans_buffered;
+    let known = stats.spans_delivered + stats.spans_dropped.total() + stats.spans_buffered;
     assert!(
         stats.spans_received == handed_over && known == handed_over,
         "{handed_over} spans are handed over and not accounted for: {stats:?}"
@@ -130,7 +130,7 @@ pub(super) fn deliver(handle: &ExporterHandle, handed_over: u64) -> ExporterStat
         panic!("not delivered: {error}: {:?}", handle.stats());
     }
     let stats = account(handle, handed_over);
-    assert_eq!(stats.spans_exported, handed_over, "not all is delivered: {stats:?}");
+    assert_eq!(stats.spans_delivered, handed_over, "not all is delivered: {stats:?}");
     stats
 }
 
