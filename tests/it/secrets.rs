@@ -411,6 +411,17 @@ fn a_text_that_is_a_literal_in_any_reading_of_the_system_is_not_shown() {
 }
 
 #[test]
+fn a_number_that_runs_into_a_dollar_hides_the_rest() {
+    let agent = agent();
+    let exporter = &exporters(&agent)[0];
+    let text = "SELECT 1a$t$\"\"\"$t$ hunter2 ";
+    for system in ["clickhouse", "postgresql", "snowflake", "who.knows"] {
+        let seen = shown(&agent, exporter, &[(system, text.to_owned())]).remove(0);
+        assert!(!seen.contains("hunter2"), "{system}: {seen}");
+    }
+}
+
+#[test]
 fn any_text_is_taken() {
     let any_text = prop_oneof![
         vec(any::<char>(), 0..40).prop_map(String::from_iter),

@@ -271,6 +271,10 @@ impl<'a> Tokens<'a> {
             }
             let has_sign = matches!(last, b'e' | b'E') && matches!(self.peek(0), b'+' | b'-');
             if !(has_sign && self.peek(1).is_ascii_digit()) {
+                if self.peek(0) == b'$' {
+                    // `1a$b$`: the end of a word with dollars, or the begin of a text between dollars.
+                    return self.give_up();
+                }
                 return Token::Literal;
             }
             self.at += 1;
