@@ -28,6 +28,6 @@ if [ ! -d "$tools/node/node_modules/dd-trace" ]; then
     npm install --silent --no-audit --no-fund --prefix "$tools/node" "$node"
 fi
 
-(cd ../.. && CARGO_TARGET_DIR=$PWD/target cargo build --quiet --workspace --bins --example quickstart --example axum)
+(cd ../.. && CARGO_TARGET_DIR=$PWD/target cargo build --quiet --workspace --features json-logs --bins --example quickstart --example axum)
 # No compiled files beside the sources.
 PYTHONDONTWRITEBYTECODE=1 timeout 240 python3 check.py "$@"
