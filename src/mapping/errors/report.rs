@@ -76,12 +76,16 @@ fn is_section(line: &str, numbered: bool) -> bool {
         Some((number, _)) => numbered == (number > 0),
         None => numbered && text.is_empty(),
     };
-    is_other || SECTIONS.iter().any(is_begun)
+    let first = text.as_bytes().first().map(u8::to_ascii_uppercase);
+    let may_begin = |section: &&&str| section.as_bytes().first().copied() == first;
+    is_other || SECTIONS.iter().filter(may_begin).any(is_begun)
 }
 
 /// Returns the number that an indented line begins with, as in `   0: text`, and where the text begins.
 fn number(line: &str) -> Option<(u32, usize)> {
     let indented = line.trim_start_matches([' ', '\t']);
+    // Few lines begin with a digit, and to look for the colon costs more than to look at one byte.
+    indented.as_bytes().first().filter(|byte| byte.is_ascii_digit())?;
     let (digits, text) = indented.split_once(": ")?;
     let number = digits.parse().ok().filter(|_| indented.len() < line.len())?;
     Some((number, line.len() - text.len()))
