@@ -46,7 +46,7 @@ pub fn resolve(
     shown += &format!("{settings:?}");
     match Settings::resolve(exporter, variable) {
         Ok(settings) => {
-            let address = settings.delivery.addresses.first();
+            let address = settings.delivery.addresses.for_requests();
             // Joined for every request: it must not panic.
             let _ = address.url("v0.3/traces");
             shown += &format!("{address} {:?} {:?}", settings.delivery, settings.options);

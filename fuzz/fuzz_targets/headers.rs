@@ -44,7 +44,7 @@ static PROPAGATORS: LazyLock<[(DatadogPropagator, Trace); 8]> = LazyLock::new(||
         (builder().with_extract_styles([TraceContext, Datadog]), Trace::GoesOn),
         (builder().with_extract_styles([Datadog]), Trace::GoesOn),
         (builder().with_extract_styles([TraceContext]), Trace::GoesOn),
-        (builder().with_extract_first(), Trace::GoesOn),
+        (builder().with_extract_first(true), Trace::GoesOn),
         (builder().with_inject_styles([Datadog]).with_tags_max_length(0), Trace::IsCut),
         (builder().with_extract_behavior(ExtractBehavior::Restart), Trace::Ends),
         (builder().with_extract_behavior(ExtractBehavior::Ignore), Trace::Ends),
