@@ -226,7 +226,7 @@ const STYLES: [(&str, &[(&str, &str)]); 2] = [
 ];
 
 fn extracted() -> Vec<&'static str> {
-    let propagator = DatadogPropagator::new();
+    let propagator = DatadogPropagator::builder().build();
     let is_read = |headers: &[(&str, &str)]| {
         let headers: HashMap<_, _> =
             headers.iter().map(|(key, text)| ((*key).to_owned(), (*text).to_owned())).collect();
@@ -236,7 +236,7 @@ fn extracted() -> Vec<&'static str> {
 }
 
 fn injected() -> Vec<&'static str> {
-    let propagator = DatadogPropagator::new();
+    let propagator = DatadogPropagator::builder().build();
     let is_written = |header: &str| propagator.fields().any(|field| field == header);
     let written = STYLES.into_iter().filter(|(_, headers)| is_written(headers[0].0));
     written.map(|(style, _)| style).collect()
