@@ -388,15 +388,20 @@ impl Buffer {
             if !self.is_failing && Some(ticket) == self.last_ticket() {
                 break;
             }
-            let spans = match (packing, &mut self.packing) {
+            let (spans, reason) = match (packing, &mut self.packing) {
                 (Some(held), Some(packing)) => {
                     packing.held = None;
                     self.lanes.forget_packing(&packing.origin);
-                    held.spans
+                    (held.spans, Reason::BufferFull)
                 }
-                _ => self.lanes.evict_oldest().map_or(0, |waiting| waiting.spans()),
+                _ => match self.lanes.evict_oldest() {
+                    // The Agent may have it all the same.
+                    Some(oldest) if oldest.doubts > 0 => (oldest.spans(), Reason::Unacknowledged),
+                    Some(oldest) => (oldest.spans(), Reason::BufferFull),
+                    None => break,
+                },
             };
-            self.give_up(spans, Reason::BufferFull);
+            self.give_up(spans, reason);
         }
     }
 }

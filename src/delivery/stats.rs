@@ -54,7 +54,8 @@ pub struct DroppedSpans {
     /// Not sendable: a zero span id, or a zero low half of the trace id. Logged once as
     /// `DatadogExporter.SpansSkipped`.
     pub invalid: u64,
-    /// Sent several times without an answer: the Agent may have them all the same.
+    /// Sent several times without an answer, or once before a full buffer pushed them out: the Agent may have them all
+    /// the same.
     pub unacknowledged: u64,
     /// Still waiting when the time of the shutdown was over.
     pub shutdown: u64,

@@ -165,6 +165,19 @@ fn many_small_exports_of_many_origins_make_few_entries() {
     assert_eq!(buffer.stats.spans_dropped.total(), 0);
 }
 
+#[test]
+fn a_payload_that_the_agent_may_have_is_no_loss_of_a_full_buffer() {
+    let mut buffer = away();
+    buffer.push(vec![payload(3, 1_000)]);
+    let mut flight = buffer.take().expect("it waits");
+    flight.set_tries(1, 0);
+    buffer.keep(flight);
+    buffer.limit = 0;
+    buffer.push(vec![payload(2, 1_000)]);
+    let dropped = buffer.stats.spans_dropped;
+    assert_eq!((dropped.unacknowledged, dropped.buffer_full), (3, 2));
+}
+
 /// Something that happens to a buffer.
 #[derive(Clone, Debug)]
 enum Step {
