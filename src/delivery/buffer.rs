@@ -34,8 +34,6 @@ pub(super) struct Flight {
     /// The payloads that it is made of, if they waited compressed: they go back as they were.
     packed: Vec<Waiting>,
     spans: u64,
-    /// Bytes of the chunks.
-    raw_len: usize,
     ticket: u64,
     doubts: u8,
     breaks: u8,
@@ -44,13 +42,13 @@ pub(super) struct Flight {
 impl Flight {
     fn of(first: Waiting) -> Self {
         let (ticket, doubts, breaks) = (first.ticket, first.doubts, first.breaks);
-        let (spans, raw_len) = (first.spans(), first.raw_len());
+        let spans = first.spans();
         let (payload, packed) = if first.is_packed() {
             (Payload::default(), vec![first])
         } else {
             (first.payload, Vec::new())
         };
-        Self { payload, packed, spans, raw_len, ticket, doubts, breaks }
+        Self { payload, packed, spans, ticket, doubts, breaks }
     }
 
     /// Decompresses and joins the chunks, which takes its time.
@@ -92,7 +90,7 @@ impl Flight {
 
     /// Returns what goes back to the buffer, in order.
     fn back(self) -> Vec<Waiting> {
-        let Self { payload, packed, ticket, doubts, breaks, .. } = self;
+        let Self { payload, packed, ticket, doubts, breaks, spans: _ } = self;
         if packed.is_empty() {
             return vec![Waiting { payload, packed: None, ticket, doubts, breaks }];
         }
@@ -234,7 +232,6 @@ impl Buffer {
             flight.spans += next.spans();
             flight.packed.push(next);
         }
-        flight.raw_len = bytes;
         let copy = if flight.packed.is_empty() { 0 } else { bytes };
         self.flight = Some((flight.held(), copy));
         Some(flight)
