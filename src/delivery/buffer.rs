@@ -271,7 +271,8 @@ impl Buffer {
 
     /// The Agent has it, in a document of this many bytes. Its memory serves the next batch.
     pub(super) fn delivered(&mut self, flight: Flight, bytes: usize) {
-        self.land(&flight);
+        self.flight = None;
+        self.stats.spans_buffered -= flight.spans();
         self.is_failing = false;
         self.since_refusal += 1;
         if self.since_refusal % RAISE_AFTER == 0 {
@@ -352,17 +353,8 @@ impl Buffer {
         spans
     }
 
-    fn land(&mut self, flight: &Flight) {
-        self.flight = None;
-        self.stats.spans_buffered -= flight.spans();
-    }
-
     fn give_up(&mut self, spans: u64, reason: Reason) {
         self.stats.spans_buffered -= spans;
-        self.count_dropped(spans, reason);
-    }
-
-    fn count_dropped(&mut self, spans: u64, reason: Reason) {
         *self.stats.spans_dropped.of(reason) += spans;
         self.stats.payloads_dropped += 1;
     }

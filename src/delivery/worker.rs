@@ -284,17 +284,7 @@ impl<'a> Worker<'a> {
 
     /// Keeps, halves or drops a payload.
     fn act(state: &mut State, flight: Flight, decision: Decision, cause: String) -> News {
-        match decision.action {
-            Action::Halve if state.buffer.halve(&flight) => News::Nothing,
-            // It cannot be read back; sent again it would be too large again.
-            Action::Halve => {
-                state.buffer.drop_flight(&flight, Reason::Invalid);
-                gave_up(state, cause)
-            }
-            Action::Drop(reason) => {
-                state.buffer.drop_flight(&flight, reason);
-                gave_up(state, cause)
-            }
+        let reason = match decision.action {
             Action::Keep | Action::Deliver => {
                 state.buffer.keep(flight);
                 if decision.wait.is_zero() {
@@ -302,9 +292,15 @@ impl<'a> Worker<'a> {
                 }
                 // The export that waits for it need not.
                 state.release_waiter();
-                News::Lost(cause)
+                return News::Lost(cause);
             }
-        }
+            Action::Halve if state.buffer.halve(&flight) => return News::Nothing,
+            // It cannot be read back; sent again it would be too large again.
+            Action::Halve => Reason::Invalid,
+            Action::Drop(reason) => reason,
+        };
+        state.buffer.drop_flight(&flight, reason);
+        gave_up(state, cause)
     }
 
     /// Counts a try of a closing exporter; one that is repeated at once is not the last.

@@ -142,7 +142,7 @@ impl Worker<'_> {
                         "the HTTP client panicked",
                     )));
                 }
-                // Nothing is in a hurry: compressing takes less than a millisecond each time.
+                // More came in while the answer is awaited: it may be worth compressing.
                 Ok(None) => self.pack(),
                 Err(_) => {}
             }
