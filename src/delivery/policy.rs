@@ -140,6 +140,12 @@ impl Link {
         }
     }
 
+    /// Counts a request that did not deliver its payload. One that was too large says nothing about the Agent.
+    pub(super) fn fail(&mut self, outcome: Outcome) {
+        let is_failure = meaning(outcome, *self, 0) != TooLarge;
+        self.failures = self.failures.saturating_add(is_failure.into());
+    }
+
     /// Returns the wait after one more failure: exponential, with up to half of it random, so that the processes of
     /// a host do not come back all at once.
     fn backoff(self, outcome: Outcome, random: u32) -> Duration {

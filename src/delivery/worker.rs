@@ -270,9 +270,7 @@ impl<'a> Worker<'a> {
             state.buffer.delivered(flight, bytes);
             return News::Delivered;
         }
-        if outcome != Outcome::Answered(413, None) {
-            self.link.failures = self.link.failures.saturating_add(1);
-        }
+        self.link.fail(outcome);
         let mut cause = describe(answer);
         if answer.as_ref().is_ok_and(|response| self.negotiation.lacks_choice(response)) {
             cause.push_str("; `Protocol::Auto` would look for another form");
@@ -329,7 +327,7 @@ impl<'a> Worker<'a> {
         }
         let situation = self.situation(&state, now);
         let wait = policy::wait_unreached(&situation);
-        self.link.failures = self.link.failures.saturating_add(1);
+        self.link.fail(Outcome::NotSent);
         self.count_try(wait);
         self.next_try = now + wait;
         let cause = describe(&answer);

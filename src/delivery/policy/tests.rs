@@ -88,6 +88,20 @@ fn a_single_span_is_refused_by_a_413_and_kept_when_its_connection_breaks() {
 }
 
 #[test]
+fn a_payload_that_is_too_large_says_nothing_about_the_agent() {
+    let mut link = alive();
+    for (outcome, failures) in [
+        (Answered(413, None), 0),
+        (Answered(413, Some(Duration::from_secs(1))), 0),
+        (Answered(503, None), 1),
+        (NotSent, 2),
+    ] {
+        link.fail(outcome);
+        assert_eq!(link.failures, failures, "{outcome:?}");
+    }
+}
+
+#[test]
 fn waits_grow_to_a_limit_and_half_of_them_is_random() {
     let mut full = FIRST_DELAY;
     for failures in 0..40 {
