@@ -7,6 +7,8 @@ use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
+use crate::guard;
+
 /// Lines that are said once, later. Asking whether they were costs one load.
 pub(crate) struct Kept<T> {
     is_said: AtomicBool,
@@ -29,6 +31,15 @@ impl<T> Kept<T> {
     }
 }
 
+impl Kept<Vec<String>> {
+    /// Says each line if nobody did. A subscriber that panics costs its line and nothing else.
+    pub(crate) fn say_each(&self, say: impl Fn(&str)) {
+        for line in self.take().into_iter().flatten() {
+            guard::catch(|| say(&line));
+        }
+    }
+}
+
 impl<T> fmt::Debug for Kept<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Kept").field("is_said", &self.is_said).finish_non_exhaustive()
@@ -43,5 +54,18 @@ mod tests {
     fn lines_are_handed_out_once() {
         let kept = Kept::new(7);
         assert_eq!((kept.take(), kept.take()), (Some(7), None));
+    }
+
+    #[test]
+    fn a_line_whose_subscriber_panics_costs_no_other() {
+        let kept = Kept::new(vec!["a".to_owned(), "b".to_owned()]);
+        let said = Mutex::new(Vec::new());
+        for _ in 0..2 {
+            kept.say_each(|line| {
+                said.lock().unwrap_or_else(PoisonError::into_inner).push(line.to_owned());
+                assert_ne!(line, "a");
+            });
+        }
+        assert_eq!(said.into_inner().unwrap_or_else(PoisonError::into_inner), ["a", "b"]);
     }
 }

@@ -16,7 +16,6 @@ use opentelemetry_sdk::trace::{Span, SpanData, SpanProcessor};
 use super::PropagationStyle;
 use super::context::{PropagationError, TraceContext};
 use crate::config::baggage_keys;
-use crate::guard;
 use crate::kept::Kept;
 
 /// The tag with what went wrong.
@@ -137,11 +136,9 @@ impl PropagationSpanProcessor {
 
     /// Says what was wrong in the environment, at the first use.
     fn say_warnings(&self) {
-        for warning in self.warnings.take().into_iter().flatten() {
-            guard::catch(|| {
-                otel_warn!(name: "DatadogPropagator.BadVariable", message = warning.as_str());
-            });
-        }
+        self.warnings.say_each(|warning| {
+            otel_warn!(name: "DatadogPropagator.BadVariable", message = warning);
+        });
     }
 
     /// Writes the baggage that was asked for onto a local root.

@@ -121,11 +121,9 @@ impl DatadogPropagator {
 
     /// Says what was wrong in the environment, at the first use.
     fn say_warnings(&self) {
-        for warning in self.warnings.take().into_iter().flatten() {
-            guard::catch(|| {
-                otel_warn!(name: "DatadogPropagator.BadVariable", message = warning.as_str());
-            });
-        }
+        self.warnings.say_each(|warning| {
+            otel_warn!(name: "DatadogPropagator.BadVariable", message = warning);
+        });
     }
 
     /// Reads one style.

@@ -10,7 +10,6 @@ use opentelemetry::trace::TraceContextExt as _;
 use opentelemetry::{Context, KeyValue, otel_warn};
 
 use crate::config::{SqlSettings, Unified};
-use crate::guard;
 use crate::kept::Kept;
 
 /// The tag of a span whose trace stands in a statement.
@@ -165,11 +164,9 @@ impl SqlComment {
 
     /// Says what was wrong in the environment, at the first use.
     fn say_warnings(&self) {
-        for warning in self.warnings.take().into_iter().flatten() {
-            guard::catch(|| {
-                otel_warn!(name: "DatadogExporter.BadVariable", message = warning.as_str());
-            });
-        }
+        self.warnings.say_each(|warning| {
+            otel_warn!(name: "DatadogExporter.BadVariable", message = warning);
+        });
     }
 }
 

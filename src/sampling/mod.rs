@@ -35,7 +35,6 @@ use opentelemetry_sdk::trace::{SamplingDecision, SamplingResult, ShouldSample};
 use crate::datadog::ids::low_half;
 use crate::datadog::sampling::caller_fraction;
 use crate::delivery::ExporterHandle;
-use crate::guard;
 use crate::kept;
 use crate::propagation;
 use decision::{Decision, Mechanism, weighed};
@@ -299,11 +298,9 @@ impl ShouldSample for DatadogSampler {
         attributes: &[KeyValue],
         _links: &[Link],
     ) -> SamplingResult {
-        for warning in self.inner.warnings.take().into_iter().flatten() {
-            guard::catch(|| {
-                otel_warn!(name: "DatadogSampler.BadVariable", message = warning.as_str());
-            });
-        }
+        self.inner.warnings.say_each(|warning| {
+            otel_warn!(name: "DatadogSampler.BadVariable", message = warning);
+        });
         let span = (name, span_kind, attributes);
         self.inner.sample(parent_context, trace_id, span, Instant::now)
     }
