@@ -2,9 +2,6 @@
 //! [`STRICTER`].
 
 use std::collections::HashSet;
-use std::env;
-use std::io::Write as _;
-use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use datadog_test_agent::TestAgent;
@@ -13,10 +10,10 @@ use opentelemetry::KeyValue;
 use opentelemetry_datadog_agent::{DatadogExporter, SpanTypes};
 use opentelemetry_sdk::trace::SpanExporter as _;
 
+use crate::tracer::{answers, program};
 use crate::traces::span;
-use crate::vectors::ROOT;
 
-/// How long a flush may take.
+/// The longest time that a flush may take.
 const SOON: Duration = Duration::from_secs(10);
 
 /// Queries that are compared.
@@ -25,7 +22,7 @@ const CASES: usize = 6_000;
 /// A difference on purpose: its reason, and a test of the query for the signs of it.
 type Row = (&'static str, fn(&str) -> bool);
 
-/// What we hide and the Python tracer does not.
+/// The secrets that we hide and the Python tracer does not.
 const STRICTER: [Row; 6] = [
     ("`sig`, a key that the semantic conventions name", |query| has(query, &["sig"])),
     ("a fragment may hold what a query does", |query| has(query, &["#"])),
@@ -70,27 +67,13 @@ fn query(random: &mut fastrand::Rng) -> String {
     pieces.chars().map(|c| if c == '§' { random.alphanumeric() } else { c }).collect()
 }
 
-/// What the Python tracer makes of URLs and queries.
+/// Returns what the Python tracer makes of URLs and queries.
 fn python(queries: &[String]) -> Vec<[String; 2]> {
-    let mut process =
-        Command::new(env::var("TRACER_PYTHON").expect("run `bash tests/agent/run.sh`"))
-            .arg(format!("{ROOT}/tests/agent/queries.py"))
-            .env("DD_TRACE_ENABLED", "false")
-            .env("DD_INSTRUMENTATION_TELEMETRY_ENABLED", "false")
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("it starts");
-    let mut input = process.stdin.take().unwrap();
     let lines: String = queries
         .iter()
         .map(|query| serde_json::to_string(&[&url(query), query]).unwrap() + "\n")
         .collect();
-    // In a thread: the answers begin before the last question.
-    let writer = std::thread::spawn(move || input.write_all(lines.as_bytes()));
-    let output = process.wait_with_output().unwrap();
-    writer.join().unwrap().unwrap();
-    let text = String::from_utf8(output.stdout).unwrap();
+    let text = answers(&mut program("queries.py"), lines);
     text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
@@ -98,7 +81,7 @@ fn url(query: &str) -> String {
     format!("https://host.example/path?{query}")
 }
 
-/// What we make of URLs and queries.
+/// Returns what we make of URLs and queries.
 fn ours(queries: &[String], types: SpanTypes) -> Vec<[String; 2]> {
     let agent = TestAgent::start().unwrap();
     let exporter = DatadogExporter::builder()

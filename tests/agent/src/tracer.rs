@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::env;
 use std::io::Write as _;
 use std::process::{Command, Stdio};
+use std::thread;
 
 use opentelemetry::propagation::TextMapPropagator as _;
 use opentelemetry::trace::{SpanContext, TraceContextExt as _};
@@ -16,24 +17,33 @@ use crate::vectors::ROOT;
 
 type Headers = HashMap<String, String>;
 
-/// What the Python tracer makes of headers.
+/// Returns a program of this folder that runs the Python tracer, which sends nothing.
+pub(crate) fn program(name: &str) -> Command {
+    let python = env::var("TRACER_PYTHON").expect("run `bash tests/agent/run.sh`");
+    let mut command = Command::new(python);
+    command.arg(format!("{ROOT}/tests/agent/{name}"));
+    command.env("DD_TRACE_ENABLED", "false").env("DD_INSTRUMENTATION_TELEMETRY_ENABLED", "false");
+    command
+}
+
+/// Gives a program its whole input and returns all that it prints.
+pub(crate) fn answers(command: &mut Command, input: String) -> String {
+    let command = command.stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut process = command.spawn().expect("it starts");
+    let mut pipe = process.stdin.take().unwrap();
+    // In a thread: the answers begin before the last question.
+    let writer = thread::spawn(move || pipe.write_all(input.as_bytes()));
+    let output = process.wait_with_output().unwrap();
+    writer.join().unwrap().unwrap();
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// Returns what the Python tracer makes of headers.
 fn python(headers: &Headers, style: PropagationStyle) -> Json {
     let style = if style == Datadog { "datadog" } else { "tracecontext" };
-    let mut process =
-        Command::new(env::var("TRACER_PYTHON").expect("run `bash tests/agent/run.sh`"))
-            .arg(format!("{ROOT}/tests/agent/tracer.py"))
-            .env("DD_TRACE_PROPAGATION_STYLE", style)
-            .env("DD_TRACE_ENABLED", "false")
-            .env("DD_INSTRUMENTATION_TELEMETRY_ENABLED", "false")
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("it starts");
-    let mut input = process.stdin.take().unwrap();
-    writeln!(input, "{}", json!(headers)).unwrap();
-    drop(input);
-    let output = process.wait_with_output().unwrap();
-    serde_json::from_slice(&output.stdout).expect("it answers")
+    let mut command = program("tracer.py");
+    command.env("DD_TRACE_PROPAGATION_STYLE", style);
+    serde_json::from_str(&answers(&mut command, json!(headers).to_string())).expect("it answers")
 }
 
 /// Contexts as the tracers of Datadog have them: state, and whether it is sampled.

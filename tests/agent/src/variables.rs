@@ -1,5 +1,5 @@
-//! What variables mean: good, odd and bad values, in our crate and in Datadog's official Python tracer. The same, or a
-//! row that says what we do and why.
+//! The meaning of variables: good, odd and bad values, in our crate and in Datadog's official Python tracer. The same,
+//! or a row that says what we do and why.
 
 use std::collections::HashMap;
 use std::env;
@@ -18,10 +18,11 @@ use opentelemetry_datadog_agent::{
 use opentelemetry_sdk::trace::{SamplingDecision, ShouldSample as _, SpanExporter as _};
 use serde_json::{Value as Json, json};
 
+use crate::tracer::program;
 use crate::traces::span;
-use crate::vectors::ROOT;
 
-/// A variable, its value, the field that it decides, and what we make of it where that is something else, with a reason.
+/// A variable, its value, the field that it decides, and what we make of it where that is something else, with a
+/// reason.
 type Row = (&'static str, &'static str, &'static str, Option<(&'static str, &'static str)>);
 
 const BAD_FLAG: &str = "a word that is neither is said, and the default stays";
@@ -103,9 +104,7 @@ fn said(command: &mut Command, (name, value): (&str, &str)) -> Json {
 }
 
 fn python(variable: (&str, &str)) -> Json {
-    let python = env::var("TRACER_PYTHON").expect("run `bash tests/agent/run.sh`");
-    let mut said =
-        said(Command::new(python).arg(format!("{ROOT}/tests/agent/variables.py")), variable);
+    let mut said = said(&mut program("variables.py"), variable);
     for field in ["extract", "inject"] {
         if let Some(styles) = said.get_mut(field).and_then(Json::as_array_mut) {
             // Baggage is the SDK's own propagator.
@@ -169,7 +168,7 @@ fn child() {
     println!("\n{said}");
 }
 
-/// What the spans of an exporter say.
+/// Returns what the spans of an exporter say.
 fn spans() -> Json {
     let agent = TestAgent::start().unwrap();
     let exporter = DatadogExporter::builder().with_agent_url(agent.url()).build().unwrap();
