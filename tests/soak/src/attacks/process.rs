@@ -1,4 +1,4 @@
-//! What a process may do to the exporter in it: fork, limits on threads and files, signals.
+//! Acts of a process against the exporter in it: fork, limits on threads and files, signals.
 #![expect(
     unsafe_code,
     reason = "the calls of the system have no safe form in the standard library"
@@ -26,9 +26,9 @@ use super::scene::{SOON, account, deliver, export, exporter, nobody, spans};
 
 /// Children of the attack by `fork`.
 const CHILDREN: usize = 40;
-/// How long each call in a child may take: it should fail at once, on a machine with more to run than cores.
+/// The longest time of each call in a child: it should fail at once, on a machine with more to run than cores.
 const AT_ONCE: Duration = Duration::from_secs(2);
-/// How long a child may take before it counts as hung.
+/// The longest time of a child before it counts as hung.
 const CHILD: Duration = Duration::from_secs(20);
 /// Children that fail before the attack ends early.
 const ENOUGH: usize = 3;
@@ -220,7 +220,6 @@ fn limit(resource: libc::__rlimit_resource_t, to: libc::rlim_t) -> libc::rlim_t 
 pub(super) fn no_threads() -> String {
     let agent = TestAgent::start().expect("an Agent");
     let exporter = exporter(&agent.url().replace("127.0.0.1", "localhost"));
-    let handle = exporter.handle();
     // SAFETY: no pointers. The limit does not hold for the superuser; nobody else has this number.
     unsafe {
         if libc::geteuid() == 0 {
@@ -229,36 +228,31 @@ pub(super) fn no_threads() -> String {
     }
     let before = limit(libc::RLIMIT_NPROC, 1);
     assert!(thread::Builder::new().spawn(|| ()).is_err(), "a thread could be started");
-    for number in 0..20 {
-        export(&exporter, spans(1 + number * 10..11 + number * 10));
-        thread::sleep(Duration::from_millis(150));
-    }
-    let stats = account(&handle, 200);
-    assert_eq!(stats.spans_buffered, 200, "{stats:?}");
-    let (tries, cause) = (stats.retries, stats.last_error.unwrap_or_default());
-    let built = DatadogExporter::builder().with_agent_url(nobody()).build();
-    let built = built.expect_err("an exporter needs threads");
-    limit(libc::RLIMIT_NPROC, before);
-    deliver(&handle, 200);
-    format!("200 spans kept for 3 s ({tries} tries: {cause}), then delivered; `build`: {built}")
+    keep_and_deliver(&exporter, &nobody(), || limit(libc::RLIMIT_NPROC, before))
 }
 
 /// No file can be opened.
 pub(super) fn no_files() -> String {
     let agent = TestAgent::start().expect("an Agent");
     let exporter = exporter(agent.url());
-    let handle = exporter.handle();
     let before = limit(libc::RLIMIT_NOFILE, 3);
+    keep_and_deliver(&exporter, "http://127.0.0.1:1", || limit(libc::RLIMIT_NOFILE, before))
+}
+
+/// Exports while the process is short of something, so that no exporter can be built for the other address. All is
+/// kept, and delivered once `lift` has ended that.
+fn keep_and_deliver(exporter: &DatadogExporter, other: &str, lift: impl FnOnce() -> u64) -> String {
+    let handle = exporter.handle();
     for number in 0..20 {
-        export(&exporter, spans(1 + number * 10..11 + number * 10));
+        export(exporter, spans(1 + number * 10..11 + number * 10));
         thread::sleep(Duration::from_millis(150));
     }
     let stats = account(&handle, 200);
     assert_eq!(stats.spans_buffered, 200, "{stats:?}");
     let (tries, cause) = (stats.retries, stats.last_error.unwrap_or_default());
-    let built = DatadogExporter::builder().with_agent_url("http://127.0.0.1:1").build();
-    let built = built.expect_err("an exporter needs files");
-    limit(libc::RLIMIT_NOFILE, before);
+    let built = DatadogExporter::builder().with_agent_url(other).build();
+    let built = built.expect_err("an exporter needs threads and files");
+    lift();
     deliver(&handle, 200);
     format!("200 spans kept for 3 s ({tries} tries: {cause}), then delivered; `build`: {built}")
 }
