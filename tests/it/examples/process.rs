@@ -32,28 +32,6 @@ impl Running {
         Self { child, lines }
     }
 
-    /// Returns the id of the process.
-    #[allow(dead_code, reason = "not every test binary looks at the process itself")]
-    pub(crate) fn id(&self) -> u32 {
-        self.child.id()
-    }
-
-    /// Returns the next line that holds this text.
-    #[allow(
-        dead_code,
-        reason = "not every set of features has an example that prints lines for long"
-    )]
-    pub(crate) fn line_with(&self, text: &str) -> String {
-        let mut seen = Vec::new();
-        while let Ok(line) = self.lines.recv_timeout(SOON) {
-            if line.contains(text) {
-                return line;
-            }
-            seen.push(line);
-        }
-        panic!("no line with {text:?}, but\n{}", seen.join("\n"));
-    }
-
     /// Returns all lines up to the end of the process.
     pub(crate) fn rest(&self) -> String {
         let mut text = String::new();
@@ -62,14 +40,6 @@ impl Running {
             text.push('\n');
         }
         text
-    }
-
-    /// Does what Ctrl-C does.
-    #[cfg(unix)]
-    #[allow(dead_code, reason = "see `line_with`")]
-    pub(crate) fn interrupt(&self) {
-        let id = self.child.id().to_string();
-        assert!(Command::new("kill").args(["-INT", &id]).status().unwrap().success());
     }
 
     /// Waits for the end.
@@ -82,6 +52,34 @@ impl Running {
             assert!(Instant::now() < deadline, "it does not end");
             thread::sleep(LOOK);
         }
+    }
+}
+
+/// Programs that run until they are told to end.
+#[allow(dead_code, reason = "not every set of features has an example that runs for long")]
+impl Running {
+    /// Returns the id of the process.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Returns the next line that holds this text.
+    pub(crate) fn line_with(&self, text: &str) -> String {
+        let mut seen = Vec::new();
+        while let Ok(line) = self.lines.recv_timeout(SOON) {
+            if line.contains(text) {
+                return line;
+            }
+            seen.push(line);
+        }
+        panic!("no line with {text:?}, but\n{}", seen.join("\n"));
+    }
+
+    /// Does what Ctrl-C does.
+    #[cfg(unix)]
+    pub(crate) fn interrupt(&self) {
+        let id = self.id().to_string();
+        assert!(Command::new("kill").args(["-INT", &id]).status().unwrap().success());
     }
 }
 
