@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Wake, Waker};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use datadog_test_agent::Fault;
@@ -20,7 +20,7 @@ use opentelemetry_datadog_agent::{DatadogExporter, ExporterHandle};
 use opentelemetry_http::{Bytes, HttpClient, HttpError, Request, Response};
 use opentelemetry_sdk::trace::SpanExporter as _;
 
-use super::{SHORT, arrivals, assert_adds_up, batch, builder, each, explicit, export, until};
+use super::{SHORT, arrivals, assert_adds_up, batch, builder, explicit, export, until};
 use crate::support::{SOON, agent, in_parallel};
 
 /// Exports spans by the thousand after whatever happened, and fails unless all arrive.
@@ -35,7 +35,7 @@ fn assert_well(exporter: &DatadogExporter, before: u64, case: &str) {
     assert_eq!(stats.spans_delivered, before + 1_000, "{case}: {stats:?}");
 }
 
-/// What the text of an error does.
+/// The behaviour of an error's text.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Text {
     Panics,
@@ -88,7 +88,7 @@ impl Drop for Bad {
     }
 }
 
-/// What a client does with its first request.
+/// The behaviour of a client at its first request.
 #[derive(Clone, Copy, Debug)]
 enum Does {
     Fails(Text),
@@ -200,14 +200,16 @@ fn the_waker_of_an_export_may_panic() {
 
 #[cfg(feature = "internal-logs")]
 mod subscribers {
+    use std::time::Instant;
+
     use tracing::{Event, Subscriber};
     use tracing_subscriber::layer::{Context, Layer, SubscriberExt as _};
     use tracing_subscriber::registry::Registry;
 
-    use super::super::in_child;
+    use super::super::{each, in_child};
     use super::*;
 
-    /// What a subscriber does with each line.
+    /// The behaviour of a subscriber at each line.
     #[derive(Clone, Copy, Debug, PartialEq)]
     enum Does {
         /// Panics at lines of every crate, those of the HTTP library too.
