@@ -98,7 +98,7 @@ enum HookFault {
     Nested,
 }
 
-/// What is odd about a batch.
+/// The oddities of a batch.
 struct Oddities {
     fault: Option<HookFault>,
     /// An attribute of a scope that had no room among the tags.

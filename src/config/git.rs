@@ -1,4 +1,4 @@
-//! How the repository and the commit of the program are found: code over variables over `DD_TAGS` over the variables
+//! The repository and the commit of the program: code over variables over `DD_TAGS` over the variables
 //! that were set when this crate was compiled.
 
 use super::checked;

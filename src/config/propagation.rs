@@ -84,11 +84,11 @@ impl PropagationSettings {
 /// Everything that a comment before a statement is made of.
 #[derive(Debug)]
 pub(crate) struct SqlSettings {
-    /// How much it says.
+    /// The amount of tags in a comment.
     pub(crate) mode: SqlCommentMode,
     /// Service, env and version.
     pub(crate) unified: Unified,
-    /// What was wrong, a sentence each.
+    /// The faults, a sentence each.
     pub(crate) warnings: Vec<String>,
 }
 
@@ -117,7 +117,7 @@ impl SqlSettings {
             variables.warnings.push(format!("`{NAME}` = {DYNAMIC:?} counts as `service` here"));
         }
         let warnings = std::mem::take(&mut variables.warnings);
-        // What is wrong in those variables the exporter says.
+        // The exporter says what is wrong in those variables.
         let (unified, _) = variables.unified(Unified::default());
         Self { mode, unified, warnings }
     }

@@ -11,9 +11,9 @@ const PRIORITIES: std::ops::RangeInclusive<f64> = -1.0..=2.0;
 
 /// The member of a trace state that tells OpenTelemetry which part of all traces was kept.
 pub(crate) const OTEL_MEMBER: &str = "ot";
-/// What stands before a power of two in that member.
+/// The prefix of a power of two in that member.
 pub(crate) const POWER_ITEM: &str = "p:";
-/// What stands before a threshold in that member.
+/// The prefix of a threshold in that member.
 pub(crate) const THRESHOLD_ITEM: &str = "th:";
 /// Hexadecimal digits of a full threshold of OpenTelemetry's consistent sampling.
 pub(crate) const THRESHOLD_DIGITS: usize = 14;

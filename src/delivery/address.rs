@@ -150,7 +150,7 @@ impl AgentAddress {
     }
 }
 
-/// Whether the system can connect to a socket at this path: Linux takes 107 bytes, macOS 103.
+/// Returns whether the system can connect to a socket at this path: Linux takes 107 bytes, macOS 103.
 #[cfg(unix)]
 fn is_socket_path(path: &str) -> bool {
     std::os::unix::net::SocketAddr::from_pathname(path).is_ok()

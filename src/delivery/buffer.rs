@@ -1,10 +1,10 @@
 //! The outage buffer: payloads in the order they came, bounded in bytes of real memory.
 //!
-//! What waits for an Agent that is away is joined and compressed, so a minute without an Agent fits. Compression is a
-//! step of its own on a thread of its own: no caller and no request waits for it. When the bound is reached the
-//! oldest goes first, except for the request under way: it cannot be taken back, so the next oldest goes. Before an
-//! Agent that takes what it gets, the newest export stays although it is larger than the bound.
-//! The buffer is plain data: no thread, no clock, no socket.
+//! Payloads that wait for an Agent that is away are joined and compressed, so a minute without an Agent fits.
+//! Compression is a step of its own on a thread of its own: no caller and no request waits for it. When the bound is
+//! reached the oldest goes first, except for the request under way: it cannot be taken back, so the next oldest goes.
+//! Before an Agent that takes what it gets, the newest export stays although it is larger than the bound. The buffer
+//! is plain data: no thread, no clock, no socket.
 
 mod lanes;
 mod waiting;

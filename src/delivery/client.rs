@@ -19,10 +19,10 @@ use super::policy::Outcome;
 use crate::guard;
 use crate::protocol::Document;
 
-/// Most of an error's text that is kept, in bytes.
+/// The most bytes of an error's text that are kept.
 pub(super) const MAX_TEXT: usize = 200;
 
-/// Most causes of an error that are looked at: a chain may be a circle.
+/// The most causes of an error that are looked at: a chain may be a circle.
 const MAX_CAUSES: usize = 16;
 
 /// A request to the receiver. `Content-Length` and `Host` are the client's.
@@ -36,7 +36,7 @@ pub(super) struct Request {
     pub(super) progress: Arc<Progress>,
 }
 
-/// How far a request has come.
+/// The progress of a request.
 #[derive(Debug, Default)]
 pub(super) struct Progress(AtomicU8);
 

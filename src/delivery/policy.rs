@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::stats::Reason;
 
-/// What happened to a request.
+/// The outcome of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Outcome {
     /// An answer: its status, and its `Retry-After`.
@@ -25,18 +25,18 @@ pub(super) enum Outcome {
     Unanswered,
 }
 
-/// What is known beside the outcome.
+/// The facts beside the outcome.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Situation {
     /// Earlier tries of this payload that the Agent may have taken.
     pub(super) doubts: u8,
     /// Earlier tries of this payload whose connection broke.
     pub(super) breaks: u8,
-    /// Whether the payload has more than one span.
+    /// True if the payload has more than one span.
     pub(super) can_halve: bool,
     /// Bytes of the payload.
     pub(super) bytes: usize,
-    /// Whether the exporter is closing.
+    /// True if the exporter is closing.
     pub(super) is_closing: bool,
     /// The requests so far, this one not included.
     pub(super) link: Link,
@@ -44,7 +44,7 @@ pub(super) struct Situation {
     pub(super) random: u32,
 }
 
-/// What becomes of a payload.
+/// The fate of a payload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Action {
     /// The Agent has it.
@@ -69,7 +69,7 @@ pub(super) struct Decision {
     pub(super) breaks: u8,
 }
 
-/// What an outcome says about the payload.
+/// The meaning of an outcome for the payload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Meaning {
     Taken,
@@ -115,7 +115,7 @@ pub(super) const MAX_DELAY: Duration = Duration::from_secs(5);
 /// The longest wait once the exporter is closing.
 const CLOSING_DELAY: Duration = Duration::from_millis(250);
 
-/// What the requests so far say about the Agent.
+/// The state of the Agent, as the requests so far tell it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Link {
     /// Failures since the Agent took something.
@@ -187,7 +187,7 @@ pub(super) fn wait_unreached(situation: &Situation) -> Duration {
     wait(Outcome::NotSent, Action::Keep, situation)
 }
 
-/// Whether a closing exporter ends although spans wait: an Agent that was never there will not come now, so one
+/// Returns whether a closing exporter ends although spans wait: an Agent that was never there will not come now, so one
 /// try is enough.
 pub(super) fn ends_early(link: Link, tries_since_close: u32) -> bool {
     !link.was_reached && tries_since_close > 0

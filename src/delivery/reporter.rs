@@ -21,13 +21,14 @@ type Pauses = (Duration, Duration);
 /// While the Agent stays away, or refuses spans, or the buffer stays full.
 const REPEAT: Pauses = (Duration::from_secs(60), Duration::from_secs(60 * 60));
 
-/// Between the beginnings of two outages that are said: an Agent that comes and goes all the time is said less and less.
+/// Between the beginnings of two outages that are said: an Agent that comes and goes all the time is said less and
+/// less.
 const OUTAGE: Pauses = (Duration::from_secs(10), Duration::from_secs(5 * 60));
 
-/// How long the end of an exporter waits for a subscriber.
+/// The longest wait of an exporter's end for a subscriber.
 const LAST_LINES: Duration = Duration::from_millis(50);
 
-/// What a request that ended tells.
+/// The news of a request that ended.
 #[derive(Debug)]
 pub(super) enum News {
     /// Nothing that anybody has to know.

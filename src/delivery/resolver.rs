@@ -11,7 +11,7 @@ use std::thread;
 use futures_channel::oneshot;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
-/// Most lookups at once: one for each request, and one more that an earlier request has left behind.
+/// The most lookups at once: one for each request, and one more that an earlier request has left behind.
 const MAX_LOOKUPS: usize = 2;
 
 /// Looks names up. A clone of the inner value lives as long as a lookup does.

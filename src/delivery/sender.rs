@@ -19,14 +19,14 @@ use super::client::{Answer, Client, Request, SendError};
 use super::http::OwnClient;
 use crate::{BuildError, guard};
 
-/// How long the end of the worker waits for the end of the HTTP thread.
+/// The longest wait of the worker's end for the end of the HTTP thread.
 const END_LIMIT: Duration = Duration::from_millis(50);
 
 /// A request on its way to the HTTP thread.
 #[derive(Debug)]
 pub(super) struct Job {
     pub(super) request: Request,
-    /// How long it may take.
+    /// The longest time that it may take.
     pub(super) limit: Duration,
     pub(super) answer: oneshot::Sender<Answer>,
 }
@@ -64,7 +64,7 @@ pub(super) fn start(
                 tokio::spawn(run(Arc::clone(&client), job));
             }
         });
-        // What a client has begun must not hold the thread.
+        // Work that a client has begun must not hold the thread.
         runtime.shutdown_background();
         guard::catch(|| drop(client));
     };

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use super::sender::spawn;
 use crate::guard;
 
-/// Most lines that wait for a subscriber; further ones are left out, as the next line that is said tells.
+/// The most lines that wait for a subscriber; further ones are left out, as the next line that is said tells.
 const MAX_WAITING: usize = 16;
 
 /// A line, ready to be said. It is told how many lines were left out before it.

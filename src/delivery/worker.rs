@@ -29,7 +29,7 @@ use exchange::{Asked, Turn};
 use crate::protocol::Negotiation;
 use crate::{BuildError, guard};
 
-/// Most times that a worker that panicked is started again: a fault that lasts must not go on for ever.
+/// The most times that a worker that panicked is started again: a fault that lasts must not go on for ever.
 const MAX_RESTARTS: u32 = 16;
 
 /// Runs the worker until the exporter is closed. `started` is told once whether it can start.

@@ -115,13 +115,13 @@ pub(crate) struct Options {
     pub(crate) hostname: Option<String>,
     /// The span types that are sent.
     pub(crate) types: SpanTypes,
-    /// Where literals are taken out.
+    /// The places where literals are taken out.
     pub(crate) obfuscation: Obfuscation,
     /// What becomes of the query string in URLs of requests that come in ...
     pub(crate) server_query: Query,
     /// ... and of those that go out.
     pub(crate) client_query: Query,
-    /// What becomes of secrets in query strings.
+    /// The treatment of secrets in query strings.
     pub(crate) query_secrets: QuerySecrets,
     /// HTTP statuses that make a server span an error.
     pub(crate) server_errors: ErrorStatuses,

@@ -271,7 +271,7 @@ pub(crate) fn choose<'a>(
     }
 }
 
-/// Whether a number that is a flag is set.
+/// Returns whether a number that is a flag is set.
 pub(crate) fn says_yes(number: f64) -> bool {
     number.to_bits() == 1.0_f64.to_bits()
 }

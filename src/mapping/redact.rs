@@ -1,7 +1,8 @@
 //! Redaction of any text: without literals of statements, and without user, password and secrets of URLs.
 //!
-//! Statements go where the exporter obfuscates ([`Obfuscation::Exporter`]); user names and passwords of URLs
-//! go always, secrets in query strings unless that is switched off. A text with neither is returned as it is. Not here: the languages ([`super::obfuscate`]).
+//! Statements go where the exporter obfuscates ([`Obfuscation::Exporter`]); user names and passwords of URLs go
+//! always, secrets in query strings unless that is switched off. A text with neither is returned as it is. Not here:
+//! the languages ([`super::obfuscate`]).
 
 use std::borrow::Cow;
 

@@ -18,11 +18,11 @@ use super::tags::{Name, push_clipped};
 use super::{Options, normalize, text};
 use crate::encoding::Sink;
 
-/// Most bytes of the tags that every span of a resource and a scope gets, names included: a payload of 4 MiB then
+/// The most bytes of the tags that every span of a resource and a scope gets, names included: a payload of 4 MiB then
 /// holds 64 such spans at least.
 const MAX_SHARED_BYTES: usize = 64 * 1024;
 
-/// Most names that are kept of tags that were left out.
+/// The most names that are kept of tags that were left out.
 const MAX_LEFT_OUT: usize = 8;
 
 /// What the SDK writes before the name of the executable where nobody named the service.

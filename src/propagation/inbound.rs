@@ -80,7 +80,7 @@ pub(super) fn link(
     Link::new(linked, attributes, 0)
 }
 
-/// What stands before the key of baggage in a tag.
+/// The prefix of a tag that holds baggage; the key follows.
 const BAGGAGE_PREFIX: &str = "baggage.";
 /// The key that stands for all.
 const ALL: &str = "*";

@@ -15,7 +15,7 @@ use crate::kept::Kept;
 /// The tag of a span whose trace stands in a statement.
 const INJECTED: &str = "_dd.dbm_trace_injected";
 
-/// How much a comment says: `DD_DBM_PROPAGATION_MODE`.
+/// The amount of tags in a comment: `DD_DBM_PROPAGATION_MODE`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SqlCommentMode {

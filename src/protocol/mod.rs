@@ -48,7 +48,7 @@ pub enum Protocol {
     V04,
 }
 
-/// What `DD_TRACE_API_VERSION` may be, for messages.
+/// The values of `DD_TRACE_API_VERSION`, for messages.
 pub(crate) const PROTOCOL_FORM: &str = "auto, v0.3 or v0.4";
 
 /// Reads a value of `DD_TRACE_API_VERSION`, in any case. In every official tracer `v0.4` means MessagePack.

@@ -92,7 +92,7 @@ impl Negotiation {
         self.ask_at.is_some_and(|at| at <= now)
     }
 
-    /// Whether a refused form is a reason to ask the receiver: not if the last one was a moment ago.
+    /// Returns whether a refused form is a reason to ask the receiver: not if the last one was a moment ago.
     pub(crate) fn may_ask_about_refusal(&mut self, now: Instant) -> bool {
         let is_late = self.doubted_at.is_none_or(|doubted| now >= doubted + CHANGE_PAUSE);
         let may_ask = is_late && !self.is_unstable();
@@ -110,7 +110,7 @@ impl Negotiation {
         }
     }
 
-    /// Whether somebody follows the Agent's rates, and the form has none.
+    /// Returns whether somebody follows the Agent's rates, and the form has none.
     pub(crate) fn lacks_rates(&self) -> bool {
         self.wants_rates && !self.form.has_rates
     }

@@ -17,7 +17,7 @@ const MAX_RULES: usize = 1_000;
 const RULE_FORM: &str =
     r#"{"service":"web*","name":"http.*","resource":"GET *","tags":{"k":"v*"},"sample_rate":0.1}"#;
 
-/// What a list of rules looks like in JSON, for messages.
+/// An example of a list of rules in JSON, for messages.
 pub(crate) const RULES_FORM: &str = r#"a JSON list like [{"service":"web*","name":"http.*","resource":"GET *","tags":{"k":"v*"},"sample_rate":0.1}]"#;
 
 /// A rate for the traces whose root span fits every pattern given; a pattern that is not given fits all.

@@ -28,7 +28,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! What it does not do: obfuscation, sampling of traces without a priority, computing statistics, and the
+//! It does not do: obfuscation, sampling of traces without a priority, computing statistics, and the
 //! endpoints of other protocol versions than v0.3 to v0.5.
 mod answer;
 mod body;

@@ -8,8 +8,8 @@ use std::collections::{BTreeSet, HashMap, VecDeque};
 use super::waiting::Waiting;
 use crate::encoding::Origin;
 
-/// Most bytes of payloads that are joined as they come, so that many small ones make few entries; and those that are
-/// compressed together, below which the text repeats too little. Compressing them takes about half a millisecond.
+/// The most bytes of payloads that are joined as they come, so that many small ones make few entries; and those that
+/// are compressed together, below which the text repeats too little. Compressing them takes about half a millisecond.
 const JOIN_BYTES: usize = 256 * 1024;
 
 /// Least bytes that are worth compressing.
@@ -78,7 +78,7 @@ impl Lane {
 
     fn front(&self) -> Option<&Waiting> {
         let front = self.returned.front().or_else(|| self.packed.front());
-        // What is being compressed goes first.
+        // The payloads being compressed go first.
         front.or_else(|| self.raw.front().filter(|_| !self.is_packing))
     }
 
@@ -209,7 +209,7 @@ impl Lanes {
         });
     }
 
-    /// What was being compressed of an origin does not come back.
+    /// The payloads of an origin that were being compressed do not come back.
     pub(super) fn forget_packing(&mut self, origin: &Origin) {
         let slot = self.slot(origin);
         self.change(slot, |lane| lane.is_packing = false);

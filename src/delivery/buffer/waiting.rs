@@ -85,7 +85,7 @@ impl Waiting {
     }
 }
 
-/// What the accounting remembers of payloads that are out of its hands.
+/// The account of payloads that are out of the buffer's hands.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Held {
     pub(super) spans: u64,

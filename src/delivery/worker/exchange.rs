@@ -21,7 +21,7 @@ use crate::protocol::{FormSet, INFO_PATH, Refusal};
 /// How long a receiver may take to say what it takes: it must not hold spans up.
 const ASK_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// How long the HTTP thread may be late with its own time-out before it counts as blocked.
+/// The longest delay of the HTTP thread's own time-out before the thread counts as blocked.
 const GRACE: Duration = Duration::from_millis(100);
 
 /// The outcome of asking the receiver what it takes.
@@ -208,5 +208,5 @@ impl Worker<'_> {
     }
 }
 
-/// What a channel gives.
+/// The result of a channel.
 type Received<T> = Result<T, oneshot::error::RecvError>;

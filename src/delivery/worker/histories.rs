@@ -25,7 +25,7 @@ const TIMEOUT: Duration = Duration::from_secs(3);
 /// Time in which all is delivered once the Agent is well: one longest wait, and the doubtful tries.
 const CALM: Duration = Duration::from_secs(60);
 
-/// What stands at the address of the Agent for some time.
+/// The receiver at the address of the Agent for some time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Weather {
     Well,
@@ -165,7 +165,7 @@ impl Sky {
     }
 }
 
-/// How long a question or an answer takes.
+/// The time that a question or an answer takes.
 const STEP: Duration = Duration::from_millis(1);
 
 fn add(counts: &mut BTreeMap<u64, u32>, ids: &[u64]) {

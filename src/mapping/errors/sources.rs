@@ -110,12 +110,12 @@ pub(super) const SAYING_NOTHING: &[&str] = &[
     "<disabled>", "<unsupported>",
 ];
 
-/// Whether a level is that of an error.
+/// Returns whether a level is that of an error.
 pub(super) fn is_error(level: &str) -> bool {
     ERROR_LEVELS.iter().any(|error| error.eq_ignore_ascii_case(level))
 }
 
-/// Whether an attribute holds a stack that is none: the causes of an error without a cause, for example.
+/// Returns whether an attribute holds a stack that is none: the causes of an error without a cause, for example.
 #[inline]
 pub(crate) fn is_no_stack(key: &str, value: &Value) -> bool {
     let is_empty = match value {
@@ -126,7 +126,7 @@ pub(crate) fn is_no_stack(key: &str, value: &Value) -> bool {
     is_empty && is_stack(key)
 }
 
-/// Whether a key is a source of `error.stack`.
+/// Returns whether a key is a source of `error.stack`.
 fn is_stack(key: &str) -> bool {
     let is_row = |source: &Source| match source {
         Span(keys) | SpanUnlessCopied(keys) | OfEvent(keys) => keys.contains(&key),
@@ -141,7 +141,7 @@ pub(super) fn last_word(key: &str) -> &str {
     key.rsplit(['.', '_']).next().unwrap_or(key)
 }
 
-/// Whether a text tells anything about an error.
+/// Returns whether a text tells anything about an error.
 pub(crate) fn says_something(text: &str) -> bool {
     let text = text.trim();
     !text.is_empty() && !SAYING_NOTHING.contains(&text)

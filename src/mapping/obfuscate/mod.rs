@@ -62,7 +62,7 @@ const MAX_READ: usize = 256 * 1_024;
 /// The most bytes that are written, but for the last token: no tag holds more.
 const MAX_WRITTEN: usize = normalize::MAX_VALUE;
 
-/// How much of a text is read.
+/// The part of a text that is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Length {
     Whole,

@@ -28,7 +28,7 @@ pub(super) const BEGINS: [char; 2] = ['?', '#'];
 /// A function of the user that redacts a query string.
 pub(crate) type RedactQuery = Arc<dyn for<'q> Fn(&'q str) -> Cow<'q, str> + Send + Sync>;
 
-/// What becomes of secrets in query strings.
+/// The treatment of secrets in query strings.
 #[derive(Clone, Default)]
 pub(crate) enum QuerySecrets {
     /// They become [`REDACTED`].
@@ -50,7 +50,7 @@ impl fmt::Debug for QuerySecrets {
     }
 }
 
-/// Where a query ends.
+/// The end of a query.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Bounds {
     /// With the text, which is a URL.
@@ -66,11 +66,11 @@ pub(crate) enum Bounds {
 pub(super) struct Walk {
     bounds: Bounds,
     state: State,
-    /// Where the last secret ended, or the query began.
+    /// The end of the last secret, or the beginning of the query.
     floor: usize,
 }
 
-/// Where the walk is.
+/// The place of the walk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
     Outside,
@@ -182,7 +182,7 @@ impl Walk {
     }
 }
 
-/// What a query has next.
+/// The next part of a query.
 enum Next {
     Secret(usize, End),
     Outside(usize),

@@ -95,7 +95,7 @@ fn is_wrong(mut tokens: Tokens<'_>) -> bool {
     tokens.findings().is_wrong
 }
 
-/// How far a statement was written.
+/// The end of the part of a statement that was written.
 struct End {
     /// It was read to its end, and makes sense.
     is_whole: bool,

@@ -1,8 +1,8 @@
 //! Statements that were seen lately, with what is left of them.
 //!
 //! A service sends few different statements, with placeholders, again and again: to find one of 80 bytes
-//! here costs 530 instructions in place of 9,600 (callgrind), where the export of a span takes some 22,000. A statement with its literals in it is another
-//! one each time; then it costs that much more.
+//! here costs 530 instructions in place of 9,600 (callgrind), where the export of a span takes some 22,000. A
+//! statement with its literals in it is another one each time; then it costs that much more.
 
 use super::{Language, push_statement};
 use crate::mapping::key_set::hash;

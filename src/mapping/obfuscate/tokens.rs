@@ -38,7 +38,7 @@ const SIGNS: &[&str] = &["<=>", "->>", "#>>", "!~*", "<>", "<=", ">=", "!=", "!~
 /// `xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx`.
 const UUID_LENGTH: usize = 36;
 
-/// What a walk found out about a statement.
+/// The findings of a walk about a statement.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Findings {
     /// The walk ended early: readings differ, or the text ended inside of something.

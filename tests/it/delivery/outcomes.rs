@@ -100,7 +100,7 @@ fn the_answer_decides_what_becomes_of_the_spans() {
         let handle = exporter.handle();
 
         let outcome = export(&exporter, batch(1..1 + SPANS, TRACES));
-        // What was given up during the flush is its error; what was before is not. On a machine that is busy the
+        // Spans that are given up during the flush are its error; earlier ones are not. On a machine that is busy the
         // answer may come after the export.
         let flushed = handle.flush(SOON);
         let is_late = row.error.is_some() && outcome.is_ok();

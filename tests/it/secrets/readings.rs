@@ -72,7 +72,7 @@ pub(crate) const PLAIN: Reading = Reading {
     carriage_returns: false,
 };
 
-/// What each system may mean.
+/// The readings of each system.
 #[rustfmt::skip]
 pub(crate) const READINGS: &[(&[&str], Reading)] = &[
     (&["h2", "trino", "derby", "db2", "hanadb"], PLAIN),

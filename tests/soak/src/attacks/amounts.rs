@@ -23,12 +23,12 @@ const TIME: Duration = Duration::from_secs(6);
 const BATCH: u64 = 512;
 /// Versions of a service at a time.
 const VERSIONS: u64 = 200;
-/// How much more a buffer may hold with many sets in place of one: compression works on less.
+/// The factor by which a buffer may hold more with many sets in place of one: compression works on less.
 const MORE_BYTES: f64 = 1.5;
-/// How much more time it may take from its callers: twice is what noise can be on two busy cores.
+/// The factor by which it may take more time from its callers: twice is what noise can be on two busy cores.
 const MORE_TIME: f64 = 2.0;
 
-/// What a minute of spans without an Agent took.
+/// The cost of a minute of spans without an Agent.
 struct Minute {
     bytes: u64,
     /// The time of all exports.
@@ -134,8 +134,8 @@ fn large_spans() -> Vec<SpanData> {
     with_noise(spans(1..1 + BATCH), 8)
 }
 
-/// Returns how long such a batch takes to be mapped: by an exporter whose buffer is in no hurry. On two busy cores the next
-/// one may take twice as long.
+/// Returns how long such a batch takes to be mapped: by an exporter whose buffer is in no hurry. On two busy cores the
+/// next one may take twice as long.
 fn mapping(batch: Vec<SpanData>) -> Duration {
     let exporter = DatadogExporter::builder()
         .with_agent_url(nobody())
@@ -145,7 +145,8 @@ fn mapping(batch: Vec<SpanData>) -> Duration {
     export(&exporter, batch)
 }
 
-/// One such batch at an Agent that takes it. The best of three times counts: others wake the caller, and wait for a core.
+/// One such batch at an Agent that takes it. The best of three times counts: others wake the caller, and wait for a
+/// core.
 pub(super) fn large_batch() -> String {
     let batch = large_spans();
     let alone = mapping(batch.clone());
@@ -189,7 +190,7 @@ pub(super) fn large_batch_away() -> String {
 /// Bodies of 20 MB that are small things by the million.
 pub(super) fn hostile_bodies() -> String {
     const BODY: usize = 20 << 20;
-    /// Most memory for one body, in MiB: the body, what is kept of it, and the process.
+    /// The most memory for one body, in MiB: the body, what is kept of it, and the process.
     const MOST: u64 = 300;
     let list = |item: &str| {
         let items = format!("{item},").repeat(BODY / (item.len() + 1));

@@ -91,7 +91,7 @@ pub(super) fn bad_subscriber() -> String {
     "a subscriber that panics at each line of any crate: 1,000 spans arrived".to_owned()
 }
 
-/// What an error does when it is shown.
+/// The behaviour of an error when it is shown.
 type Shows = fn(&mut fmt::Formatter<'_>, &ExporterHandle) -> fmt::Result;
 
 /// Errors by what they do when they are shown.

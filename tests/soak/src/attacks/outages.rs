@@ -18,7 +18,7 @@ use super::scene::{
     until, watched,
 };
 
-/// Most times that a span may come: once, and three tries more while the Agent may have it.
+/// The most times that a span may come: once, and three tries more while the Agent may have it.
 const MAX_TIMES: u32 = 4;
 
 /// The proxy accepts and closes for 5 and 15 s, in three ways, at 100 and 5,000 spans a second; then it lets through.

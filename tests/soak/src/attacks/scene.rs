@@ -1,4 +1,4 @@
-//! What the attacks share: spans, an exporter, the account of its spans, and what the process takes.
+//! The common ground of the attacks: spans, an exporter, the account of its spans, and what the process takes.
 
 use std::fs;
 use std::net::TcpListener;
@@ -214,7 +214,7 @@ pub(super) fn exporter_cpu() -> Duration {
     Duration::from_millis(ticks.sum::<u64>() * 1_000 / TICKS)
 }
 
-/// Whether a thread of an exporter lives in this process.
+/// Returns whether a thread of an exporter lives in this process.
 pub(super) fn has_exporter_threads() -> bool {
     !exporter_threads().is_empty()
 }
