@@ -13,7 +13,7 @@ use std::{env, fs, process, thread};
 use datadog_test_agent::{Fault, TestAgent};
 use opentelemetry::trace::SpanKind;
 use opentelemetry::{TraceId, global};
-use opentelemetry_datadog_agent::{DatadogExporter, DatadogSampler};
+use opentelemetry_datadog_agent::{DatadogExporter, DatadogSampler, Protocol};
 use opentelemetry_sdk::error::OTelSdkResult;
 use opentelemetry_sdk::metrics::data::ResourceMetrics;
 use opentelemetry_sdk::metrics::reader::MetricReader;
@@ -22,7 +22,7 @@ use opentelemetry_sdk::metrics::{
 };
 use opentelemetry_sdk::trace::{ShouldSample as _, SpanExporter as _};
 
-use super::scene::{SOON, account, deliver, export, exporter, nobody, spans};
+use super::scene::{SOON, account, deliver, export, exporter, nobody, spans, until};
 
 /// Children of the attack by `fork`.
 const CHILDREN: usize = 40;
@@ -216,10 +216,22 @@ fn limit(resource: libc::__rlimit_resource_t, to: libc::rlim_t) -> libc::rlim_t 
     }
 }
 
+/// Returns an exporter that knows its Agent and has no connection to it: the next request needs a new one.
+fn unconnected(agent: &TestAgent, url: &str) -> DatadogExporter {
+    let exporter = exporter(url);
+    let handle = exporter.handle();
+    until("the Agent has introduced itself", || {
+        handle.stats().protocol == Protocol::V03MessagePack
+    });
+    agent.pause();
+    agent.resume().expect("the same address");
+    exporter
+}
+
 /// No thread can be started, and the URL has a host name that wants to be looked up on one.
 pub(super) fn no_threads() -> String {
     let agent = TestAgent::start().expect("an Agent");
-    let exporter = exporter(&agent.url().replace("127.0.0.1", "localhost"));
+    let exporter = unconnected(&agent, &agent.url().replace("127.0.0.1", "localhost"));
     // SAFETY: no pointers. The limit does not hold for the superuser; nobody else has this number.
     unsafe {
         if libc::geteuid() == 0 {
@@ -234,7 +246,7 @@ pub(super) fn no_threads() -> String {
 /// No file can be opened.
 pub(super) fn no_files() -> String {
     let agent = TestAgent::start().expect("an Agent");
-    let exporter = exporter(agent.url());
+    let exporter = unconnected(&agent, agent.url());
     let before = limit(libc::RLIMIT_NOFILE, 3);
     keep_and_deliver(&exporter, "http://127.0.0.1:1", || limit(libc::RLIMIT_NOFILE, before))
 }
