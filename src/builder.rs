@@ -9,8 +9,8 @@ use std::time::Duration;
 use opentelemetry_http::HttpClient;
 use opentelemetry_sdk::trace::SpanData;
 
-use crate::config::Settings;
-use crate::mapping::{NamesHook, Obfuscation, RedactQuery, SpanNames, SpanTypes};
+use crate::config::{ExporterInputs, Settings};
+use crate::mapping::{Obfuscation, SpanNames, SpanTypes};
 use crate::protocol::Protocol;
 use crate::{BuildError, DatadogExporter};
 
@@ -26,22 +26,7 @@ use crate::{BuildError, DatadogExporter};
 #[derive(Clone, Default)]
 #[must_use = "a builder does nothing until `build` is called"]
 pub struct DatadogExporterBuilder {
-    pub(crate) agent_url: Option<String>,
-    pub(crate) service: Option<String>,
-    pub(crate) env: Option<String>,
-    pub(crate) version: Option<String>,
-    pub(crate) tags: Vec<(String, String)>,
-    pub(crate) git: Option<(String, String)>,
-    pub(crate) protocol: Option<Protocol>,
-    pub(crate) timeout: Option<Duration>,
-    pub(crate) buffer_bytes: Option<usize>,
-    pub(crate) payload_bytes: Option<usize>,
-    pub(crate) http_client: Option<Arc<dyn HttpClient>>,
-    pub(crate) types: SpanTypes,
-    pub(crate) obfuscation: Obfuscation,
-    pub(crate) query_redaction: Option<RedactQuery>,
-    pub(crate) server_errors: Option<String>,
-    pub(crate) names: Option<NamesHook>,
+    pub(crate) inputs: ExporterInputs,
 }
 
 impl DatadogExporterBuilder {
@@ -57,7 +42,7 @@ impl DatadogExporterBuilder {
     /// looked for at the socket `/var/run/datadog/apm.socket` and at `http://localhost:8126`, anew whenever it does
     /// not answer. A configured address is the only one that is tried.
     pub fn with_agent_url(mut self, url: impl Into<String>) -> Self {
-        self.agent_url = Some(url.into());
+        self.inputs.agent_url = Some(url.into());
         self
     }
 
@@ -68,7 +53,7 @@ impl DatadogExporterBuilder {
     /// `unknown_service`, or `unknown_service:<executable>`. The attributes `service.name` and
     /// `datadog.service` of a span beat all.
     pub fn with_service(mut self, service: impl Into<String>) -> Self {
-        self.service = Some(service.into());
+        self.inputs.service = Some(service.into());
         self
     }
 
@@ -80,7 +65,7 @@ impl DatadogExporterBuilder {
     /// writes its own, or `none`. `datadog.env` or `deployment.environment.name` on a span beats all; a plain
     /// `env` there is a tag, `otel.env`.
     pub fn with_env(mut self, env: impl Into<String>) -> Self {
-        self.env = Some(env.into());
+        self.inputs.env = Some(env.into());
         self
     }
 
@@ -90,7 +75,7 @@ impl DatadogExporterBuilder {
     /// `service.version` or `version` of the resource. `datadog.version` or `service.version` on a span beats
     /// all; a plain `version` there is a tag, `otel.version`.
     pub fn with_version(mut self, version: impl Into<String>) -> Self {
-        self.version = Some(version.into());
+        self.inputs.version = Some(version.into());
         self
     }
 
@@ -100,7 +85,7 @@ impl DatadogExporterBuilder {
     /// It beats `DD_TAGS` and the resource attribute of the same name; a span attribute beats it. `env` and
     /// `version` beat `DD_ENV` and `DD_VERSION` too.
     pub fn with_tag(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
-        self.tags.push((key.into(), value.into()));
+        self.inputs.tags.push((key.into(), value.into()));
         self
     }
 
@@ -118,7 +103,7 @@ impl DatadogExporterBuilder {
         repository_url: impl Into<String>,
         commit_sha: impl Into<String>,
     ) -> Self {
-        self.git = Some((repository_url.into(), commit_sha.into()));
+        self.inputs.git = Some((repository_url.into(), commit_sha.into()));
         self
     }
 
@@ -127,7 +112,7 @@ impl DatadogExporterBuilder {
         mut self,
         tags: impl IntoIterator<Item = (K, V)>,
     ) -> Self {
-        self.tags.extend(tags.into_iter().map(|(key, value)| (key.into(), value.into())));
+        self.inputs.tags.extend(tags.into_iter().map(|(key, value)| (key.into(), value.into())));
         self
     }
 
@@ -139,7 +124,7 @@ impl DatadogExporterBuilder {
     #[doc(alias = "with_api_version")]
     #[doc(alias = "with_encoding")]
     pub fn with_protocol(mut self, protocol: Protocol) -> Self {
-        self.protocol = Some(protocol);
+        self.inputs.protocol = Some(protocol);
         self
     }
 
@@ -150,7 +135,7 @@ impl DatadogExporterBuilder {
     ///
     /// Otherwise `DD_TRACE_AGENT_TIMEOUT_SECONDS`, of which more than 5 counts as 5, or 3 s.
     pub fn with_timeout(mut self, timeout: Duration) -> Self {
-        self.timeout = Some(timeout);
+        self.inputs.timeout = Some(timeout);
         self
     }
 
@@ -160,7 +145,7 @@ impl DatadogExporterBuilder {
     /// Waiting spans are compressed about tenfold. When the buffer is full the oldest go first, and are
     /// counted; a request under way cannot be taken back, so the oldest after it go then.
     pub fn with_max_buffer_bytes(mut self, bytes: usize) -> Self {
-        self.buffer_bytes = Some(bytes);
+        self.inputs.buffer_bytes = Some(bytes);
         self
     }
 
@@ -170,7 +155,7 @@ impl DatadogExporterBuilder {
     /// Larger batches are cut between traces, then between spans; a single larger span is sent alone.
     /// If the Agent, or a proxy before it, refuses a body as too large, it is halved and sent again.
     pub fn with_max_payload_bytes(mut self, bytes: usize) -> Self {
-        self.payload_bytes = Some(bytes);
+        self.inputs.payload_bytes = Some(bytes);
         self
     }
 
@@ -211,20 +196,20 @@ impl DatadogExporterBuilder {
     /// # Ok::<(), opentelemetry_datadog_agent::BuildError>(())
     /// ```
     pub fn with_http_client(mut self, client: impl HttpClient + 'static) -> Self {
-        self.http_client = Some(Arc::new(client));
+        self.inputs.http_client = Some(Arc::new(client));
         self
     }
 
     /// Sets which span types are sent, and with it who takes the literals out of statements: the documented
     /// four and the exporter, or the Agent's own and the Agent. Otherwise [`SpanTypes::Documented`].
     pub fn with_span_types(mut self, types: SpanTypes) -> Self {
-        self.types = types;
+        self.inputs.types = types;
         self
     }
 
     /// Sets where literals are taken out of statements; otherwise here, [`Obfuscation::Exporter`].
     pub fn with_obfuscation(mut self, obfuscation: Obfuscation) -> Self {
-        self.obfuscation = obfuscation;
+        self.inputs.obfuscation = obfuscation;
         self
     }
 
@@ -260,7 +245,7 @@ impl DatadogExporterBuilder {
     where
         F: for<'q> Fn(&'q str) -> Cow<'q, str> + Send + Sync + 'static,
     {
-        self.query_redaction = Some(Arc::new(redact));
+        self.inputs.query_redaction = Some(Arc::new(redact));
         self
     }
 
@@ -272,7 +257,7 @@ impl DatadogExporterBuilder {
     ///
     /// Otherwise `DD_TRACE_HTTP_SERVER_ERROR_STATUSES`, or none: the status of the span alone decides.
     pub fn with_http_server_error_statuses(mut self, statuses: impl Into<String>) -> Self {
-        self.server_errors = Some(statuses.into());
+        self.inputs.server_errors = Some(statuses.into());
         self
     }
 
@@ -309,7 +294,7 @@ impl DatadogExporterBuilder {
     where
         F: for<'a> Fn(&'a SpanData, &mut SpanNames<'a>) + Send + Sync + 'static,
     {
-        self.names = Some(Arc::new(names));
+        self.inputs.names = Some(Arc::new(names));
         self
     }
 
@@ -324,23 +309,23 @@ impl DatadogExporterBuilder {
     /// Nothing is logged here, since the subscriber may not exist yet: the settings (`DatadogExporter.Built`) and
     /// bad variables are said at the first export, flush or shutdown.
     pub fn build(self) -> Result<DatadogExporter, BuildError> {
-        DatadogExporter::start(Settings::of_process(self)?)
+        DatadogExporter::start(Settings::of_process(self.inputs)?)
     }
 }
 
 impl fmt::Debug for DatadogExporterBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("DatadogExporterBuilder")
-            .field("service", &self.service)
-            .field("env", &self.env)
-            .field("version", &self.version)
-            .field("protocol", &self.protocol)
-            .field("timeout", &self.timeout)
-            .field("types", &self.types)
-            .field("obfuscation", &self.obfuscation)
-            .field("server_errors", &self.server_errors)
-            .field("query_redaction", &self.query_redaction.is_some())
-            .field("names", &self.names.is_some())
+            .field("service", &self.inputs.service)
+            .field("env", &self.inputs.env)
+            .field("version", &self.inputs.version)
+            .field("protocol", &self.inputs.protocol)
+            .field("timeout", &self.inputs.timeout)
+            .field("types", &self.inputs.types)
+            .field("obfuscation", &self.inputs.obfuscation)
+            .field("server_errors", &self.inputs.server_errors)
+            .field("query_redaction", &self.inputs.query_redaction.is_some())
+            .field("names", &self.inputs.names.is_some())
             .finish_non_exhaustive()
     }
 }

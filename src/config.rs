@@ -2,29 +2,30 @@
 //!
 //! [`Settings::resolve`] is given the variables by a function, so that tests need no process
 //! environment. A bad value in code is an error; a bad variable is one warning, and the next source
-//! counts. A variable that is set but empty is unset. Not here: what the resource says
-//! ([`crate::mapping`]), and how an address is reached ([`crate::delivery`]).
+//! counts. A variable that is set but empty is unset. Sampling and propagation find their own
+//! settings with the same [`Variables`]. Not here: what the resource says ([`crate::mapping`]), and
+//! how an address is reached ([`crate::delivery`]).
 
 mod git;
-mod propagation;
-mod sampling;
 mod variables;
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use crate::BuildError;
-use crate::builder::DatadogExporterBuilder;
-use crate::delivery::{Addresses, AgentAddress, DeliverySettings};
-use crate::mapping::{ErrorStatuses, Options, QuerySecrets, STATUSES_FORM};
-use variables::{
-    ADDRESS_FORM, MAX_TIMEOUT, TIMEOUT_FORM, Variables, of_process, without_credentials,
-};
+use opentelemetry_http::HttpClient;
 
-pub(crate) use propagation::{PropagationSettings, SqlSettings, baggage_keys};
-pub(crate) use sampling::SamplingSettings;
-pub(crate) use variables::Unified;
+use crate::BuildError;
+use crate::delivery::{Addresses, AgentAddress, DeliverySettings};
+use crate::mapping::{
+    ErrorStatuses, NamesHook, Obfuscation, Options, QuerySecrets, RedactQuery, STATUSES_FORM,
+    SpanTypes,
+};
+use crate::protocol::Protocol;
+use variables::{ADDRESS_FORM, MAX_TIMEOUT, TIMEOUT_FORM, without_credentials};
+
 #[cfg(fuzzing)]
 pub(crate) use variables::VARIABLES;
+pub(crate) use variables::{Unified, Variables, of_process};
 
 /// Memory that waiting spans may take: a minute without an Agent at 5,000 spans/s, with room to spare.
 const DEFAULT_BUFFER_BYTES: usize = 64 * MIB;
@@ -35,6 +36,27 @@ const DEFAULT_PAYLOAD_BYTES: usize = 4 * MIB;
 /// What a request's body may be set to. The Agent refuses 25 MiB and more.
 const PAYLOAD_BYTES: std::ops::RangeInclusive<usize> = 16 * 1024..=24 * MIB;
 const MIB: usize = 1024 * 1024;
+
+/// Settings of an exporter as code gives them.
+#[derive(Clone, Default)]
+pub(crate) struct ExporterInputs {
+    pub(crate) agent_url: Option<String>,
+    pub(crate) service: Option<String>,
+    pub(crate) env: Option<String>,
+    pub(crate) version: Option<String>,
+    pub(crate) tags: Vec<(String, String)>,
+    pub(crate) git: Option<(String, String)>,
+    pub(crate) protocol: Option<Protocol>,
+    pub(crate) timeout: Option<Duration>,
+    pub(crate) buffer_bytes: Option<usize>,
+    pub(crate) payload_bytes: Option<usize>,
+    pub(crate) http_client: Option<Arc<dyn HttpClient>>,
+    pub(crate) types: SpanTypes,
+    pub(crate) obfuscation: Obfuscation,
+    pub(crate) query_redaction: Option<RedactQuery>,
+    pub(crate) server_errors: Option<String>,
+    pub(crate) names: Option<NamesHook>,
+}
 
 /// Everything that is decided before the first span.
 #[derive(Debug)]
@@ -53,18 +75,18 @@ pub(crate) struct Settings {
 
 impl Settings {
     /// Finds every setting in the environment of this process.
-    pub(crate) fn of_process(builder: DatadogExporterBuilder) -> Result<Self, BuildError> {
-        Self::resolve(builder, of_process)
+    pub(crate) fn of_process(inputs: ExporterInputs) -> Result<Self, BuildError> {
+        Self::resolve(inputs, of_process)
     }
 
     /// Finds every setting: `variable` looks up the environment.
     pub(crate) fn resolve(
-        builder: DatadogExporterBuilder,
+        inputs: ExporterInputs,
         variable: impl Fn(&str) -> Option<String>,
     ) -> Result<Self, BuildError> {
-        let (mut builder, mut variables) = (builder, Variables::of(variable));
-        let delivery = delivery(&mut builder, &mut variables)?;
-        let options = options(builder, &mut variables)?;
+        let (mut inputs, mut variables) = (inputs, Variables::of(variable));
+        let delivery = delivery(&mut inputs, &mut variables)?;
+        let options = options(inputs, &mut variables)?;
         let enabled = variables.flag("DD_TRACE_ENABLED", true);
         let not_followed = variables.not_followed();
         Ok(Self { delivery, enabled, options, not_followed, warnings: variables.warnings })
@@ -73,24 +95,24 @@ impl Settings {
 
 /// Finds what delivery is told.
 fn delivery(
-    builder: &mut DatadogExporterBuilder,
+    inputs: &mut ExporterInputs,
     variables: &mut Variables<impl Fn(&str) -> Option<String>>,
 ) -> Result<DeliverySettings, BuildError> {
-    let addresses = match &builder.agent_url {
+    let addresses = match &inputs.agent_url {
         Some(url) => AgentAddress::parse(url).map(Addresses::configured).ok_or_else(|| {
             BuildError::setting("with_agent_url", without_credentials(url), ADDRESS_FORM)
         })?,
         None => variables.addresses(),
     };
-    let timeout = match builder.timeout {
+    let timeout = match inputs.timeout {
         Some(timeout) => checked_timeout(timeout)?,
         None => variables.timeout(),
     };
-    let (buffer_bytes, payload_bytes) = checked_sizes(builder.buffer_bytes, builder.payload_bytes)?;
+    let (buffer_bytes, payload_bytes) = checked_sizes(inputs.buffer_bytes, inputs.payload_bytes)?;
     Ok(DeliverySettings {
         addresses,
-        http_client: builder.http_client.take(),
-        protocol: builder.protocol.unwrap_or_else(|| variables.protocol()),
+        http_client: inputs.http_client.take(),
+        protocol: inputs.protocol.unwrap_or_else(|| variables.protocol()),
         timeout,
         buffer_bytes,
         payload_bytes,
@@ -100,19 +122,19 @@ fn delivery(
 
 /// Finds what the mapping is told.
 fn options(
-    builder: DatadogExporterBuilder,
+    inputs: ExporterInputs,
     variables: &mut Variables<impl Fn(&str) -> Option<String>>,
 ) -> Result<Options, BuildError> {
-    let mut tags = checked_tags(builder.tags)?;
+    let mut tags = checked_tags(inputs.tags)?;
     // A tag in code is code, whatever it is about.
     let [code_env, code_version] = ["env", "version"].map(|key| text_of(&tags, key));
     let in_code = Unified {
-        service: checked("with_service", builder.service)?,
-        env: checked("with_env", builder.env)?.or(code_env),
-        version: checked("with_version", builder.version)?.or(code_version),
+        service: checked("with_service", inputs.service)?,
+        env: checked("with_env", inputs.env)?.or(code_env),
+        version: checked("with_version", inputs.version)?.or(code_version),
     };
     let (Unified { service, env, version }, mut from_variable) = variables.unified(in_code);
-    let git = git::find(builder.git, variables, &mut from_variable)?;
+    let git = git::find(inputs.git, variables, &mut from_variable)?;
     tags.extend(from_variable);
     Ok(Options {
         service,
@@ -122,19 +144,19 @@ fn options(
         tags,
         git,
         hostname: variables.hostname(),
-        types: builder.types,
-        obfuscation: builder.obfuscation,
+        types: inputs.types,
+        obfuscation: inputs.obfuscation,
         server_query: variables.query("DD_HTTP_SERVER_TAG_QUERY_STRING"),
         client_query: variables.query("DD_HTTP_CLIENT_TAG_QUERY_STRING"),
-        query_secrets: match builder.query_redaction {
+        query_secrets: match inputs.query_redaction {
             Some(own) => QuerySecrets::Own(own),
             None => variables.query_secrets(),
         },
-        server_errors: match builder.server_errors {
+        server_errors: match inputs.server_errors {
             Some(statuses) => checked_statuses(&statuses)?,
             None => variables.server_errors(),
         },
-        names: builder.names,
+        names: inputs.names,
         runtime_id: runtime_id(),
         process_id: std::process::id(),
     })
@@ -200,7 +222,10 @@ fn text_of(tags: &[(String, String)], key: &str) -> Option<String> {
 }
 
 /// Returns a value given in code, unless it is empty.
-fn checked(name: &'static str, value: Option<String>) -> Result<Option<String>, BuildError> {
+pub(crate) fn checked(
+    name: &'static str,
+    value: Option<String>,
+) -> Result<Option<String>, BuildError> {
     match value {
         Some(value) if value.trim().is_empty() => {
             Err(BuildError::setting(name, value, "a text that is not empty"))
@@ -235,4 +260,4 @@ fn runtime_id() -> String {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

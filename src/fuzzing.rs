@@ -3,7 +3,9 @@
 
 use opentelemetry_sdk::trace::SpanData;
 
-use crate::config::{PropagationSettings, SamplingSettings, Settings};
+use crate::config::Settings;
+use crate::propagation::PropagationSettings;
+use crate::sampling::SamplingSettings;
 use crate::{
     BuildError, DatadogExporter, DatadogExporterBuilder, DatadogPropagatorBuilder,
     DatadogSamplerBuilder,
@@ -44,7 +46,7 @@ pub fn resolve(
     let mut shown = format!("{exporter:?} {propagator:?}");
     let (settings, mut warnings) = PropagationSettings::resolve(propagator, variable);
     shown += &format!("{settings:?}");
-    match Settings::resolve(exporter, variable) {
+    match Settings::resolve(exporter.inputs, variable) {
         Ok(settings) => {
             let address = settings.delivery.addresses.for_requests();
             // Joined for every request: it must not panic.

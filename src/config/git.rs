@@ -61,7 +61,7 @@ mod tests {
     use crate::config::tests::environment;
 
     fn git(builder: crate::DatadogExporterBuilder, variables: &[(&str, &str)]) -> (Git, usize) {
-        let options = Settings::resolve(builder, environment(variables)).unwrap().options;
+        let options = Settings::resolve(builder.inputs, environment(variables)).unwrap().options;
         (options.git, options.tags.len())
     }
 

@@ -6,15 +6,14 @@ use super::variables::{
     DEFAULT_HOST, DEFAULT_PORT, DEFAULT_SOCKET, DEFAULT_TIMEOUT, MAX_TIMEOUT, VARIABLES,
 };
 use super::{
-    DEFAULT_BUFFER_BYTES, DEFAULT_PAYLOAD_BYTES, DatadogExporterBuilder, MIB, MIN_BUFFER_BYTES,
-    PAYLOAD_BYTES, Settings,
+    DEFAULT_BUFFER_BYTES, DEFAULT_PAYLOAD_BYTES, MIB, MIN_BUFFER_BYTES, PAYLOAD_BYTES, Settings,
 };
-use crate::{BuildError, DatadogExporter, Protocol};
+use crate::{BuildError, DatadogExporter, DatadogExporterBuilder, Protocol};
 
 type Variables<'a> = &'a [(&'a str, &'a str)];
 
 /// An environment of these variables and no other.
-pub(super) fn environment(variables: Variables<'_>) -> impl Fn(&str) -> Option<String> {
+pub(crate) fn environment(variables: Variables<'_>) -> impl Fn(&str) -> Option<String> {
     |name| variables.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned())
 }
 
@@ -22,7 +21,7 @@ fn resolve(
     builder: DatadogExporterBuilder,
     variables: Variables<'_>,
 ) -> Result<Settings, BuildError> {
-    Settings::resolve(builder, environment(variables))
+    Settings::resolve(builder.inputs, environment(variables))
 }
 
 fn settings(variables: Variables<'_>) -> Settings {

@@ -45,7 +45,7 @@ pub(crate) const VARIABLES: &[&str] = &[
 
 /// Variables that users of Datadog's tracers set and that mean nothing to this crate.
 #[rustfmt::skip]
-pub(super) const NOT_FOLLOWED: &[&str] = &[
+pub(crate) const NOT_FOLLOWED: &[&str] = &[
     "DD_APM_TRACING_ENABLED", "DD_LOGS_INJECTION", "DD_PROFILING_ENABLED",
     "DD_RUNTIME_METRICS_ENABLED", "DD_SERVICE_MAPPING", "DD_TRACE_128_BIT_TRACEID_GENERATION_ENABLED",
     "DD_TRACE_CLIENT_IP_ENABLED", "DD_TRACE_DEBUG", "DD_TRACE_HEADER_TAGS",
@@ -55,45 +55,45 @@ pub(super) const NOT_FOLLOWED: &[&str] = &[
 ];
 
 /// The Agent's socket unless configured otherwise: looked for first.
-pub(super) const DEFAULT_SOCKET: &str = "/var/run/datadog/apm.socket";
+pub(crate) const DEFAULT_SOCKET: &str = "/var/run/datadog/apm.socket";
 /// Where the Agent listens if it has no socket.
-pub(super) const DEFAULT_HOST: &str = "localhost";
+pub(crate) const DEFAULT_HOST: &str = "localhost";
 /// See [`DEFAULT_HOST`].
-pub(super) const DEFAULT_PORT: u16 = 8126;
+pub(crate) const DEFAULT_PORT: u16 = 8126;
 
 /// How long one request may take. The Agent itself gives up reading one after 5 s.
-pub(super) const DEFAULT_TIMEOUT: Duration = Duration::from_secs(3);
+pub(crate) const DEFAULT_TIMEOUT: Duration = Duration::from_secs(3);
 /// The longest time-out: the Agent closes a request that is not complete after 5 s.
-pub(super) const MAX_TIMEOUT: Duration = Duration::from_secs(5);
+pub(crate) const MAX_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// What an agent address looks like, for messages.
-pub(super) const ADDRESS_FORM: &str = if cfg!(feature = "rustls") {
+pub(crate) const ADDRESS_FORM: &str = if cfg!(feature = "rustls") {
     "http://host:port, https://host:port or unix:///path/to/socket"
 } else {
     "http://host:port or unix:///path/to/socket (https needs the feature `rustls`)"
 };
 /// What a time-out looks like, for messages.
-pub(super) const TIMEOUT_FORM: &str = "more than 0 and at most 5 seconds";
+pub(crate) const TIMEOUT_FORM: &str = "more than 0 and at most 5 seconds";
 
 /// Returns a variable of this process. What is no UTF-8 gets a mark, and is refused by it.
-pub(super) fn of_process(name: &str) -> Option<String> {
+pub(crate) fn of_process(name: &str) -> Option<String> {
     Some(std::env::var_os(name)?.to_string_lossy().into_owned())
 }
 
 /// The environment, and what was wrong in it.
-pub(super) struct Variables<F> {
+pub(crate) struct Variables<F> {
     variable: F,
     /// What was wrong, a sentence each.
-    pub(super) warnings: Vec<String>,
+    pub(crate) warnings: Vec<String>,
 }
 
 impl<F: Fn(&str) -> Option<String>> Variables<F> {
-    pub(super) fn of(variable: F) -> Self {
+    pub(crate) fn of(variable: F) -> Self {
         Self { variable, warnings: Vec::new() }
     }
 
     /// Returns a variable that is not empty.
-    pub(super) fn text(&mut self, name: &'static str) -> Option<String> {
+    pub(crate) fn text(&mut self, name: &'static str) -> Option<String> {
         debug_assert!(VARIABLES.contains(&name), "{name} is not in the table");
         let value = (self.variable)(name)?;
         if value.contains(char::REPLACEMENT_CHARACTER) {
@@ -105,7 +105,7 @@ impl<F: Fn(&str) -> Option<String>> Variables<F> {
     }
 
     /// Reads a variable, or warns and returns nothing.
-    pub(super) fn read<T>(
+    pub(crate) fn read<T>(
         &mut self,
         name: &'static str,
         expected: &str,
@@ -120,12 +120,12 @@ impl<F: Fn(&str) -> Option<String>> Variables<F> {
     }
 
     /// Returns the variables that are set and not followed.
-    pub(super) fn not_followed(&self) -> Vec<&'static str> {
+    pub(crate) fn not_followed(&self) -> Vec<&'static str> {
         let is_set = |name: &&&str| (self.variable)(name).is_some_and(|value| !value.is_empty());
         NOT_FOLLOWED.iter().filter(is_set).copied().collect()
     }
 
-    pub(super) fn warn(&mut self, name: &str, value: &str, expected: &str) {
+    pub(crate) fn warn(&mut self, name: &str, value: &str, expected: &str) {
         /// Most characters of a value that a message shows.
         const SHOWN: usize = 200;
         let end = value.char_indices().nth(SHOWN).map_or(value.len(), |(at, _)| at);
@@ -133,7 +133,7 @@ impl<F: Fn(&str) -> Option<String>> Variables<F> {
         self.warnings.push(format!("ignored `{name}` = {value:?}: expected {expected}"));
     }
 
-    pub(super) fn flag(&mut self, name: &'static str, default: bool) -> bool {
+    pub(crate) fn flag(&mut self, name: &'static str, default: bool) -> bool {
         let read = |value: &str| match value.to_ascii_lowercase().as_str() {
             "true" | "1" => Some(true),
             "false" | "0" => Some(false),
@@ -142,12 +142,12 @@ impl<F: Fn(&str) -> Option<String>> Variables<F> {
         self.read(name, "true or false", read).unwrap_or(default)
     }
 
-    pub(super) fn query(&mut self, name: &'static str) -> Query {
+    pub(crate) fn query(&mut self, name: &'static str) -> Query {
         if self.flag(name, true) { Query::Kept } else { Query::Removed }
     }
 
     /// Finds what becomes of secrets in query strings. The only variable that says something when it is empty.
-    pub(super) fn query_secrets(&mut self) -> QuerySecrets {
+    pub(crate) fn query_secrets(&mut self) -> QuerySecrets {
         const NAME: &str = "DD_TRACE_OBFUSCATION_QUERY_STRING_REGEXP";
         match (self.variable)(NAME) {
             None => QuerySecrets::Redacted,
@@ -166,7 +166,7 @@ impl<F: Fn(&str) -> Option<String>> Variables<F> {
     }
 
     /// Reads the list of statuses; of a list that is bad in part the rest counts.
-    pub(super) fn server_errors(&mut self) -> ErrorStatuses {
+    pub(crate) fn server_errors(&mut self) -> ErrorStatuses {
         const NAME: &str = "DD_TRACE_HTTP_SERVER_ERROR_STATUSES";
         let text = self.text(NAME).unwrap_or_default();
         let (statuses, bad) = ErrorStatuses::parse(&text);
@@ -176,12 +176,12 @@ impl<F: Fn(&str) -> Option<String>> Variables<F> {
         statuses
     }
 
-    pub(super) fn protocol(&mut self) -> Protocol {
+    pub(crate) fn protocol(&mut self) -> Protocol {
         let read = |text: &str| text.parse::<Protocol>().ok();
         self.read("DD_TRACE_API_VERSION", "auto, v0.3 or v0.4", read).unwrap_or_default()
     }
 
-    pub(super) fn timeout(&mut self) -> Duration {
+    pub(crate) fn timeout(&mut self) -> Duration {
         const NAME: &str = "DD_TRACE_AGENT_TIMEOUT_SECONDS";
         let read = |value: &str| {
             let seconds = value.parse().ok()?;
@@ -198,7 +198,7 @@ impl<F: Fn(&str) -> Option<String>> Variables<F> {
     }
 
     /// Finds the Agent in the order of the official tracers. Without any variable it is looked for.
-    pub(super) fn addresses(&mut self) -> Addresses {
+    pub(crate) fn addresses(&mut self) -> Addresses {
         if let Some(address) = self.read("DD_TRACE_AGENT_URL", ADDRESS_FORM, AgentAddress::parse) {
             return Addresses::configured(address);
         }
@@ -217,7 +217,7 @@ impl<F: Fn(&str) -> Option<String>> Variables<F> {
         Addresses { candidates, is_default }
     }
 
-    pub(super) fn hostname(&mut self) -> Option<String> {
+    pub(crate) fn hostname(&mut self) -> Option<String> {
         if !self.flag("DD_TRACE_REPORT_HOSTNAME", false) {
             return None;
         }
@@ -231,7 +231,7 @@ impl<F: Fn(&str) -> Option<String>> Variables<F> {
 
     /// Finds what code does not say of service, env and version, and the other tags of `DD_TAGS`, the
     /// preferred first.
-    pub(super) fn unified(&mut self, in_code: Unified) -> (Unified, Vec<(String, String)>) {
+    pub(crate) fn unified(&mut self, in_code: Unified) -> (Unified, Vec<(String, String)>) {
         let ([service, env, version], tags) = self.tags();
         let mut first =
             |in_code: Option<String>, name, tag| in_code.or_else(|| self.text(name)).or(tag);
@@ -244,7 +244,7 @@ impl<F: Fn(&str) -> Option<String>> Variables<F> {
     }
 
     /// Finds the service alone.
-    pub(super) fn service(&mut self) -> Option<String> {
+    pub(crate) fn service(&mut self) -> Option<String> {
         self.text("DD_SERVICE").or_else(|| {
             let ([service, ..], _) = self.tags();
             service
@@ -302,7 +302,7 @@ impl Unified {
 }
 
 /// Returns a URL without user name and password, for messages. It need not be a good URL.
-pub(super) fn without_credentials(url: &str) -> String {
+pub(crate) fn without_credentials(url: &str) -> String {
     let Some(at) = url.rfind('@') else { return url.to_owned() };
     // What stands before a later `://` is no scheme: perhaps a password has one.
     let is_in_scheme = |c: char| c.is_ascii_alphanumeric() || "+-.".contains(c);

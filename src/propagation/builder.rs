@@ -1,11 +1,10 @@
 //! [`DatadogPropagatorBuilder`], and what it chooses from. Not here: what counts if nothing is chosen
-//! ([`crate::config`]).
+//! (`settings.rs`).
 
 use std::str::FromStr;
 
-use super::{DatadogPropagator, datadog, w3c};
+use super::{DatadogPropagator, PropagationSettings, datadog, w3c};
 use crate::BuildError;
-use crate::config::PropagationSettings;
 
 /// A way to write the trace context into headers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -15,7 +15,7 @@ use opentelemetry_sdk::trace::{Span, SpanData, SpanProcessor};
 
 use super::PropagationStyle;
 use super::context::{PropagationError, TraceContext};
-use crate::config::baggage_keys;
+use super::settings::baggage_keys;
 use crate::kept::Kept;
 
 /// The tag with what went wrong.

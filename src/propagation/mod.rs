@@ -6,6 +6,7 @@
 //! | `datadog.rs`, `tags.rs` | the five `x-datadog-*` headers |
 //! | `w3c.rs`, `member.rs` | `traceparent`, and `tracestate` with its `dd` |
 //! | `inbound.rs` | what the trace state cannot hold, and the processor that puts it onto spans |
+//! | `settings.rs` | code over variables over defaults |
 //! | `log.rs` | ids for log lines |
 //! | `sql.rs` | the trace in a comment before a statement |
 //!
@@ -24,6 +25,7 @@ mod inbound;
 mod json_log;
 mod log;
 mod member;
+mod settings;
 mod sql;
 mod tags;
 #[cfg(test)]
@@ -37,11 +39,11 @@ use opentelemetry::propagation::{Extractor, Injector, TextMapPropagator};
 use opentelemetry::trace::TraceContextExt as _;
 use opentelemetry::{Context, KeyValue, SpanId, otel_warn};
 
-use crate::config::PropagationSettings;
 use crate::guard;
 use crate::kept::Kept;
 use context::TraceContext;
 use inbound::{ERROR_KEY, Inbound, RESTARTED, TERMINATED, link};
+pub(crate) use settings::PropagationSettings;
 
 pub use builder::{DatadogPropagatorBuilder, ExtractBehavior, PropagationStyle};
 pub use inbound::PropagationSpanProcessor;

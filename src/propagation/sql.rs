@@ -9,7 +9,8 @@ use std::sync::Arc;
 use opentelemetry::trace::TraceContextExt as _;
 use opentelemetry::{Context, KeyValue, otel_warn};
 
-use crate::config::{SqlSettings, Unified};
+use super::settings::SqlSettings;
+use crate::config::Unified;
 use crate::kept::Kept;
 
 /// The tag of a span whose trace stands in a statement.

@@ -6,8 +6,7 @@ use std::time::Instant;
 use super::limit::Limit;
 use super::rate::Rate;
 use super::weights::Weights;
-use super::{DatadogSampler, Inner, OTHER_SOURCES, RejectedTraces, SamplingRule};
-use crate::config::SamplingSettings;
+use super::{DatadogSampler, Inner, OTHER_SOURCES, RejectedTraces, SamplingRule, SamplingSettings};
 use crate::kept::Kept;
 use crate::{BuildError, ExporterHandle};
 

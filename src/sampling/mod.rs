@@ -2,7 +2,7 @@
 //!
 //! | file | what |
 //! |---|---|
-//! | `builder.rs` | settings of the sampler |
+//! | `builder.rs`, `settings.rs` | settings of the sampler: code over variables over defaults |
 //! | `rules.rs`, `glob.rs` | which traces a rate is for |
 //! | `rate.rs` | which traces a rate keeps: the same in every service |
 //! | `limit.rs` | how many traces a second the user's rates keep |
@@ -21,6 +21,7 @@ mod limit;
 mod processor;
 mod rate;
 mod rules;
+mod settings;
 mod subject;
 mod weights;
 
@@ -39,14 +40,14 @@ use crate::kept;
 use crate::propagation;
 use decision::{Decision, Mechanism, weighed};
 use limit::{Asked, Limit};
+use rate::Rate;
 use subject::{AppService, RootSpan, Started};
 use weights::{ALONE, KNOWN_SHARE, Kept, SPREAD, Weights};
 
 pub use builder::DatadogSamplerBuilder;
 pub use processor::{ForwardRejected, SampledOnly};
-pub(crate) use rate::Rate;
-pub(crate) use rules::RULES_FORM;
 pub use rules::SamplingRule;
+pub(crate) use settings::SamplingSettings;
 
 /// What happens to traces that are not kept.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

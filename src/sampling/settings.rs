@@ -1,9 +1,10 @@
 //! How the settings of the sampler are found: code over variables.
 
-use super::checked;
-use super::variables::{Variables, of_process};
+use super::rate::Rate;
+use super::rules::RULES_FORM;
+use super::{DatadogSamplerBuilder, SamplingRule};
 use crate::BuildError;
-use crate::sampling::{DatadogSamplerBuilder, RULES_FORM, Rate, SamplingRule};
+use crate::config::{Variables, checked, of_process};
 
 /// Traces a second that the user's own rates keep, as in the official tracers.
 const DEFAULT_LIMIT: f64 = 100.0;

@@ -1,9 +1,9 @@
 //! How the settings of the propagator are found: code over variables.
 
-use super::variables::{Unified, Variables, of_process};
-use crate::propagation::{
+use super::{
     DatadogPropagatorBuilder, ExtractBehavior, MAX_TAGS, PropagationStyle, SqlCommentMode,
 };
+use crate::config::{Unified, Variables, of_process};
 
 /// Datadog's own order.
 const DEFAULT_STYLES: [PropagationStyle; 2] =
@@ -146,6 +146,7 @@ fn once(styles: Vec<PropagationStyle>) -> Vec<PropagationStyle> {
     first
 }
 
+/// Reads what the propagator alone asks for.
 impl<F: Fn(&str) -> Option<String>> Variables<F> {
     /// Returns the styles for reading and writing alike.
     fn shared_styles(&mut self) -> Vec<PropagationStyle> {
