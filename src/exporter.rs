@@ -52,6 +52,7 @@ const DROP_TIMEOUT: Duration = Duration::from_secs(2);
 /// # Ok(())
 /// # }
 /// ```
+#[must_use = "an exporter does nothing until a provider has it"]
 pub struct DatadogExporter {
     options: Options,
     facts: Facts,

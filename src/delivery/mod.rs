@@ -198,6 +198,7 @@ fn deadline_in(timeout: Duration) -> Instant {
 
 /// Flushes one exporter and tells its counters. Cheap to clone; outlives the exporter.
 #[derive(Clone)]
+#[must_use = "a handle does nothing until it is asked"]
 pub struct ExporterHandle {
     shared: Arc<Shared>,
     /// Says what the exporter has to say before a flush.

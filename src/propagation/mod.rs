@@ -93,6 +93,7 @@ pub(crate) fn is_open(cx: &Context) -> bool {
 /// ]));
 /// ```
 #[derive(Debug)]
+#[must_use = "a propagator does nothing until it is installed"]
 pub struct DatadogPropagator {
     settings: PropagationSettings,
     /// Every header that is written.

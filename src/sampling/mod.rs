@@ -130,6 +130,7 @@ pub enum RejectedTraces {
 /// # }
 /// ```
 #[derive(Clone, Debug)]
+#[must_use = "a sampler does nothing until a provider has it"]
 pub struct DatadogSampler {
     inner: Arc<Inner>,
 }

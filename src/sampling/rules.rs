@@ -36,6 +36,7 @@ pub(crate) const RULES_FORM: &str = r#"a JSON list like [{"service":"web*","name
 /// let a_tenth = SamplingRule::new(0.1).with_service("checkout").with_tag("tenant", "free-*");
 /// ```
 #[derive(Clone, Debug, PartialEq)]
+#[must_use = "a rule does nothing until a sampler has it"]
 pub struct SamplingRule {
     rate: f64,
     service: Option<Glob>,
@@ -89,28 +90,24 @@ impl SamplingRule {
     }
 
     /// Restricts the rule to services that fit.
-    #[must_use]
     pub fn with_service(mut self, pattern: impl AsRef<str>) -> Self {
         self.service = Some(Glob::new(pattern.as_ref()));
         self
     }
 
     /// Restricts the rule to operation names that fit, such as `http.server.request`.
-    #[must_use]
     pub fn with_name(mut self, pattern: impl AsRef<str>) -> Self {
         self.name = Some(Glob::new(pattern.as_ref()));
         self
     }
 
     /// Restricts the rule to resources that fit, such as `GET /users/{id}`.
-    #[must_use]
     pub fn with_resource(mut self, pattern: impl AsRef<str>) -> Self {
         self.resource = Some(Glob::new(pattern.as_ref()));
         self
     }
 
     /// Restricts the rule to root spans with an attribute whose text fits.
-    #[must_use]
     pub fn with_tag(mut self, key: impl Into<String>, pattern: impl AsRef<str>) -> Self {
         self.tags.push((key.into(), Glob::new(pattern.as_ref())));
         self

@@ -16,6 +16,7 @@ mod pages;
 mod precedence;
 mod propagation;
 mod property;
+mod public;
 mod runtimes;
 mod sampling;
 mod secrets;
