@@ -9,6 +9,7 @@ mod faults;
 mod http;
 mod memory;
 mod page;
+#[cfg(unix)]
 #[path = "../../../tests/it/examples/picture.rs"]
 mod picture;
 mod probes;

@@ -16,6 +16,7 @@ fn json_of(item: &str) -> Vec<u8> {
 }
 
 /// Returns one span whose field holds as many of these members as fit into a body.
+#[cfg(target_os = "linux")]
 fn json_field(field: &str, open: char, close: char, member: fn(usize) -> String) -> Vec<u8> {
     let count = LARGE / 12;
     let members: Vec<String> = (0..count).map(member).collect();
@@ -23,6 +24,7 @@ fn json_field(field: &str, open: char, close: char, member: fn(usize) -> String)
 }
 
 /// Bodies that stand for far more memory than they have bytes.
+#[cfg(target_os = "linux")]
 fn bodies() -> Vec<(&'static str, Vec<u8>)> {
     vec![
         ("empty spans", json_of("{}")),

@@ -10,8 +10,7 @@ use opentelemetry_sdk::error::OTelSdkError;
 use opentelemetry_sdk::trace::SpanExporter as _;
 
 use super::{
-    SHORT, arrivals, assert_adds_up, assert_no_violations, batch, builder, each, export, in_child,
-    until,
+    SHORT, arrivals, assert_adds_up, assert_no_violations, batch, builder, each, export, until,
 };
 use crate::support::{SOON, agent, in_parallel, within};
 
@@ -236,7 +235,7 @@ const THREADS: usize = 2;
 #[cfg(target_os = "linux")]
 #[test]
 fn no_thread_is_left_behind() {
-    in_child("delivery::lifecycle::no_thread_is_left_behind", &[], || {
+    super::in_child("delivery::lifecycle::no_thread_is_left_behind", &[], || {
         let (good, bad) = (agent(), agent());
         let make = || [&good, &bad].map(|agent| builder(agent).build().unwrap());
         for _ in 0..2 {
@@ -267,7 +266,7 @@ fn no_thread_is_left_behind() {
 fn an_exporter_that_is_switched_off_sends_nothing_and_has_no_thread() {
     let test =
         "delivery::lifecycle::an_exporter_that_is_switched_off_sends_nothing_and_has_no_thread";
-    in_child(test, &[("DD_TRACE_ENABLED", "false")], || {
+    super::in_child(test, &[("DD_TRACE_ENABLED", "false")], || {
         let agent = agent();
         let exporter = builder(&agent).build().unwrap();
         let handle = exporter.handle();
