@@ -247,7 +247,7 @@ pub(crate) fn map<'s, S: Sink>(
     pass.remaining_tags();
 
     let (start, duration) = ids::start_and_duration(span.start_time, span.end_time);
-    pass.sink.finish(&Fields {
+    pass.finish(&Fields {
         service: &chosen.service,
         name: &chosen.operation,
         resource: &chosen.resource,

@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 use opentelemetry::Value;
 use opentelemetry::trace::{SpanKind, Status};
 
-use super::{Pass, is_empty, write_tag};
+use super::{Content, Pass, is_empty};
 use crate::datadog::ids;
 use crate::encoding::{Sink, Text, whole};
 use crate::mapping::attributes::{self, Attribute, AttributeSet};
@@ -41,7 +41,7 @@ impl<'a, S: Sink> Pass<'_, 'a, S> {
         self.grpc_status();
         self.renamed();
         self.statements(database);
-        let facts = self.facts;
+        let facts = self.reader.facts;
         let environment = (Attribute::DatadogEnv, Attribute::Env);
         self.unified(environment, naming::ENVIRONMENT, &facts.env, env);
         let version_of_span = (Attribute::DatadogVersion, Attribute::Version);
@@ -62,10 +62,8 @@ impl<'a, S: Sink> Pass<'_, 'a, S> {
 
     fn kind(&mut self) {
         let own = self.lookup().span_text(Attribute::DatadogSpanKind);
-        self.force(
-            Attribute::SpanKind,
-            own.unwrap_or_else(|| naming::kind_name(&self.span.span_kind)),
-        );
+        let kind = || Content::Safe(naming::kind_name(&self.reader.span.span_kind));
+        self.force(Attribute::SpanKind, own.map_or_else(kind, Content::Raw));
     }
 
     fn status_code(&self) -> Option<i64> {
@@ -80,20 +78,20 @@ impl<'a, S: Sink> Pass<'_, 'a, S> {
         let Some(code) = self.status_code().filter(is_code) else { return };
         self.late.remove(Attribute::HttpStatusCode);
         #[expect(clippy::cast_precision_loss, reason = "metrics are doubles on the wire")]
-        self.sink.metric(Text::Plain(Attribute::HttpStatusCode.key()), code as f64);
+        self.writer.number(Attribute::HttpStatusCode, code as f64);
         match three_digits(code) {
             Some(digits) => {
                 let digits = std::str::from_utf8(&digits).unwrap_or("");
-                self.put_redacted(Attribute::HttpStatusCode, digits);
+                self.writer.put(Attribute::HttpStatusCode, Content::Safe(digits));
             }
-            None => _ = self.claim(Attribute::HttpStatusCode),
+            None => _ = self.writer.claim(Attribute::HttpStatusCode),
         }
     }
 
     /// The gRPC status as text, from whatever key holds it; a number stays a metric as well.
     fn grpc_status(&mut self) {
         if let Some(found) = self.grpc_code() {
-            self.put_value(Attribute::RpcGrpcStatusCode, found);
+            self.writer.put_value(Attribute::RpcGrpcStatusCode, found);
             self.take_number(Attribute::RpcGrpcStatusCode);
         }
     }
@@ -113,7 +111,7 @@ impl<'a, S: Sink> Pass<'_, 'a, S> {
             let is_whole = || lookup::number(value).and_then(whole).is_some();
             (string(value).is_some() || is_whole()).then_some(value)
         }
-        if !self.noted.meets(&ASKS_FOR) {
+        if !self.reader.noted.meets(&ASKS_FOR) {
             return None;
         }
         let attributes = self.lookup();
@@ -133,10 +131,9 @@ impl<'a, S: Sink> Pass<'_, 'a, S> {
             if !self.late.remove(target) {
                 continue;
             }
-            let filled =
-                |known: Attribute| self.slots[known as usize].filter(|value| !is_empty(value));
+            let filled = |known| self.reader.own(known).filter(|value| !is_empty(value));
             if let Some(value) = filled(new).or_else(|| filled(target)) {
-                self.plain(target, value);
+                self.copy(target, value);
             }
         }
     }
@@ -145,19 +142,16 @@ impl<'a, S: Sink> Pass<'_, 'a, S> {
     fn statements(&mut self, database: Database<'_>) {
         let mut found = self.late.split_off(&attributes::STATEMENTS);
         while let Some(known) = found.pop() {
-            let text = self.slots[known as usize].and_then(string);
+            let text = self.reader.own_text(known);
             let (Some(text), Some(speaks)) = (text, known.speaks()) else { continue };
-            let shown = if database.is_read_from(text) {
-                // The resource needed it already.
-                database.statement
-            } else {
-                self.redactor.statement(text, speaks, database.language())
-            };
-            if let Some(shown) = shown {
-                if self.written.insert(known) {
-                    write_tag(&mut self.sink, known, shown);
+            self.writer.put_redacted(known, |redactor| {
+                if database.is_read_from(text) {
+                    // The resource needed it already.
+                    database.statement
+                } else {
+                    redactor.statement(text, speaks, database.language())
                 }
-            }
+            });
         }
         self.of_drivers();
     }
@@ -166,17 +160,14 @@ impl<'a, S: Sink> Pass<'_, 'a, S> {
     fn of_drivers(&mut self) {
         let mut found = self.late.split_off(&attributes::OF_DRIVERS);
         while let Some(known) = found.pop() {
-            let Some(value) = self.slots[known as usize] else { continue };
-            let source = Source::of(&self.span.attributes);
+            let Some(value) = self.reader.own(known) else { continue };
+            let source = Source::of(&self.reader.span.attributes);
             let Some(holds) = drivers::find(known.key(), &source) else {
-                self.plain(known, value);
+                self.copy(known, value);
                 continue;
             };
-            let shown = string(value).and_then(|text| self.redactor.of_driver(text, holds));
-            if let Some(shown) = shown {
-                if self.written.insert(known) {
-                    write_tag(&mut self.sink, known, shown);
-                }
+            if let Some(text) = string(value) {
+                self.writer.put_redacted(known, |redactor| redactor.of_driver(text, holds));
             }
         }
     }
@@ -196,9 +187,9 @@ impl<'a, S: Sink> Pass<'_, 'a, S> {
         let attributes = self.lookup();
         let on_span = concept.iter().any(|known| attributes.span(*known).is_some());
         match attributes.span_text(replacement) {
-            Some(own) => push_clipped(out, &self.redactor.name(own)),
+            Some(own) => push_clipped(out, &self.writer.redactor.name(own)),
             None if on_span => {
-                let text = self.redactor.name(attributes.text(concept).unwrap_or(""));
+                let text = self.writer.redactor.name(attributes.text(concept).unwrap_or(""));
                 normalize::push_tag_value(out, &text);
             }
             None => {}
@@ -207,7 +198,7 @@ impl<'a, S: Sink> Pass<'_, 'a, S> {
         if out.is_empty() {
             push_clipped(out, default);
         } else {
-            self.put(tag, out);
+            self.writer.put(tag, Content::Raw(out));
         }
     }
 
@@ -215,27 +206,34 @@ impl<'a, S: Sink> Pass<'_, 'a, S> {
     fn is_server_error(&self, options: &Options) -> bool {
         let statuses = &options.server_errors;
         !statuses.is_empty()
-            && self.span.span_kind == SpanKind::Server
+            && self.reader.span.span_kind == SpanKind::Server
             && self.status_code().is_some_and(|code| statuses.has(code))
     }
 
     fn error_tags(&mut self, options: &Options) -> bool {
-        let failed =
-            matches!(self.span.status, Status::Error { .. }) || self.is_server_error(options);
+        let failed = matches!(self.reader.span.status, Status::Error { .. })
+            || self.is_server_error(options);
         let is_error = status::flag(&self.lookup()).unwrap_or(failed);
         let is_failed = failed || is_error;
-        if !is_failed && !self.noted.meets(&errors::OVERRIDES) {
+        if !is_failed && !self.reader.noted.meets(&errors::OVERRIDES) {
             return false;
         }
         let mut texts = std::mem::take(self.error_text);
         if is_failed {
             let code = self.status_code().filter(|code| HTTP_STATUSES.contains(code));
             let grpc_code = self.grpc_code();
-            self.error = errors::Found::of(self.span, (code, grpc_code), self.redactor, &mut texts);
+            self.error = errors::Found::of(
+                self.reader.span,
+                (code, grpc_code),
+                self.writer.redactor,
+                &mut texts,
+            );
         }
         for (number, tag) in errors::TAGS.iter().enumerate() {
             match self.lookup().span_text(tag.replaced_by) {
-                Some(own) => tag.tags.iter().for_each(|known| self.force(*known, own)),
+                Some(own) => {
+                    tag.tags.iter().for_each(|known| self.force(*known, Content::Raw(own)));
+                }
                 None => self.error_tag(tag, self.error.text(number, &texts)),
             }
         }
@@ -248,52 +246,55 @@ impl<'a, S: Sink> Pass<'_, 'a, S> {
         for known in tag.tags {
             let own = self.lookup().span_text(*known).filter(|own| errors::says_something(own));
             if !text.is_empty() && own.is_none_or(|own| self.error.is_from(own)) {
-                self.force(*known, text);
+                self.force(*known, Content::Raw(text));
             }
         }
     }
 
     fn ids_and_states(&mut self) {
-        let context = &self.span.span_context;
-        self.put_default_text(Attribute::OtelTraceId, Text::Hex(&context.trace_id().to_bytes()));
+        let context = &self.reader.span.span_context;
+        let id = context.trace_id().to_bytes();
+        self.put_default(Attribute::OtelTraceId, Content::Pieces(Text::Hex(&id)));
         if context.trace_state().into_iter().len() > 0 {
-            let mut state = std::mem::take(self.text);
+            let mut state = std::mem::take(self.writer.text);
             state.clear();
             write!(state, "{}", links::Header(context.trace_state()))
                 .expect("writing to a String cannot fail");
-            self.force(Attribute::W3cTracestate, &state);
-            *self.text = state;
+            self.force(Attribute::W3cTracestate, Content::Raw(&state));
+            *self.writer.text = state;
         }
     }
 
     fn events_and_links(&mut self, database: Database<'_>) {
-        let span = self.span;
-        let mut json = std::mem::take(self.text);
+        let span = self.reader.span;
+        let mut json = std::mem::take(self.writer.text);
         let texts = std::mem::take(self.error_text);
         let nest = Nest {
             source: Source::default(),
             language: database.language(),
-            query: self.query,
+            query: self.reader.query,
             split: self.error.split(&texts),
         };
         if !span.events.is_empty() {
-            let mut writer = Writer { keys: self.nested_keys, redactor: self.redactor, nest };
+            let mut writer =
+                Writer { keys: self.nested_keys, redactor: self.writer.redactor, nest };
             let (list, written) = writer.events(&span.events, &mut json);
-            self.put_default_redacted(Attribute::Events, list);
+            self.put_default(Attribute::Events, Content::Safe(list));
             let left_out = span.events.len() - written;
             self.dropped(Attribute::DroppedEvents, left_out, span.events.dropped_count);
             if span.events.iter().any(|event| event.name == EXCEPTION) {
-                self.put_default(Attribute::HasException, "true");
+                self.put_default(Attribute::HasException, Content::Safe("true"));
             }
         }
         if !span.links.is_empty() {
-            let mut writer = Writer { keys: self.nested_keys, redactor: self.redactor, nest };
+            let mut writer =
+                Writer { keys: self.nested_keys, redactor: self.writer.redactor, nest };
             let (list, written) = writer.links(&span.links, &mut json);
-            self.put_default_redacted(Attribute::SpanLinks, list);
+            self.put_default(Attribute::SpanLinks, Content::Safe(list));
             let left_out = span.links.len() - written;
             self.dropped(Attribute::DroppedLinks, left_out, span.links.dropped_count);
         }
-        (*self.text, *self.error_text) = (json, texts);
+        (*self.writer.text, *self.error_text) = (json, texts);
     }
 
     /// Counts entries that did not fit, with those that the SDK had dropped before.
@@ -303,40 +304,41 @@ impl<'a, S: Sink> Pass<'_, 'a, S> {
     }
 
     fn status(&mut self) {
-        let span = self.span;
+        let span = self.reader.span;
         let (code, description) = status::describe(&span.status);
-        self.put_default_redacted(Attribute::StatusCode, code);
+        self.put_default(Attribute::StatusCode, Content::Safe(code));
         if !description.is_empty() {
             let texts = std::mem::take(self.error_text);
             let split = self.error.split(&texts);
             let shown = split.map_or(description, |split| split.shown(description));
-            self.put_default(Attribute::StatusDescription, shown);
+            self.put_default(Attribute::StatusDescription, Content::Raw(shown));
             *self.error_text = texts;
         }
     }
 
     /// Names the application on a span of another service, and says whether it is one.
     fn base_service(&mut self, names: &SpanNames<'_>) -> bool {
-        let facts = self.facts;
+        let facts = self.reader.facts;
         if names.service == facts.service {
             return false;
         }
-        self.text.clear();
-        normalize::push_service(self.text, &names.service);
-        if *self.text == facts.service_normalised {
+        self.writer.text.clear();
+        normalize::push_service(self.writer.text, &names.service);
+        if *self.writer.text == facts.service_normalised {
             return false;
         }
-        self.put_default(Attribute::BaseService, &facts.service);
+        self.put_default(Attribute::BaseService, Content::Raw(&facts.service));
         true
     }
 
     fn chunk_facts(&mut self, options: &Options) {
-        let high = ids::high_half(self.span.span_context.trace_id());
+        let high = ids::high_half(self.reader.span.span_context.trace_id());
         if high != 0 {
-            self.put_text(Attribute::TraceIdHigh, Text::Hex(&high.to_be_bytes()));
+            let high = high.to_be_bytes();
+            self.writer.put(Attribute::TraceIdHigh, Content::Pieces(Text::Hex(&high)));
         }
-        self.put_default_redacted(Attribute::Language, "rust");
-        self.put_default_redacted(Attribute::RuntimeId, &options.runtime_id);
+        self.put_default(Attribute::Language, Content::Safe("rust"));
+        self.put_default(Attribute::RuntimeId, Content::Safe(&options.runtime_id));
         let git = &options.git;
         let git = [
             (Attribute::GitRepositoryUrl, &git.repository_url),
@@ -344,23 +346,22 @@ impl<'a, S: Sink> Pass<'_, 'a, S> {
         ];
         for (known, text) in git {
             if let Some(text) = text {
-                self.put_default_redacted(known, text);
+                self.put_default(known, Content::Safe(text));
             }
         }
         if let Some(hostname) = &options.hostname {
-            self.put(Attribute::Hostname, hostname);
+            self.writer.put(Attribute::Hostname, Content::Raw(hostname));
         }
         self.number_or(Attribute::ProcessId, Some(f64::from(options.process_id)));
     }
 
     /// The namespace is the database name where nothing else is.
     fn database_name(&mut self) {
-        let named = self.slots[Attribute::DbName as usize]
-            .is_some_and(|value| string(value).is_some())
-            || self.facts.has_db_name;
+        let named =
+            self.reader.own_text(Attribute::DbName).is_some() || self.reader.facts.has_db_name;
         if !named {
             if let Some(namespace) = self.lookup().text(naming::DB_NAMESPACE) {
-                self.put(Attribute::DbName, namespace);
+                self.writer.put(Attribute::DbName, Content::Raw(namespace));
             }
         }
     }

@@ -2,7 +2,7 @@
 
 use opentelemetry::trace::SpanKind;
 
-use super::Pass;
+use super::{Content, Pass};
 use crate::datadog::state::{NO_PARENT, State, TAG_PREFIX};
 use crate::datadog::{self, ids};
 use crate::encoding::{Sink, Text};
@@ -14,7 +14,7 @@ use crate::mapping::{Place, naming, sampling};
 impl<S: Sink> Pass<'_, '_, S> {
     /// Writes the numbers that sampling and statistics go by, and what the caller said.
     pub(super) fn sampling(&mut self, place: Place, foreign_service: bool, is_measured: bool) {
-        let span = self.span;
+        let span = self.reader.span;
         let kind = &span.span_kind;
         let local_root = ids::is_local_root(span);
         let asked = self
@@ -65,7 +65,7 @@ impl<S: Sink> Pass<'_, '_, S> {
         if is_overruled {
             self.late.remove(Attribute::Measured);
             let number = if measured { 1.0 } else { 0.0 };
-            self.sink.metric(Text::Plain(Attribute::Measured.key()), number);
+            self.writer.number(Attribute::Measured, number);
         } else {
             self.number_or(Attribute::Measured, measured.then_some(1.0));
         }
@@ -74,11 +74,12 @@ impl<S: Sink> Pass<'_, '_, S> {
     /// What the caller said about the trace. The origin goes to every span, since a chunk may be cut.
     fn caller(&mut self, state: State<'_>, speaks: bool) {
         if let Some(origin) = state.origin() {
-            self.put_default_text(Attribute::Origin, Text::Shown(format_args!("{origin}")));
+            let origin = Text::Shown(format_args!("{origin}"));
+            self.put_default(Attribute::Origin, Content::Pieces(origin));
         }
         let last_parent = state.last_parent().filter(|id| *id != NO_PARENT);
-        if let Some(id) = last_parent.filter(|_| self.span.parent_span_is_remote) {
-            self.put_default(Attribute::LastParent, id);
+        if let Some(id) = last_parent.filter(|_| self.reader.span.parent_span_is_remote) {
+            self.put_default(Attribute::LastParent, Content::Raw(id));
         }
         if speaks {
             self.trace_tags(state);
@@ -87,15 +88,15 @@ impl<S: Sink> Pass<'_, '_, S> {
 
     /// The tags of the trace; an attribute of the same name comes first.
     fn trace_tags(&mut self, state: State<'_>) {
-        let mut name = std::mem::take(self.text);
+        let mut name = std::mem::take(self.writer.text);
         for (key, value) in state.tags() {
             name.clear();
             name.push_str(TAG_PREFIX);
             name.push_str(key);
-            if name.len() <= MAX_KEY && !self.is_named(&name) {
-                self.sink.meta(Text::Str(&name), Text::Shown(format_args!("{value}")));
+            if name.len() <= MAX_KEY && !self.reader.is_named(&name) {
+                self.writer.sink.meta(Text::Str(&name), Text::Shown(format_args!("{value}")));
             }
         }
-        *self.text = name;
+        *self.writer.text = name;
     }
 }
