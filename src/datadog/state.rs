@@ -255,7 +255,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_user_decides_later_has_its_own_maker() {
+    fn a_later_decision_of_the_user_has_its_own_mechanism() {
         for (items, keep, expected) in [
             ("s:1;t.dm:-1;t.a:b", true, vec!["dm=-4", "a=b"]),
             ("s:-1;t.a:b", true, vec!["dm=-4", "a=b"]),

@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_agent_obfuscates_is_read_here_too() {
+    fn every_system_whose_sql_the_agent_obfuscates_has_a_dialect() {
         let sql = SYSTEMS.iter().filter(|system| ["sql", "cassandra"].contains(&system.native));
         for system in sql {
             assert!(matches!(system.language, Language::Sql(_)), "{system:?}");

@@ -233,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_unknown_costs_a_warning_and_the_next_source_counts() {
+    fn an_unknown_style_warns_and_the_next_source_counts() {
         let (settings, warnings) = resolve(
             DatadogPropagator::builder(),
             &[

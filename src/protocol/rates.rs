@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_read_changes_nothing() {
+    fn an_unreadable_answer_changes_no_rate() {
         let rates = AgentRates::default();
         assert_eq!(rates.version(), "0");
         rates.learn(br#"{"rate_by_service":{"service:,env:":0.5}}"#, Some("1"));

@@ -115,7 +115,7 @@ fn the_user_decides_about_a_single_trace() {
 }
 
 #[test]
-fn what_the_user_says_is_read_as_the_exporter_reads_it() {
+fn the_sampler_reads_manual_attributes_as_the_exporter_does() {
     let sampler = half().build().unwrap();
     let (keep, drop, nothing) = ("s:2;t.dm:-4", "s:-1", "s:-1;t.ksr:0.5");
     let yes: [Value; 6] =
@@ -241,7 +241,7 @@ fn many_threads_share_one_limit() {
 }
 
 #[test]
-fn what_a_caller_says_at_length_costs_no_decision() {
+fn long_trace_state_of_a_caller_costs_no_decision() {
     let decision = Decision::new(true, Mechanism::Manual, None);
     let (long, longer) = (format!("t.b:{}", "x".repeat(210)), format!("t.e:{}", "y".repeat(30)));
     for (said, left) in [

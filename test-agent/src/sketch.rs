@@ -312,7 +312,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_sketch_is_refused() {
+    fn bytes_that_are_no_sketch_are_refused() {
         let nan = message(4, 1, &f64::NAN.to_le_bytes());
         let flat = message(1, 2, &message(1, 1, &1.0_f64.to_le_bytes()));
         let many = [1_u8; 8 * 8].repeat(100);

@@ -160,7 +160,7 @@ fn compare(missing: &BTreeSet<String>, listed: &[&str]) {
 }
 
 #[test]
-fn what_replaces_a_known_attribute_is_known_too() {
+fn the_replacement_of_a_known_attribute_is_known_too() {
     let (all, known) = (Conventions::newest(), known());
     let replaced = all.attributes.iter().filter(|(key, _)| known.contains(*key));
     let missing = replaced.flat_map(|(_, attribute)| attribute.replacements(&all));
@@ -169,7 +169,7 @@ fn what_replaces_a_known_attribute_is_known_too() {
 }
 
 #[test]
-fn what_a_known_attribute_replaces_is_known_too() {
+fn an_attribute_that_a_known_one_replaces_is_known_too() {
     let (all, known) = (Conventions::newest(), known());
     let old = all.attributes.iter().filter(|(key, attribute)| {
         !known.contains(*key) && attribute.replacements(&all).any(|new| known.contains(new))

@@ -436,7 +436,7 @@ fn any_text_is_taken() {
 }
 
 #[test]
-fn what_is_no_statement_stays_as_it_is_on_spans_that_are_no_calls() {
+fn a_resource_without_a_statement_is_unchanged_on_spans_that_are_no_calls() {
     let agent = agent();
     let exporter = &exporters(&agent)[0];
     for system in ["postgresql", "who.knows", "redis", "mongodb"] {
@@ -462,7 +462,7 @@ fn words(text: &str) -> Vec<&str> {
 }
 
 #[test]
-fn what_is_obfuscated_has_no_other_words_when_obfuscated_again() {
+fn obfuscating_again_adds_no_words() {
     let agent = agent();
     let exporter = &exporters(&agent)[0];
     let literals = [LITERALS, DOLLARS, ORACLE].concat();

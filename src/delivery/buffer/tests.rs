@@ -249,7 +249,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 128, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn whatever_happens_every_span_and_every_byte_is_accounted_for(
+    fn every_span_and_every_byte_is_accounted_for(
         steps in prop::collection::vec(step(), 1..60),
     ) {
         let mut buffer = Buffer::new(LIMIT, LIMIT / 4);

@@ -253,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_written_has_a_limit() {
+    fn a_cleaned_report_has_a_limit() {
         for piece in [
             "x",
             "\u{1b}[91mé\u{1b}[0m",

@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_command_is_no_text() {
+    fn text_without_a_command_is_refused() {
         for text in
             ["", "  \n", "'secret'", "secret 1", "7", "{\"a\":1}", "pass=word", &"k".repeat(33)]
         {

@@ -275,7 +275,7 @@ mod tests {
     }
 
     #[test]
-    fn whatever_is_taken_is_json_for_serde_too() {
+    fn all_text_that_is_taken_is_json_for_serde_too() {
         let pieces = [
             "{",
             "}",

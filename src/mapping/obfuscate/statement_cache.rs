@@ -108,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn whatever_was_kept_each_statement_reads_as_alone() {
+    fn a_full_cache_changes_no_statement() {
         let mut statements = StatementCache::default();
         for round in 0..2 {
             for number in 0..4 * KEPT {

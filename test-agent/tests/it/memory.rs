@@ -68,7 +68,7 @@ fn no_body_costs_more_than_its_share_of_memory() {
 }
 
 #[test]
-fn what_is_not_kept_is_counted_and_told() {
+fn spans_that_are_not_kept_are_counted_and_reported() {
     let agent = TestAgent::start().unwrap();
     assert_eq!(put_json(&agent, &json_of("{}")).status, Some(200));
     let kept = agent.spans().len();

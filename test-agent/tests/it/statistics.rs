@@ -104,7 +104,7 @@ fn statistics_of_clients_are_typed() {
 }
 
 #[test]
-fn what_are_no_statistics_is_refused() {
+fn bodies_that_are_no_statistics_are_refused() {
     let agent = TestAgent::start().unwrap();
     for wrong in [b"\x91\x01".to_vec(), b"{}".to_vec(), Vec::new(), body(vec![0xc4, 1, 0xff])] {
         let answer = put(&agent, &wrong);

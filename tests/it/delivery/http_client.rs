@@ -180,7 +180,7 @@ fn rows() -> Vec<Row> {
 }
 
 #[test]
-fn what_a_client_says_decides_what_becomes_of_the_spans() {
+fn the_result_of_a_client_decides_the_outcome_of_the_spans() {
     in_parallel(8, rows(), |(name, script, requests, [exported, rejected, unacknowledged])| {
         let client = Scripted::new(&script);
         let exporter = client.exporter();

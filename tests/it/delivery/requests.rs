@@ -131,7 +131,7 @@ fn no_body_is_above_the_limit_unless_it_is_one_span() {
 }
 
 #[test]
-fn what_waits_for_a_slow_agent_is_joined() {
+fn exports_buffered_for_a_slow_agent_are_joined() {
     const EXPORTS: u64 = 80;
     let agent = agent();
     agent.set_default_reply(Fault::Slow(Duration::from_millis(250)));
@@ -219,14 +219,14 @@ fn headers_are_those_that_the_agent_reads() {
 }
 
 #[test]
-fn what_the_environment_says_cannot_break_a_header() {
+fn a_variable_cannot_break_a_header() {
     for (value, expected) in [
         ("it-false,cn-shop,pu-75a2", "it-false,cn-shop,pu-75a2"),
         ("cn-a\r\nX-Evil: 1\u{7f}\u{1b}", "cn-aX-Evil: 1"),
         ("\r\n", ""),
         (" ", ""),
     ] {
-        let test = "delivery::requests::what_the_environment_says_cannot_break_a_header";
+        let test = "delivery::requests::a_variable_cannot_break_a_header";
         in_child(test, &[("DD_EXTERNAL_ENV", value), ("EXPECTED", expected)], || {
             let agent = agent();
             let exporter = builder(&agent).with_protocol(Protocol::V03Json).build().unwrap();

@@ -178,8 +178,8 @@ impl<S: Subscriber> Layer<S> for Curious {
 }
 
 #[test]
-fn who_listens_may_ask_for_the_counters() {
-    in_child("delivery::voice::who_listens_may_ask_for_the_counters", &[], || {
+fn a_subscriber_may_ask_for_the_counters() {
+    in_child("delivery::voice::a_subscriber_may_ask_for_the_counters", &[], || {
         let asked = Arc::new(Mutex::new(None));
         let curious = Curious(Arc::clone(&asked));
         tracing::subscriber::set_global_default(Registry::default().with(curious)).unwrap();

@@ -86,7 +86,7 @@ fn exported_with(
 }
 
 #[test]
-fn what_a_hook_exports_through_its_own_exporter_arrives_and_runs_no_hook() {
+fn spans_that_a_hook_exports_through_its_own_exporter_arrive_and_run_no_hook() {
     let arrived = exported_with(&agent(), |exporter, _| export_within(exporter, of(2)));
     assert_eq!(arrived, [(1, "renamed".to_owned()), (2, "work".to_owned())]);
 }

@@ -63,7 +63,7 @@ fn propagator(styles: &[PropagationStyle]) -> DatadogPropagator {
 
 proptest! {
     #[test]
-    fn what_is_written_is_read_again(context in context()) {
+    fn a_written_context_is_read_again(context in context()) {
         use PropagationStyle::{Datadog, TraceContext};
         for styles in [&[Datadog][..], &[TraceContext], &[Datadog, TraceContext], &[TraceContext, Datadog]] {
             let propagator = propagator(styles);
@@ -83,7 +83,7 @@ proptest! {
     }
 
     #[test]
-    fn whatever_is_read_can_be_written_and_read_again(headers in vec(header(), 0..9)) {
+    fn any_context_that_is_read_can_be_written_and_read_again(headers in vec(header(), 0..9)) {
         let propagator = DatadogPropagator::new();
         let read = extracted(&propagator, &Headers(headers));
         let written = injected(&propagator, &read);

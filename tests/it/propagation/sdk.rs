@@ -142,7 +142,7 @@ fn only_the_first_span_speaks_of_what_the_caller_sent() {
 }
 
 #[test]
-fn what_cannot_be_written_is_said_on_the_span() {
+fn tags_that_cannot_be_written_are_named_on_the_span() {
     let propagator = DatadogPropagator::builder().with_tags_max_length(0).build();
     let agent = agent();
     let provider = provider(&agent, "calls");

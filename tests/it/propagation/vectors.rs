@@ -29,7 +29,7 @@ fn propagator(vector: &Json) -> DatadogPropagator {
 }
 
 #[test]
-fn what_a_caller_says_arrives_with_the_first_span() {
+fn the_facts_of_a_caller_arrive_with_the_first_span() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/vectors/propagation.json");
     let parsed: Json = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
     let agent = agent();

@@ -75,7 +75,7 @@ fn a_rule_sees_the_names_that_are_exported() {
 }
 
 #[test]
-fn what_the_limit_rejects_is_said_with_the_part_that_passes() {
+fn a_trace_that_the_limit_rejects_carries_the_fraction_that_passes() {
     let agent = agent();
     let sampler = DatadogSampler::builder().with_rate(1.0).with_rate_limit(0.0);
     let provider = provider(&agent, sampler, RejectedTraces::Recorded, 1);
