@@ -1,4 +1,4 @@
-//! What reading and writing headers costs: allocations of the calling thread, counted.
+//! The cost of reading and writing headers: allocations of the calling thread, counted.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on says where")]
 #![expect(unsafe_code, reason = "a global allocator needs it")]
 

@@ -14,7 +14,7 @@ use serde_json::Value as Json;
 
 use datadog_test_agent::TestAgent;
 
-/// Where lines go.
+/// The log output of a test.
 #[derive(Clone, Default)]
 struct Lines(Arc<Mutex<Vec<u8>>>);
 

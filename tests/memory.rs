@@ -26,7 +26,7 @@ const SPANS: u64 = 1_000_000;
 const BATCH: u64 = 512;
 /// The bound under test.
 const BUFFER: usize = 16 << 20;
-/// What the batch in hand and the buffers of the encoder take beside the buffer.
+/// The most memory of the batch in hand and of the encoder's buffers, beside the buffer.
 const WORKING_SET: usize = 4 << 20;
 
 /// Counts the bytes that are in use, and the most there ever were.
@@ -152,9 +152,9 @@ fn answer(stream: TcpStream) -> io::Result<()> {
 
 /// A text far above every limit, in bytes.
 const ENDLESS: usize = 32 << 20;
-/// Most that an export of it takes: a tag is 25,000 bytes, a statement is read up to ten times as much.
+/// The most that an export of it takes: a tag is 25,000 bytes, a statement is read up to ten times as much.
 const OF_A_TEXT: usize = 2 << 20;
-/// Most that is kept after a batch beyond what usual batches take: buffers below their limits.
+/// The most that is kept after a batch beyond what usual batches take: buffers below their limits.
 const KEPT: usize = 512 << 10;
 
 fn one(change: impl FnOnce(&mut SpanData)) -> Vec<SpanData> {

@@ -1,8 +1,8 @@
 //! The SDK's experimental batch processor, which exports in a task of tokio in place of a thread of its own.
 //!
-//! What the processor itself cannot do holds for every exporter. Its flush and shutdown block the thread that
-//! asks: under `runtime::Tokio` they are not for a task, whose thread may be the one that the processor's task
-//! waits for. And its shutdown does not wait for that of the exporter: who needs to know flushes the handle.
+//! The limits of the processor itself hold for every exporter. Its flush and shutdown block the thread that asks:
+//! under `runtime::Tokio` they are not for a task, whose thread may be the one that the processor's task waits
+//! for. And its shutdown does not wait for that of the exporter: a caller who needs to know flushes the handle.
 
 use std::thread;
 use std::time::Duration;
@@ -24,7 +24,7 @@ const SPANS: usize = 300;
 /// Spans of a batch.
 const BATCH: usize = 64;
 
-/// Who blocks in flush and shutdown, and where the processor's task runs.
+/// The thread that blocks in flush and shutdown, and the runtime of the processor's task.
 #[derive(Clone, Copy, Debug)]
 enum Place {
     /// A blocking thread of the runtime.

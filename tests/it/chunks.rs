@@ -1,4 +1,4 @@
-//! What only some spans of a chunk carry: top level, priority, rate, and the facts of the process.
+//! Facts that only some spans of a chunk carry: top level, priority, rate, and the facts of the process.
 
 use std::collections::BTreeMap;
 

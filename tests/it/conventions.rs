@@ -66,7 +66,7 @@ const STABLE_WITHOUT_ROW: &[&str] = &[
 #[derive(Debug)]
 struct Attribute {
     is_stable: bool,
-    /// What the conventions say to those who still use it.
+    /// The note of the conventions to those who still use it.
     deprecated: Option<String>,
 }
 
@@ -90,7 +90,7 @@ impl Conventions {
         let folder = folder_of("opentelemetry-semantic-conventions");
         let source = |file: &str| std::fs::read_to_string(folder.join(file)).unwrap();
         let (mut attributes, mut keys) = (BTreeMap::new(), BTreeMap::new());
-        // Before each constant stands what is said of it, after its value what is said of the next.
+        // The note on a constant stands before it, behind the value of the constant before.
         let mut said = "";
         let text = source("attribute.rs");
         for piece in text.split("pub const ") {
@@ -121,7 +121,7 @@ fn folder_of(name: &str) -> PathBuf {
         assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
         String::from_utf8(done.stdout).unwrap()
     };
-    // Of other platforms the crates may not be there.
+    // The crates of other platforms may not be there.
     let version = cargo(&["--version", "--verbose"]);
     let host = version.lines().find_map(|line| line.strip_prefix("host: ")).unwrap();
     let arguments = ["metadata", "--format-version", "1", "--offline", "--filter-platform", host];
@@ -145,7 +145,7 @@ fn known() -> BTreeSet<String> {
     known
 }
 
-/// Fails if something is missing that no list names, or if a list names what is not missing.
+/// Fails unless the list names all that is missing, and nothing else.
 fn compare(missing: &BTreeSet<String>, listed: &[&str]) {
     let fits = |entry: &str, key: &str| match entry.strip_suffix('*') {
         Some(start) => key.starts_with(start),
@@ -185,7 +185,7 @@ fn each_stable_attribute_of_spans_is_known_or_a_plain_tag_on_purpose() {
     compare(&missing, STABLE_WITHOUT_ROW);
 }
 
-/// What spans have beside the attribute that is looked at: so that it has something to decide.
+/// Attributes beside the one under test: with them it has something to decide.
 const COMPANIONS: &[&[(&str, &str)]] = &[
     &[],
     &[("http.request.method", "GET")],

@@ -1,4 +1,4 @@
-//! The span types, and what the documented ones keep back: the Agent obfuscates only under its own.
+//! The span types, and the texts that the documented ones keep back: the Agent obfuscates only under its own.
 
 use datadog_test_agent::{ReceivedSpan, TestAgent};
 use opentelemetry::trace::{Event, Link, SpanKind};
@@ -109,7 +109,7 @@ const NO_CALLS: &[(SpanKind, Tags, &str, &str)] = &[
     (Internal, &[],                                                      "create order 42",      "create order 42"),
 ];
 
-/// A system, an attribute with a statement, and what is left of it as a tag under the documented types.
+/// A system, an attribute with a statement, and its tag under the documented types.
 #[rustfmt::skip]
 const STATEMENTS: &[(&str, &str, &str, Option<&str>)] = &[
     ("mysql",         "db.statement",       "SELECT \"secret\"",            Some("SELECT ?")),

@@ -1,4 +1,4 @@
-//! The pages of `src/docs`: what they quote is what the source says.
+//! The pages of `src/docs`: their quotes are those of the source.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -24,7 +24,7 @@ const OLD_INTERFACE: &[&str] = &[
     "intern-std", "reqwest-blocking-client", "reqwest-client", "surf-client",
 ];
 
-/// What the names of our log lines begin with.
+/// The beginnings of our log lines' names.
 const OWN: [&str; 3] = ["DatadogExporter.", "DatadogPropagator.", "DatadogSampler."];
 
 /// Variables of other crates, which the pages tell to remove.

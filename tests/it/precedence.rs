@@ -1,4 +1,4 @@
-//! Where service, env, version and tags come from: span, code, variable, resource, default, in this order.
+//! Sources of service, env, version and tags: span, code, variable, resource, default, in this order.
 
 use datadog_test_agent::ReceivedSpan;
 use opentelemetry::KeyValue;

@@ -18,7 +18,7 @@ use crate::support::{
 /// Longer than anything here may take: the exporter's own limits end all of it much earlier.
 const HANG: Duration = Duration::from_secs(20);
 
-/// How the provider ends.
+/// The way in which the provider ends.
 #[derive(Clone, Copy, Debug)]
 enum End {
     Shutdown,
@@ -197,7 +197,7 @@ fn spans_arrive_over_a_unix_socket_from_every_runtime() {
     }
 }
 
-/// What an Agent that takes nothing looks like.
+/// The states of an Agent that takes nothing.
 #[derive(Clone, Copy, Debug)]
 enum Outage {
     NobodyListens,
@@ -207,7 +207,7 @@ enum Outage {
     Overloaded,
 }
 
-/// Whatever `export` reports while the Agent is away, it reports it in bounded time.
+/// While the Agent is away, `export` returns in bounded time, with or without an error.
 #[test]
 fn without_an_agent_every_caller_gets_its_thread_back() {
     let outages =

@@ -24,7 +24,7 @@ use crate::support::{PROTOCOLS, SOON, agent, block_on, context, span};
 /// Statements, commands, documents and texts per test.
 const CASES: u32 = 1_000;
 
-/// What every secret contains, and nothing else does. Letters of no number, name or key word.
+/// The mark in every secret, and in nothing else. Letters of no number, name or key word.
 const MARK: &str = "zqxj";
 
 /// The same as a number.
@@ -75,7 +75,7 @@ const STANDARD: &[&str] = &[
 const DOUBLE_QUOTED: &[&str] =
     &["mysql", "mariadb", "tidb", "hive", "bigquery", "informix", "sybase", "other_sql", "voltdb"];
 
-/// Where a statement can stand; the name of a span has no key.
+/// Places that can hold a statement; the name of a span has no key.
 const PLACES: &[&str] = &[
     "db.statement",
     "db.query.text",
@@ -86,10 +86,10 @@ const PLACES: &[&str] = &[
     "datadog.resource",
 ];
 
-/// Those of them that are names, of any span.
+/// The places that are names, of any span.
 const NAMES: [&str; 3] = ["", "resource.name", "datadog.resource"];
 
-/// Kinds that spans with a database have: whoever forgets it gets an internal one.
+/// Kinds of spans with a database: without a kind a span is an internal one.
 const KINDS: [SpanKind; 5] = [
     SpanKind::Client,
     SpanKind::Internal,
@@ -254,7 +254,7 @@ fn no_text_in_double_quotes_is_in_the_body_where_it_may_be_one() {
     for_all(statement(DOUBLE_QUOTED, literals), PLACES, shows_no_secret);
 }
 
-/// Where a text can stand that is not SQL: there too.
+/// Returns the places for a text that is not SQL: [`PLACES`] without the one for SQL alone, and `more`.
 fn not_sql(more: &[&'static str]) -> Vec<&'static str> {
     let places = PLACES.iter().chain(more).copied();
     places.filter(|place| *place != "sql.query").collect()

@@ -1,4 +1,4 @@
-//! What several test modules share.
+//! Helpers that several test modules share.
 
 use std::sync::Mutex;
 use std::sync::mpsc::{self, RecvTimeoutError};
@@ -11,7 +11,7 @@ use opentelemetry::{InstrumentationScope, SpanId, TraceId};
 use opentelemetry_datadog_agent::{DatadogExporter, Obfuscation, Protocol, SpanTypes};
 use opentelemetry_sdk::trace::{SdkTracerProvider, SpanData, SpanEvents, SpanLinks};
 
-/// Longest wait for something that should come at once.
+/// The longest wait for something that should come at once.
 pub(crate) const SOON: Duration = Duration::from_secs(10);
 
 /// Both forms of the body.
@@ -58,7 +58,7 @@ pub(crate) fn block_on<T>(future: impl Future<Output = T>) -> T {
     futures_executor::block_on(future)
 }
 
-/// Who calls the exporter.
+/// The thread or task that calls the exporter.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Caller {
     Plain,
@@ -66,7 +66,7 @@ pub(crate) enum Caller {
     MultiThread,
 }
 
-/// What stands between the tracer and the exporter.
+/// The processor between the tracer and the exporter.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Processor {
     Batch,

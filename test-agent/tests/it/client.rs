@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use datadog_test_agent::TestAgent;
 
-/// How long any wait may take before the test fails.
+/// The longest time of any wait before the test fails.
 pub(crate) const SOON: Duration = Duration::from_secs(10);
 
-/// What came back on a connection until it ended.
+/// The bytes that came back on a connection until it ended, as an answer.
 #[derive(Debug)]
 pub(crate) struct Answer {
     /// `None` if the connection ended without a status line.

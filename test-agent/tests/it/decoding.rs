@@ -1,4 +1,4 @@
-//! What the Agent accepts and refuses, as rows.
+//! Bodies that the Agent accepts or refuses, as rows.
 use datadog_test_agent::{ReceivedSpan, TestAgent};
 
 use super::client::{put_json, put_msgpack, request, send};

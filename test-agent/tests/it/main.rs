@@ -1,5 +1,4 @@
-//! The embedded Agent, seen through raw sockets: what it must not be trusted to do right is what
-//! the other tests lean on.
+//! The embedded Agent, seen through raw sockets: the other tests lean on it, so nothing here trusts it.
 #![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
 #![allow(clippy::float_cmp, reason = "what was sent must arrive")]
 

@@ -1,4 +1,4 @@
-//! The page and its data: what it shows, and who gets it.
+//! The page and its data: their contents, and the clients that get them.
 use std::io::{Read, Write};
 use std::net::TcpStream;
 

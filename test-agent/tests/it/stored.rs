@@ -1,4 +1,4 @@
-//! What the Agent would keep.
+//! Traces as the Agent would keep them.
 use datadog_test_agent::{Decision, ReceivedSpan, StoredTrace, TestAgent};
 
 use super::client::{put_json, request, send};

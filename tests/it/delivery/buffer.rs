@@ -53,7 +53,7 @@ fn assert_newest(arrived: &BTreeMap<u64, usize>, last: u64, request: u64) {
 fn a_full_buffer_loses_the_oldest_and_counts_them() {
     const EXPORTS: u64 = 150;
     const SIZE: u64 = 10;
-    /// Spans of a request while the Agent is away: what is compressed together, seven exports.
+    /// Spans of a request while the Agent is away: seven exports are compressed together.
     const REQUEST: u64 = 7 * SIZE;
     let agent = agent();
     agent.pause();
@@ -138,7 +138,7 @@ fn tries_in_vain_cost_a_full_buffer_nothing() {
     assert_eq!(stats.spans_buffered, before.spans_buffered);
 }
 
-/// What no buffer of this size can hold of a batch is lost, and the next ones are not.
+/// The part of a batch that exceeds the whole buffer is dropped, and the next batches are not.
 #[test]
 fn a_batch_larger_than_the_buffer_does_not_hold_up_the_next() {
     let agent = agent();
@@ -231,7 +231,7 @@ fn a_small_buffer_keeps_no_memory_that_the_next_batch_would_be_charged_for() {
     let agent = agent();
     let exporter = builder(&agent).with_max_buffer_bytes(1 << 20).build().unwrap();
     for n in 0..20 {
-        // Large and small in turn: what a large one leaves behind must not push out a small one.
+        // Large and small in turn: memory that a large one leaves behind must not push out a small one.
         let noise = if n % 2 == 0 { 40_000 } else { 10 };
         export(&exporter, with_noise(batch(1 + n * 20..21 + n * 20, 2), noise)).unwrap();
     }
@@ -260,7 +260,7 @@ fn payloads_of_two_origins_in_turn_are_joined_by_origin() {
     assert!(requests <= 8, "{requests} requests for two origins");
 }
 
-/// A request takes its place uncompressed: it must leave room for what comes while it is under way.
+/// A request takes its place uncompressed: it must leave room for exports while it is under way.
 #[test]
 fn a_large_request_under_way_does_not_push_out_what_comes_meanwhile() {
     let agent = agent();

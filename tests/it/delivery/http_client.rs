@@ -17,7 +17,7 @@ use opentelemetry_sdk::trace::SpanExporter as _;
 use super::{SHORT, assert_adds_up, batch, builder, explicit, export, until};
 use crate::support::{SOON, agent, in_parallel};
 
-/// What a client does with a request.
+/// The reaction of a client to a request.
 #[derive(Clone, Copy, Debug)]
 enum Does {
     Answer(u16),
@@ -200,7 +200,7 @@ fn the_result_of_a_client_decides_the_outcome_of_the_spans() {
         let line = stats.last_error.unwrap_or_default();
         assert!(line.chars().all(|c| !c.is_control()) && line.len() < 400, "{name}: {line}");
 
-        // Whatever it was, the next batch is not lost.
+        // The next batch is delivered in each case.
         export(&exporter, batch(5..8, 1)).unwrap();
         handle.flush(SOON).unwrap();
         assert_eq!(handle.stats().spans_delivered, exported + 3, "{name}");
@@ -281,7 +281,7 @@ fn a_client_that_blocks_its_thread_holds_no_shutdown_up_and_no_span_is_unaccount
     let stats = handle.stats();
     assert_adds_up(&stats, "blocked");
     assert_eq!((stats.spans_buffered, stats.spans_dropped.shutdown), (0, 7));
-    // What comes of it later changes nothing.
+    // The outcome of the blocked request changes nothing any more.
     go_on.send(()).unwrap();
     drop(exporter);
     assert_eq!(handle.stats(), stats);

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::support::{SOON, agent, in_parallel, within};
 
-/// What a shutdown gets that is not meant to use it up.
+/// The time-out of a shutdown that is not meant to use it up.
 const PLENTY: Duration = Duration::from_secs(8);
 
 /// An exporter for a port on which nobody listens.

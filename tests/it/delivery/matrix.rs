@@ -1,5 +1,5 @@
-//! Who calls, through which processor, under which fault, with which end: in every cell all spans
-//! arrive, exactly once where that is promised, the counters add up, and nobody is blocked for long.
+//! Callers by processors by faults by ends: in every cell all spans arrive, exactly once where that is promised,
+//! the counters add up, and nobody is blocked for long.
 
 use std::time::{Duration, Instant};
 
@@ -17,7 +17,7 @@ const THREADS: usize = 12;
 /// Longer than any cell may take.
 const HANG: Duration = Duration::from_secs(30);
 
-/// How long a request may take: more than a caller may be blocked, so that one who waits for a hanging
+/// The longest time of a request: more than a caller may be blocked, so that a caller who waits for a hanging
 /// Agent is found out, and less than a shutdown has.
 const TIMEOUT: Duration = Duration::from_millis(1_500);
 
@@ -97,7 +97,7 @@ impl Trouble {
             Self::Slow => vec![Fault::Slow(Duration::from_millis(300)); 2],
             Self::HangsOnce => vec![Fault::Hang],
             Self::CutAnswer => vec![Fault::CloseMidResponse; 2],
-            // What a connection looks like that the Agent closes while a request comes in.
+            // The Agent closes the connection while a request comes in.
             Self::ClosedConnection => vec![Fault::Close],
         };
         agent.reply_with(script);

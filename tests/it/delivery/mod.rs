@@ -1,4 +1,4 @@
-//! The contract of delivery: what arrives, how often, and what the counters say about it.
+//! The contract of delivery: spans that arrive, how often they do, and the counters.
 
 mod buffer;
 mod foreign;
@@ -33,10 +33,10 @@ use opentelemetry_sdk::trace::{SpanData, SpanExporter as _};
 
 use crate::support::{SOON, block_on, context, span};
 
-/// How long a request may take where an answer never comes: the shortest that a busy machine keeps.
+/// The longest time of a request that gets no answer: the shortest that a busy machine keeps.
 const SHORT: Duration = Duration::from_millis(300);
 
-/// Longest time that `export` may block its caller, whatever the Agent does: ten times what is promised.
+/// The longest time that `export` may block its caller, whatever the Agent does: ten times the promise.
 const EXPORT_BOUND: Duration = Duration::from_secs(1);
 
 /// High half of all trace ids here, so that each chunk has to say it.
@@ -102,7 +102,7 @@ fn explicit() -> DatadogExporterBuilder {
     DatadogExporter::builder().with_protocol(Protocol::V03Json)
 }
 
-/// How often each span id was accepted.
+/// Returns how often each span id was accepted.
 fn arrivals(agent: &TestAgent) -> BTreeMap<u64, usize> {
     let mut arrivals = BTreeMap::new();
     for span in agent.spans() {

@@ -1,4 +1,4 @@
-//! What becomes of spans by what the Agent answers: the table, row by row, and what fits no row.
+//! The outcome of spans by the Agent's answer: the table, row by row, and the cases that fit no row.
 
 use std::collections::BTreeMap;
 use std::io::{Read as _, Write as _};
@@ -19,20 +19,20 @@ use crate::support::{SOON, agent, in_parallel, within};
 const SPANS: u64 = 4;
 const TRACES: u64 = 2;
 
-/// A script, and what comes of one batch under it.
+/// A script, and the outcome of one batch under it.
 struct Row {
     name: &'static str,
     script: Vec<Fault>,
     /// Requests that the Agent sees.
     requests: usize,
-    /// How often it keeps each span.
+    /// The number of times that it keeps each span.
     arrives: usize,
-    /// What the error of `export` says; `None` for `Ok`.
+    /// The text in the error of `export`; `None` for `Ok`.
     error: Option<&'static str>,
     end: End,
 }
 
-/// Where the spans end up in the counters.
+/// The counter that the spans end up in.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum End {
     Exported,
@@ -237,7 +237,7 @@ fn a_413_that_comes_before_the_body_was_written_costs_nothing() {
     export(&exporter, spans).unwrap();
     handle.flush(SOON).unwrap();
     assert_eq!(arrivals(&agent), each(1..1 + SIZE, 1));
-    // Whoever writes when the reset comes does not see the answer: then all of it is tried once more.
+    // A client that still writes at the reset does not see the answer: then all of it is tried once more.
     let requests = agent.requests().len();
     assert!((2..=3).contains(&requests), "{requests} requests");
     let stats = handle.stats();
@@ -293,10 +293,10 @@ fn by_hand<T: Send + 'static>(
     (url, answering)
 }
 
-/// Whoever answers decides how long the answer is; the exporter decides how much of it is read.
+/// The Agent decides how long its answer is; the exporter decides how much of it is read.
 #[test]
 fn of_an_answer_without_an_end_only_the_start_is_read() {
-    /// What is read, 2 MiB, and the buffers of both sockets are far below.
+    /// The 2 MiB that are read and the buffers of both sockets are far below.
     const MOST: usize = 64 * 1024 * 1024;
     for part in [&[b' '; 16 * 1024][..], b""] {
         let (url, answering) = by_hand(move |stream| {
@@ -318,7 +318,7 @@ fn of_an_answer_without_an_end_only_the_start_is_read() {
     }
 }
 
-/// A redirect means a wrong address: the spans must not go to whoever is named.
+/// A redirect means a wrong address: the spans must not go to the server that it names.
 #[test]
 fn a_redirect_is_not_followed() {
     let elsewhere = agent();
@@ -342,7 +342,7 @@ fn a_redirect_is_not_followed() {
     assert_eq!(elsewhere.connections(), 0);
 }
 
-/// Whoever refuses by the announced length resets each connection that still writes.
+/// An Agent that refuses by the announced length resets each connection that still writes.
 #[test]
 fn an_agent_that_refuses_every_large_body_early_gets_it_in_parts() {
     const SIZE: u64 = 300;

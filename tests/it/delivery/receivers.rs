@@ -1,4 +1,4 @@
-//! The receivers that users meet, and each protocol: what is delivered, and what is refused aloud.
+//! The receivers that users meet, by protocol: spans are delivered, or refused with an error.
 
 use std::time::{Duration, Instant};
 
@@ -20,7 +20,7 @@ use Receiver::{Agent, DocumentedApi, LambdaExtension, MiniAgent, OldAgent};
 const RECEIVERS: [Receiver; 5] = [Agent, OldAgent, LambdaExtension, MiniAgent, DocumentedApi];
 const PROTOCOLS: [Protocol; 4] = [Auto, V03Json, V03MessagePack, V04];
 
-/// What happens to the receiver.
+/// The life of the receiver.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Life {
     Up,

@@ -1,4 +1,4 @@
-//! What is in a request, what is cut, what is joined, and in which order they go.
+//! Requests: their contents, the cutting and the joining of chunks, and their order.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -65,7 +65,7 @@ fn plain_attributes_named_env_and_version_share_one_request() {
     }
 }
 
-/// Neither does what waits for the Agent get mixed.
+/// Payloads that wait for the Agent are not mixed either.
 #[test]
 fn waiting_payloads_are_joined_only_with_their_like() {
     let agent = agent();

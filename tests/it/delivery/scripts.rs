@@ -79,7 +79,7 @@ fn check(case: &Case) {
     let handle = exporter.handle();
     let mut spans = 0;
     for (size, traces) in &case.batches {
-        // Whatever it says: the counters say the same.
+        // The counters say the same for `Ok` and for an error.
         let _ = export(&exporter, batch(1 + spans..1 + spans + size, *traces));
         spans += size;
     }

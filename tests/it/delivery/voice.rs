@@ -1,4 +1,4 @@
-//! What is said aloud: one line when the Agent is lost, one when it is back, nothing when all is well.
+//! Log lines: one when the Agent is lost, one when it is back, none when all is well.
 
 use std::fmt::{Debug, Write as _};
 use std::sync::{Arc, Mutex};
@@ -18,7 +18,7 @@ use crate::support::{SOON, agent, within};
 
 const TARGET: &str = "opentelemetry-datadog-agent";
 
-/// What no line may hold: a tag's value, a resource, credentials.
+/// Texts that no line may hold: a tag's value, a resource, credentials.
 const SECRETS: [&str; 4] = ["hunter2", "select-a-secret", "bob", "swordfish"];
 
 /// Keeps every event as a line.

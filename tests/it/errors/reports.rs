@@ -1,7 +1,7 @@
 //! The true reports of `anyhow`, `eyre`, `color-eyre` and `error-stack`, with and without a backtrace.
 //!
-//! Whether a backtrace is captured is a setting of the whole process, and so is the hook of `eyre`: each case
-//! runs in a process of its own.
+//! The capture of backtraces is a setting of the whole process, and so is the hook of `eyre`: each case runs in a
+//! process of its own.
 
 use std::error::Error;
 use std::process::Command;

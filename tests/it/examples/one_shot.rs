@@ -41,7 +41,7 @@ fn the_quickstart_draws_its_picture_and_sends_its_trace() {
     picture.push(note);
     assert_eq!(printed, picture);
 
-    // Where the README draws it too, it draws the same.
+    // Each copy of the picture in the README is the same.
     let readme = include_str!("../../../README.md");
     for block in readme.split("```text\n").skip(1) {
         let block = plain(block.split("```").next().unwrap_or_default());

@@ -5,7 +5,7 @@ use std::process::Stdio;
 use super::command;
 use super::picture::plain_line;
 
-/// What the quickstart printed when its picture was made.
+/// The picture of the quickstart's output.
 pub(super) const QUICKSTART: &str = include_str!("../../../docs/quickstart.svg");
 
 /// Returns the lines of a picture, as far as they are the same in each run.

@@ -6,10 +6,10 @@ use std::sync::mpsc::{self, Receiver};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// Longest wait for a line, or for the end of the process.
+/// The longest wait for a line, or for the end of the process.
 const SOON: Duration = Duration::from_secs(10);
 
-/// How often the end of a process is looked for: nothing tells of it with a limit.
+/// The time between two looks for the end of a process: no call waits for it with a limit.
 const LOOK: Duration = Duration::from_millis(10);
 
 /// A process that ends with the test.

@@ -1,4 +1,4 @@
-//! What input costs as it grows: texts that are cut cost the same however long they are, and of many parts each
+//! The cost of growing input: texts that are cut cost the same however long they are, and of many parts each
 //! costs the same however many there are. Times of one run are compared, on Linux those of the processor.
 
 use std::hint::black_box;
@@ -25,7 +25,7 @@ const ENDLESS: usize = 32 << 20;
 /// Times that the endless text may take as long: some 300 if all of it is looked at.
 const FLAT: u32 = 10;
 
-/// How many times as many parts the second measurement has.
+/// The factor by which the second measurement has more parts than the first.
 const MORE: usize = 10;
 /// Times that these may take as long: 10 in proportion, 100 if each part is compared with each.
 const LINEAR: u32 = 45;
@@ -146,7 +146,7 @@ fn with_link(attributes: Vec<KeyValue>) -> SpanData {
 fn assert_flat(rows: &[(&str, Make)]) {
     let exporter = exporter();
     for (name, make) in rows {
-        // Of the input a copy is exported, which is freed within the measurement.
+        // A copy of the input is exported, and freed within the measurement.
         let of = |length| {
             let span = make(length);
             shortest(|| vec![span.clone()], |batch| block_on(exporter.export(batch)).unwrap())

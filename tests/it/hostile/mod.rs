@@ -22,13 +22,13 @@ use crate::support::{SOON, agent, block_on, context, span};
 /// The trace of the good spans.
 const GOOD: u128 = 0xaaaa_0000_0000_0000_0000_0000_0000_00a0;
 
-/// The trace that a bad span has to itself, unless its ids are what is bad.
+/// The trace that a bad span has to itself, unless its ids are bad.
 const BAD: u128 = 0xb0;
 
 /// The id of a bad span, likewise.
 const BAD_ID: u64 = 0xb1;
 
-/// One bad span, and what becomes of it.
+/// One bad span, and a check of its arrival.
 struct Case {
     name: &'static str,
     span: SpanData,
@@ -46,7 +46,7 @@ fn case(
     Case { name, span, check }
 }
 
-/// A bad span whose attributes are what is bad.
+/// A bad span with bad attributes.
 fn tagged<const N: usize>(
     name: &'static str,
     attributes: [(&str, Value); N],

@@ -1,4 +1,4 @@
-//! What is dropped or odd is counted, each span of it, and said once.
+//! Input that is dropped or odd is counted, each span of it, and logged once.
 
 use opentelemetry_datadog_agent::DatadogExporter;
 use opentelemetry_sdk::trace::{SpanData, SpanExporter as _};

@@ -1,4 +1,4 @@
-//! Numbers that are none, or are beyond what the Agent understands.
+//! NaN, infinity, and numbers beyond the Agent's range.
 
 use std::time::UNIX_EPOCH;
 

@@ -175,7 +175,7 @@ mod subscribers {
     use super::*;
     use crate::support::Processor;
 
-    /// What a subscriber does with a warning of ours.
+    /// The reaction of a subscriber to a warning of ours.
     #[derive(Clone, Copy)]
     enum Reaction {
         MakesASpan,

@@ -26,7 +26,7 @@ impl Headers {
     }
 }
 
-/// What a propagator writes for a context.
+/// Returns the headers that a propagator writes for a context.
 pub(crate) fn injected(
     propagator: &dyn TextMapPropagator,
     cx: &Context,
@@ -36,12 +36,12 @@ pub(crate) fn injected(
     headers
 }
 
-/// What a propagator writes for a span.
+/// Returns the headers that a propagator writes for a span.
 fn injected_for(propagator: &dyn TextMapPropagator, span: SpanContext) -> HashMap<String, String> {
     injected(propagator, &Context::new().with_remote_span_context(span))
 }
 
-/// What a propagator reads from headers, with nothing before it.
+/// Returns the context that a propagator reads from headers, with nothing before it.
 pub(crate) fn extracted(propagator: &dyn TextMapPropagator, headers: &dyn Extractor) -> Context {
     propagator.extract_with_context(&Context::new(), headers)
 }

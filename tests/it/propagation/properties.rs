@@ -8,7 +8,7 @@ use proptest::prelude::*;
 
 use super::{Headers, extracted, injected, injected_for};
 
-/// Every header that is read, with what a good one looks like.
+/// Every header that is read, with the form of a good one.
 const HEADERS: [(&str, &str); 7] = [
     ("x-datadog-trace-id", "[0-9]{1,20}"),
     ("x-datadog-parent-id", "[0-9]{1,20}"),

@@ -1,4 +1,4 @@
-//! What the exporter makes of `dd` in a trace state, whoever put it there.
+//! The `dd` member of a trace state as the exporter reads it, from any writer.
 
 use datadog_test_agent::ReceivedSpan;
 use opentelemetry::trace::{SpanContext, TraceFlags, TraceState};
@@ -17,7 +17,7 @@ fn with(dd: &str, sampled: bool) -> SpanData {
     SpanData { span_context: context, ..span() }
 }
 
-/// What arrives of a batch, in both protocols the same.
+/// Exports a batch, and returns the spans that arrive: in both protocols the same.
 fn export(batch: &[SpanData]) -> Vec<ReceivedSpan> {
     let mut arrived = PROTOCOLS.map(|protocol| {
         let agent = agent();

@@ -1,4 +1,4 @@
-//! Callers: what they decided is kept to the letter, what they left open is decided here.
+//! Callers: their decisions are kept to the letter, and open ones are made here.
 
 use std::collections::HashMap;
 

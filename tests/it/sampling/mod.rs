@@ -1,4 +1,4 @@
-//! Sampling through real providers: what is kept, by whose decision, and how the Agent gets to know.
+//! Sampling through real providers: the traces that are kept, the deciders, and the tags that tell the Agent.
 
 mod caller;
 mod decisions;
@@ -115,7 +115,7 @@ fn traces(provider: &SdkTracerProvider, count: u64, attributes: &[KeyValue]) {
     }
 }
 
-/// Which of these traces a rate keeps, by the documented formula.
+/// Returns the traces that a rate keeps, by the documented formula.
 fn kept_by(rate: f64, traces: impl Iterator<Item = u64>) -> BTreeSet<u64> {
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "as documented")]
     let most = (rate * 2f64.powi(64)) as u64;
@@ -143,7 +143,7 @@ fn found(agent: &TestAgent, resource: &str) -> ReceivedSpan {
     agent.spans().into_iter().find(is_it).unwrap_or_else(|| panic!("no span {resource}"))
 }
 
-/// What a span says about sampling, one line in the order of the keys.
+/// Returns the sampling tags of a span as one line, in the order of the keys.
 fn said(span: &ReceivedSpan) -> String {
     let metrics = ["_sampling_priority_v1", "_dd.rule_psr", "_dd.limit_psr", "_dd.agent_psr"];
     let metrics = metrics.into_iter().filter_map(|key| Some((key, span.metrics.get(key)?)));

@@ -18,7 +18,7 @@ use crate::support::{SOON, agent};
 /// Traces of a run.
 const TRACES: u64 = 200;
 
-/// What the Agent asks for.
+/// The rates that the Agent asks for.
 const RATES: [(&str, f64); 5] = [
     ("service:shop,env:prod", 0.5),
     ("service:shop,env:qa", 0.0),
@@ -48,7 +48,7 @@ fn taught(agent: &TestAgent, exporter: DatadogExporter, resource: &Resource) -> 
     provider
 }
 
-/// Which traces are kept of those with these attributes.
+/// Checks that this rate decides about traces with these attributes.
 fn obeys(agent: &TestAgent, provider: &SdkTracerProvider, attributes: &[KeyValue], rate: f64) {
     traces(provider, TRACES, attributes);
     provider.shutdown().unwrap();
@@ -149,7 +149,7 @@ fn many_threads_decide_alike_while_the_rates_change() {
     });
     provider.shutdown().unwrap();
     let roots: Vec<_> = agent.spans().into_iter().filter(|span| span.resource == "root").collect();
-    // Whatever the rate was, each decision is that of the rate that it names.
+    // Each decision is that of the rate that it names.
     for root in &roots {
         let rate = root.metrics.get("_dd.agent_psr").copied().unwrap_or(1.0);
         let kept = kept_by(rate, [root.trace_id].into_iter()).len() == 1 || rate >= 1.0;

@@ -12,7 +12,7 @@ use crate::support::agent;
 /// Traces of a run.
 const TRACES: u64 = 100;
 
-/// What spans say about sampling, by trace and name.
+/// The sampling tags of spans, numbers and texts, by trace and name.
 type Said = BTreeMap<(u64, String), (BTreeMap<String, String>, BTreeMap<String, String>)>;
 
 /// Returns all that spans say of traces, without what tells weights.

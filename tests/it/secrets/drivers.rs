@@ -127,7 +127,7 @@ fn events_of_drivers_are_left_to_the_agent_under_its_types_but_for_urls() {
     }
 }
 
-/// Attributes of spans that drivers make: target, attributes, what is left of them.
+/// Spans that drivers make: target, attributes, and the tags that are left of them.
 #[rustfmt::skip]
 const SPANS: &[(&str, &[Pair], &[Pair])] = &[
     ("scylla::observability::driver_tracing", &[("contents", "lock 'secret'"), ("kind", "unprepared")], &[("contents", "lock ?"), ("kind", "unprepared")]),

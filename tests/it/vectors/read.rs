@@ -8,7 +8,7 @@ use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::trace::{SpanData, SpanEvents, SpanLinks};
 use serde_json::Value as Json;
 
-/// Where the vectors are, from the root of the crate.
+/// The folder of the vectors, from the root of the crate.
 const FOLDER: &str = "tests/vectors";
 
 /// Vectors of another kind: headers, and no spans.
