@@ -53,7 +53,7 @@ class Program:
 
     def end(self):
         self.process.send_signal(signal.SIGINT)
-        # What it prints at its end has to be read, or it waits for ever.
+        # The lines that it prints at its end have to be read, or it waits for ever.
         self.process.communicate(timeout=30)
 
 

@@ -70,7 +70,7 @@ func run() error {
 	if err != nil {
 		return err
 	}
-	// Whoever started this keeps the other end open for as long as it is needed.
+	// The starter of this process keeps the other end open for as long as it is needed.
 	_, err = io.Copy(io.Discard, os.Stdin)
 	return err
 }

@@ -13,13 +13,13 @@ pub(crate) const NOT_FINITE: &str = "not finite";
 pub(crate) struct Row {
     /// The field, or its start if it ends with `*`.
     pub(crate) field: &'static str,
-    /// Why it is right.
+    /// The reason why it is right.
     pub(crate) why: &'static str,
-    /// Whether this is the difference: ours and theirs, empty where there is none.
+    /// Returns whether this is the difference: ours and theirs, empty where there is none.
     pub(crate) is_meant: fn(&Pair<'_>) -> bool,
 }
 
-/// What differs, and both spans.
+/// Two values of a field that differ, and both spans.
 pub(crate) struct Pair<'a> {
     pub(crate) left: &'a str,
     pub(crate) right: &'a str,
@@ -28,12 +28,12 @@ pub(crate) struct Pair<'a> {
 }
 
 impl Pair<'_> {
-    /// Whether only the left span has the field.
+    /// Returns whether only the left span has the field.
     pub(crate) fn only_left(&self) -> bool {
         self.right.is_empty()
     }
 
-    /// Whether only the right span has the field.
+    /// Returns whether only the right span has the field.
     pub(crate) fn only_right(&self) -> bool {
         self.left.is_empty()
     }
@@ -43,7 +43,7 @@ impl Pair<'_> {
 pub(crate) struct Comparison {
     rows: &'static [Row],
     used: BTreeSet<usize>,
-    /// What was not meant, by field.
+    /// Differences that were not meant, by field.
     unexplained: BTreeMap<String, Vec<String>>,
     compared: usize,
 }

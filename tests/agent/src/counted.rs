@@ -38,7 +38,7 @@ fn a_trace_counts_the_same_in_one_batch_and_in_many() {
         let some = counted(model, protocol, spans.chunks(3).map(<[SpanData]>::to_vec).collect());
         assert_eq!(whole, single, "{model:?}: span by span");
         assert_eq!(whole, some, "{model:?}: in threes");
-        // Of eight spans the two internal ones are in no metric; both requests and the cache are entries.
+        // The two internal spans of eight are in no metric; both requests and the cache are entries.
         assert_eq!(sums(&whole), (6 * TRACES, TRACES, 3 * TRACES), "{model:?}");
         assert!(whole.iter().all(|row| row.env == "prod" && row.version == "1.2"), "{whole:?}");
     }

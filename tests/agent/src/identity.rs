@@ -1,4 +1,4 @@
-//! What the Agent reads for a whole request: environment, version, host, container, language.
+//! Facts that the Agent reads once for a whole request: environment, version, host, container, language.
 
 use std::process::Command;
 

@@ -13,7 +13,7 @@ use crate::traces::service;
 
 /// The spans of a request that the Agent counts.
 pub(crate) const COUNTED_SPANS: u64 = 2;
-/// How far from the truth a weighed count may be.
+/// The most that a weighed count may be off the truth.
 pub(crate) const TOLERANCE: f64 = 0.02;
 
 /// Far more than what waits for the Agent here: no span is lost before it reaches the exporter.

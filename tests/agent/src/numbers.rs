@@ -20,7 +20,7 @@ const RATE: f64 = 0.1;
 
 /// Traces a second that are made until the Agent asks for fewer: its target is 10.
 const LOAD: u64 = 200;
-/// Longest time until it does: it looks at buckets of 5 s.
+/// The longest time until it does: it looks at buckets of 5 s.
 const LEARNT_WITHIN: Duration = Duration::from_secs(30);
 
 /// Returns the traces that the Agent kept, and the hits that it counted.
@@ -75,7 +75,7 @@ fn under_load_the_agent_asks_for_less_and_gets_it() {
     let provider = provider(exporter, sampler, RejectedTraces::Recorded);
     let began = Instant::now();
     let (mut made, mut sampled) = (0, 0);
-    // Of the last traces most are rejected: the Agent's answer has reached the sampler.
+    // The last traces are rejected for the most part: the Agent's answer has reached the sampler.
     while sampled * 2 > made || made == 0 {
         assert!(began.elapsed() < LEARNT_WITHIN, "{sampled} of {made} kept");
         (made, sampled) = (0, 0);

@@ -26,7 +26,7 @@ const BATCH: usize = 250;
 /// Any number: the same makes the same spans.
 const SEED: u64 = 7;
 
-/// What we do otherwise than the Agent's OTLP receiver: `left` is its span, `right` is ours.
+/// Differences from the Agent's OTLP receiver that we want: `left` is its span, `right` is ours.
 #[rustfmt::skip]
 const ON_PURPOSE: &[Row] = &[
     Row { field: "meta._dd.base_service",  why: "a span of another service names the application",       is_meant: |p| p.only_right() },
@@ -155,7 +155,7 @@ fn batch_of_vector(vector: Json) -> (Resource, Vec<SpanData>) {
     (resource(&vector["input"]["resource_attributes"]), vec![span])
 }
 
-/// Whether each line of our text stands in another text of the span, apart from colours and escapes.
+/// Returns whether each line of our text stands in another text of the span, apart from colours and escapes.
 fn is_reported(pair: &Pair<'_>) -> bool {
     let shown = |text: &str| text.replace('\\', "").replace("u001b[", "\u{1b}[");
     let texts: Vec<_> = pair.left_span.values().map(|text| plain(&shown(text))).collect();
@@ -170,14 +170,14 @@ fn plain(text: &str) -> String {
     pieces.fold(first, |all, piece| all + piece.split_once('m').map_or("", |(_, rest)| rest))
 }
 
-/// Whether the stack is the rest of the text whose begin is the message.
+/// Returns whether the stack is the rest of the text that begins with the message.
 fn is_split(pair: &Pair<'_>) -> bool {
     let rest = pair.left.strip_prefix(pair.right).unwrap_or("").trim();
     !rest.is_empty() && rest == tag(pair.right_span, "error.stack").trim()
 }
 
-/// Whether our events lack the Agent's only in names that are file and line, stacks that are none, and the
-/// rest of a report.
+/// Returns whether our events lack the Agent's only in names that are file and line, empty stacks, and the rest
+/// of a report.
 fn are_events_without_noise(pair: &Pair<'_>) -> bool {
     let stack = tag(pair.right_span, "error.stack");
     let is_noise =
@@ -209,7 +209,7 @@ fn are_events_without_noise(pair: &Pair<'_>) -> bool {
     left == right
 }
 
-/// Whether an override on the span says what we stored.
+/// Returns whether an override on the span says what we stored.
 fn is_override(pair: &Pair<'_>) -> bool {
     let own = |field: &str| match field {
         "datadog.name" => pair.right.replace('_', "-"),
@@ -221,14 +221,14 @@ fn is_override(pair: &Pair<'_>) -> bool {
     })
 }
 
-/// Whether the receiver's links are no JSON, and ours are.
+/// Returns whether our links are JSON and the receiver's are not.
 fn is_escaped(pair: &Pair<'_>) -> bool {
     let is_json = |text: &str| serde_json::from_str::<Json>(text).is_ok();
     !is_json(pair.left) && is_json(pair.right)
 }
 
-/// Whether the route that shapes and vectors have in the name follows the method. The Agent reads the resource of
-/// a span with a database as SQL.
+/// Returns whether the route follows the method because shapes and vectors have it in the name. The Agent reads
+/// the resource of a span with a database as SQL.
 fn is_route_in_name(pair: &Pair<'_>) -> bool {
     let route = pair.right.strip_prefix(pair.left).unwrap_or("");
     let is_meant = [" /users/{id}", " /users/:id", " /", " / users / ?"].contains(&route);
@@ -244,7 +244,7 @@ fn is_messaging(pair: &Pair<'_>) -> bool {
     newer.iter().any(|key| has(pair, key)) && !has(pair, "messaging.operation")
 }
 
-/// Whether we stored a text tag.
+/// Returns whether we stored a text tag.
 fn has(pair: &Pair<'_>, key: &str) -> bool {
     pair.right_span.contains_key(&format!("meta.{key}"))
 }
@@ -253,7 +253,7 @@ const fn decides(field: &'static str, is_meant: fn(&Pair<'_>) -> bool) -> Row {
     Row { field, why: "a number that decides may be a flag or a text", is_meant }
 }
 
-/// Whether we stored this number under one of the Agent's names for `analytics.event`.
+/// Returns whether we stored this number under one of the Agent's names for `analytics.event`.
 fn is_analysed(pair: &Pair<'_>, text: &str) -> bool {
     let names = ["_dd1.sr.eausr", "_dd.analyzed"];
     names.iter().any(|name| number(pair.right_span, name) == text.parse().ok())

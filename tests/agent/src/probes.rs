@@ -9,7 +9,7 @@ use datadog_test_agent::TestAgent;
 use crate::probe_list::{Probe, probes};
 use crate::real_agent::{MODELS, RealAgent};
 
-/// Longest wait for an answer.
+/// The longest wait for an answer.
 const SOON: Duration = Duration::from_secs(10);
 
 #[test]

@@ -7,7 +7,7 @@ use std::process::{Child, Command, Stdio};
 
 use serde::Deserialize;
 
-/// Which span model the Agent works with inside.
+/// The span model that the Agent works with inside.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Model {
     /// That of the newest Agents: every trace is turned into it on receipt.
@@ -34,7 +34,7 @@ struct Addresses {
     control: String,
 }
 
-/// What the Agent says of the spans of one request.
+/// The Agent's report on the spans of one request.
 #[derive(Clone, Debug, Deserialize)]
 pub(crate) struct Payload {
     pub(crate) container_id: String,
@@ -47,7 +47,7 @@ pub(crate) struct Payload {
     chunks: Option<Vec<Chunk>>,
 }
 
-/// What the Agent says of the spans of one trace in one request.
+/// The Agent's report on the spans of one trace in one request.
 #[derive(Clone, Debug, Deserialize)]
 pub(crate) struct Chunk {
     pub(crate) priority: i32,

@@ -15,7 +15,7 @@ const PER_SECOND: u64 = 5_000;
 const BATCH: u64 = 250;
 const SECONDS: u64 = 4;
 
-/// When the Agent stops and starts.
+/// The moments at which the Agent stops and starts.
 const STOPS: Duration = Duration::from_millis(1_000);
 const STARTS: Duration = Duration::from_millis(2_500);
 

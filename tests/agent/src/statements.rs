@@ -25,7 +25,7 @@ const CUT: &str = "the Agent gives up; here the part before the cut is shown";
 const MAY_BE_TEXT: &str = "in this system double quotes hold a text where no column has the name, or where an option says so";
 const UNREAD: &str = "the Agent gives up, and not over a literal";
 
-/// How statements begin that read otherwise here, and why.
+/// The beginnings of statements that read otherwise here, and why.
 #[rustfmt::skip]
 const DIFFERENCES: &[(&str, &str)] = &[
     ("SELECT data->>'secret' FROM documents", ARROW), ("SELECT embedding <-> ", ARROW),

@@ -22,7 +22,7 @@ const AT_LEAST: usize = 276;
 /// The tag that tells which span is which.
 const CASE: &str = "case";
 
-/// What the Agent does to a span of ours, `left` as sent and `right` as stored.
+/// The changes that the Agent makes to a span of ours, `left` as sent and `right` as stored.
 #[rustfmt::skip]
 const CHANGES: &[Row] = &[
     Row { field: "metrics._top_level",                why: "the Agent's name for our mark",               is_meant: |p| p.only_right() && p.left_span["metrics._dd.top_level"] == p.right },
@@ -39,13 +39,13 @@ const CHANGES: &[Row] = &[
     Row { field: "meta.db.query.text",                why: "the Agent obfuscates its own types",          is_meant: is_obfuscated },
 ];
 
-/// Whether a text tag gave way to the number of the same name.
+/// Returns whether a text tag gave way to the number of the same name.
 fn is_one_map(pair: &Pair<'_>, number: &str) -> bool {
     let is_indexed = pair.right_span.contains_key("meta._dd.convertedv1");
     is_indexed && pair.only_left() && pair.right_span[number] == pair.left
 }
 
-/// Whether a text lost its literals, and no more, under a type of which the Agent knows how.
+/// Returns whether a text lost its literals, and no more, under a type that the Agent can obfuscate.
 fn is_obfuscated(pair: &Pair<'_>) -> bool {
     let same = |text: &str| text.replace(|c: char| c.is_ascii_digit() || c == '?' || c == ' ', "");
     match pair.left_span["type"].as_str() {

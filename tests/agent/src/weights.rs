@@ -23,7 +23,7 @@ use crate::send::builder;
 const ORDERS: &str = "GET /orders";
 /// Time between the requests of a steady load.
 const TICK: Duration = Duration::from_millis(5);
-/// How far the count of a sampler by chance may be from its rate.
+/// The most that the count of a sampler by chance may be off its rate.
 const CHANCE: f64 = 0.1;
 
 /// Requests made, by name.
@@ -33,7 +33,7 @@ struct Made {
     rejected_by_caller: u64,
 }
 
-/// A load: what it is called, what decides, who makes the requests, and how many of them are counted.
+/// A load: its name, its sampler, its requests, and the part of them that is counted.
 struct Load {
     name: &'static str,
     decides: Decides,

@@ -30,9 +30,9 @@ use frameworks::Framework;
 /// The end of a framework's work.
 type Outcome = Result<(), Box<dyn Error + Send + Sync>>;
 
-/// Longest time that a framework may work.
+/// The longest time that a framework may work.
 const WORK: Duration = Duration::from_secs(60);
-/// Longest wait for the spans of a server, which end after its answer.
+/// The longest wait for the spans of a server, which end after its answer.
 const ARRIVAL: Duration = Duration::from_secs(5);
 /// Wait for more spans than the golden list has.
 const SETTLING: Duration = Duration::from_millis(200);

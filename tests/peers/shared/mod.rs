@@ -49,7 +49,7 @@ const BURST: usize = 10 * spans::TRACE;
 /// application waits, so that a machine that is busy with other things costs no spans.
 const AHEAD: usize = 1_024;
 
-/// What the driver asked for: `<mode> <url of the sink> [variant]`.
+/// The arguments from the driver: `<mode> <url of the sink> [variant]`.
 pub struct Args {
     mode: String,
     #[allow(dead_code, reason = "one peer sends nothing")]
@@ -91,7 +91,7 @@ pub fn run_provider(args: &Args, provider: impl FnOnce(Arc<AtomicUsize>) -> SdkT
     let taken = Arc::new(AtomicUsize::new(0));
     let provider = match args.mode.as_str() {
         "end-to-end" | "host" => provider(Arc::clone(&taken)),
-        // What spans cost without anybody who wants them; taken off the figures of all peers.
+        // The cost of spans that nobody wants; taken off the figures of all peers.
         "api" => {
             taken.store(usize::MAX, Relaxed);
             SdkTracerProvider::builder().with_span_processor(Discard).build()

@@ -1,4 +1,4 @@
-//! What an Agent took: every span, and how often.
+//! The spans that an Agent took, and how often it took each.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -7,17 +7,17 @@ use std::time::{Duration, Instant};
 
 use datadog_test_agent::TestAgent;
 
-/// How often the Agent is looked at.
+/// The time between two looks at the Agent.
 const GLANCE: Duration = Duration::from_millis(20);
-/// Of a wrong request this much is told.
+/// The most violations that are told.
 const MAX_WRONG: usize = 5;
 
-/// What arrived.
+/// The spans that arrived, and the violations in their requests.
 #[derive(Debug, Default)]
 pub(crate) struct Arrivals {
     /// Each span by its id: when it was first seen, whether that request got its answer, how often it came.
     pub(crate) spans: HashMap<u64, Arrival>,
-    /// What the Agent found wrong with requests that it took.
+    /// The violations that the Agent found in requests that it took.
     pub(crate) wrong: Vec<String>,
 }
 

@@ -18,7 +18,7 @@ pub(crate) struct Child {
 /// The counters that a service ends with.
 pub(crate) type Report = BTreeMap<String, u64>;
 
-/// What a process takes at a moment.
+/// The resources that a process uses at a moment.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Sample {
     pub(crate) resident_kib: u64,

@@ -1,4 +1,4 @@
-//! What happens to an Agent, by a seed.
+//! The faults of an Agent, drawn by a seed.
 
 use std::path::Path;
 use std::thread;
@@ -16,12 +16,12 @@ pub(crate) struct Victim<'a> {
     pub(crate) socket: Option<&'a Path>,
 }
 
-/// What happened.
+/// The faults of a run.
 #[derive(Debug, Default)]
 pub(crate) struct Happened {
-    /// When connections were cut, whatever was on its way.
+    /// The moments at which connections were cut, and with them the requests on their way.
     pub(crate) cuts: Vec<Instant>,
-    /// How often each fault was.
+    /// The number of times of each fault.
     pub(crate) counts: BTreeMap<&'static str, u32>,
 }
 

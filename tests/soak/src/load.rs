@@ -9,17 +9,17 @@ use crate::child::{Child, Sample};
 
 /// Clients at a time.
 const CLIENTS: u64 = 4;
-/// How often each client asks every service, a second: a third of what two cores can do.
+/// Rounds of each client in a second, with one request to every service: a third of what two cores can do.
 const ROUNDS_PER_SECOND: u32 = 100;
-/// How often the processes are looked at.
+/// The time between two looks at the processes.
 const SAMPLE_EVERY: Duration = Duration::from_millis(500);
 
-/// What the load showed of one service.
+/// The measurements of one service under load.
 #[derive(Debug, Default)]
 pub(crate) struct Loaded {
-    /// How long each request took.
+    /// The time of each request.
     pub(crate) latencies: Vec<Duration>,
-    /// What the process took, in order.
+    /// The resources that the process used, in order.
     pub(crate) samples: Vec<Sample>,
 }
 
@@ -61,7 +61,7 @@ fn ask(services: &[&Child], client: u64, start: Instant, time: Duration) -> Vec<
         }
         thread::sleep(due.saturating_duration_since(Instant::now()));
         let id = u64::from(round) * CLIENTS + client;
-        // Each in its turn goes first, so that none always meets what the one before left behind.
+        // Each in its turn goes first, so that none always runs behind the same one.
         for turn in 0..services.len() {
             let service = (turn + round as usize) % services.len();
             let before = Instant::now();

@@ -19,7 +19,7 @@ use child::Child;
 use faults::Victim;
 use verdict::Outcome;
 
-/// How long it takes without an argument, in seconds: the form for every change.
+/// The length of a run without an argument, in seconds: the form for every change.
 const SECONDS: u64 = 60;
 /// The first argument of a process that is the service.
 const SERVICE: &str = "service";
@@ -98,7 +98,7 @@ fn soak(time: Duration, seed: u64) -> Vec<String> {
         (outcomes, bare)
     });
     drop((tcp, unix));
-    // What is left of it is the system's to clean up.
+    // The system cleans up the rest of it.
     drop(fs::remove_dir_all(&folder));
     outcomes.iter().flat_map(|outcome| outcome.judge(&bare)).collect()
 }

@@ -7,22 +7,22 @@ use crate::child::{Report, Sample};
 use crate::faults::{Happened, MAX_DELAY};
 use crate::load::Loaded;
 
-/// How often a span may come at most: the first time, and three tries more of a request without an answer.
+/// The most arrivals of a span: the first, and three retries of a request without an answer.
 const MAX_TIMES: u32 = 4;
 /// An answer that is under way when connections are cut is lost: the longest, and a second for a busy machine.
 const LOST_BEFORE_CUT: Duration = Duration::from_millis(MAX_DELAY + 1_000);
-/// What the resident set may peak higher in the second half than in the first: a part, and KiB.
+/// The most that the resident set may peak higher in the second half than in the first: a part, and KiB.
 const GROWTH: (f64, u64) = (0.15, 4 * 1_024);
 /// Files more than after the warm-up: connections to the Agent come and go.
 const MORE_FILES: usize = 4;
-/// How much slower the 99th percentile may be before it cannot be noise: a factor, and a time.
+/// The most that the 99th percentile may be slower and still be noise: a factor, and a time.
 const SLOWER: (u32, Duration) = (3, Duration::from_millis(5));
 /// The part of the spans that must be delivered although the buffer is small: the Agent is well most of the time.
 const DELIVERED: f64 = 0.5;
 /// Spans that must have been in play, or nothing was tested.
 const LEAST_SPANS: u64 = 1_000;
 
-/// What one service that exports went through, and what came of it.
+/// The load and the faults of one service that exports, and the spans that arrived from it.
 pub(crate) struct Outcome {
     pub(crate) name: &'static str,
     pub(crate) report: Report,

@@ -8,7 +8,7 @@ use std::{env, fs, process};
 use tokio::net::UnixStream;
 use tokio::time::sleep;
 
-/// Longest time until it listens.
+/// The longest time until it listens.
 const START: Duration = Duration::from_secs(10);
 /// Time between two looks whether it listens.
 const PAUSE: Duration = Duration::from_millis(20);

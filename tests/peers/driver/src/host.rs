@@ -1,4 +1,4 @@
-//! The second table: what the same spans cost the host, in the exporter and in the real Agent behind it.
+//! The second table: the host's cost of the same spans, in the exporter and in the real Agent behind it.
 
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
@@ -11,7 +11,7 @@ use crate::{median, runs};
 /// Runs of each row; odd, for the median.
 const RUNS: usize = 3;
 
-/// How long the Agent gets to bring the last spans to its intake.
+/// The time that the Agent gets to bring the last spans to its intake.
 const SETTLES: Duration = Duration::from_secs(2);
 
 /// Package, variant, and the address of the Agent that it speaks to.

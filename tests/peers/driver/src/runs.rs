@@ -8,7 +8,7 @@ use std::process::{self, Command, Stdio};
 use crate::rows::Row;
 use crate::sink::Sink;
 
-/// What a run says, per span where that makes sense.
+/// The figures of a run, per span where that makes sense.
 pub struct Run {
     pub cpu_us: f64,
     pub allocations: f64,

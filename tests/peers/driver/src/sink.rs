@@ -1,4 +1,4 @@
-//! What stands in for the Agent: takes every request, counts what it carries, answers at once.
+//! A stand-in for the Agent: takes every request, counts what it carries, answers at once.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
@@ -11,7 +11,7 @@ const MARK: &[u8] = b"peers-session-";
 /// A requester may end before its last request is read here.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// What came since the last look.
+/// The requests since the last look.
 #[derive(Clone, Copy, Default)]
 pub struct Totals {
     /// Bytes of the bodies with spans.

@@ -2,9 +2,9 @@
 
 /// Statements that read otherwise here.
 pub(crate) struct Difference {
-    /// How the statement begins.
+    /// The beginning of the statement.
     pub(crate) statement: &'static str,
-    /// Why it reads otherwise.
+    /// The reason why it reads otherwise.
     pub(crate) why: &'static str,
 }
 

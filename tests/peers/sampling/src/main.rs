@@ -28,7 +28,7 @@ mod tests {
     /// Trace ids for each rate.
     const IDS: u64 = 10_000;
 
-    /// What was decided about a trace, as tags.
+    /// The decision about a trace, as tags.
     type Tags = BTreeMap<String, String>;
 
     /// A root span with nothing to it.

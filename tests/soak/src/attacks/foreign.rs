@@ -1,4 +1,4 @@
-//! Foreign code in the exporter's process: subscribers, HTTP clients and their errors; and the words for what is lost.
+//! Foreign code in the exporter's process: subscribers, HTTP clients and their errors; and the words for losses.
 
 use std::error::Error;
 use std::fmt;
@@ -94,7 +94,7 @@ pub(super) fn bad_subscriber() -> String {
 /// The behaviour of an error when it is shown.
 type Shows = fn(&mut fmt::Formatter<'_>, &ExporterHandle) -> fmt::Result;
 
-/// Errors by what they do when they are shown.
+/// Errors by their behaviour when they are shown.
 const ERRORS: [(&str, Shows); 6] = [
     ("panics", |_, _| panic!("expected: a text that panics")),
     ("takes 2 s", |f, _| {

@@ -17,9 +17,9 @@ use opentelemetry_sdk::trace::{SpanData, SpanEvents, SpanExporter as _, SpanLink
 
 use crate::arrivals::{self, Arrivals};
 
-/// Longest wait for what should come at once.
+/// The longest wait for what should come at once.
 pub(super) const SOON: Duration = Duration::from_secs(20);
-/// Longest time of an export: the 100 ms that are promised, and as much again for the noise of two busy cores.
+/// The longest time of an export: the 100 ms that are promised, and as much again for the noise of two busy cores.
 pub(super) const EXPORT_BOUND: Duration = Duration::from_millis(200);
 /// Spans to a trace.
 const TRACE: u64 = 5;
@@ -143,7 +143,7 @@ pub(super) fn assert_well(exporter: &DatadogExporter, before: u64) {
     deliver(&exporter.handle(), before + 1_000);
 }
 
-/// Does the work while what the Agent takes is taken out of it.
+/// Does the work, and collects the Agent's requests meanwhile.
 pub(super) fn watched<R>(agent: &TestAgent, work: impl FnOnce() -> R) -> (R, Arrivals) {
     struct Over<'a>(&'a AtomicBool);
     impl Drop for Over<'_> {
