@@ -1,4 +1,4 @@
-//! What is lost when the Agent is away, slow or strict: `cargo bench --bench outages`.
+//! Spans that are lost when the Agent is away, slow or strict: `cargo bench --bench outages`.
 //!
 //! Each row is a run of its own: 50,000 spans at 10,000 a second through a real provider and batch
 //! processor, in its default settings, to the embedded Agent with one outage. The table tells how many
@@ -21,7 +21,7 @@ const PER_SECOND: usize = 10_000;
 /// Spans are made in bursts of this many, so that the clock is asked rarely.
 const BURST: usize = 50;
 
-/// A row: what it is called, how the Agent is started, and what happens to it while spans are made.
+/// A row: its name, the Agent's limit for a request, and the Agent's fate while spans are made.
 struct Outage {
     name: &'static str,
     max_request_bytes: usize,

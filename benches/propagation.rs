@@ -1,4 +1,4 @@
-//! What reading and writing headers costs: `cargo bench --bench propagation`.
+//! The cost of reading and writing headers: `cargo bench --bench propagation`.
 //!
 //! Ours in each style and in both, against the W3C propagator of the SDK, on the same carrier: a caller with
 //! 128-bit ids, priority, origin, two tags and another vendor. Allocations stand below the times, those of

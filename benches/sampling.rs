@@ -1,4 +1,4 @@
-//! What a decision costs: `cargo bench --bench sampling`.
+//! The cost of a decision: `cargo bench --bench sampling`.
 //!
 //! Under a caller nothing is decided; at a root there may be no rate, a rate, ten rules, the Agent's rates.
 //! Part of a root's cost is the answer that the SDK asks for, a list for the trace state and two texts for each
@@ -120,13 +120,13 @@ fn root_with_the_agents_rate(bencher: Bencher<'_, '_>, id: u64) {
     decide(bencher, &handle.sampler().unwrap(), None, id);
 }
 
-/// What the SDK's own sampler costs.
+/// The cost of the SDK's own sampler.
 #[divan::bench]
 fn root_with_the_sdks_ratio(bencher: Bencher<'_, '_>) {
     decide(bencher, &Sampler::TraceIdRatioBased(0.5), None, 7);
 }
 
-/// What the answer of `root_with_a_rate` costs without a decision: a copy of its trace state and attributes.
+/// The cost of the answer of `root_with_a_rate` without a decision: a copy of its trace state and attributes.
 #[divan::bench(args = TRACES)]
 fn answer_of_a_root_with_a_rate(bencher: Bencher<'_, '_>, id: u64) {
     let id = TraceId::from(u128::from(id));

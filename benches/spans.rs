@@ -1,4 +1,4 @@
-//! What a span costs: `cargo bench --bench spans`.
+//! The cost of a span: `cargo bench --bench spans`.
 //!
 //! Mapping alone, encoding alone, export into nothing, export over loopback, and end to end through a
 //! provider; small, typical and hostile spans; batches of 1 to 10,000; 1 to 10,000 attributes. Figures are
@@ -70,7 +70,7 @@ fn main() {
     divan::main();
 }
 
-/// Takes what the mapping says and does nothing with it.
+/// Takes the output of the mapping and does nothing with it.
 struct Nothing;
 
 impl Sink for Nothing {

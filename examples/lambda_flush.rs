@@ -10,7 +10,7 @@
 //! order 3 placed, 6 spans delivered
 //! ```
 //!
-//! What the extension gets after the first invocation:
+//! The extension gets after the first invocation:
 //!
 //! ```text
 //! aws.lambda   orders  orders  serverless
@@ -25,7 +25,7 @@ use opentelemetry::{Context, KeyValue};
 use opentelemetry_datadog_agent::{DatadogExporter, ExporterHandle};
 use opentelemetry_sdk::trace::{SdkTracer, SdkTracerProvider};
 
-/// How long an answer may wait for the extension. Spans that are not sent by then go with the next invocation.
+/// The longest wait of an answer for the extension. Spans that are not sent by then go with the next invocation.
 const FLUSH_MAX: Duration = Duration::from_millis(500);
 
 /// The function itself. Under `lambda_runtime` the id and the ARN are `request_id` and `invoked_function_arn` of

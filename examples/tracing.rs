@@ -4,7 +4,7 @@
 //! order 7 was not placed: card declined
 //! ```
 //!
-//! What the Agent gets: the request by its conventions, the functions by their names, the error with its text.
+//! The Agent gets the request by its conventions, the functions by their names, the error with its text:
 //!
 //! ```text
 //! http.server.request  POST /orders/{id}  shop  web

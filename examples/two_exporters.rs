@@ -7,7 +7,7 @@
 //! 2 of 2 spans are at the Agent
 //! ```
 //!
-//! What the Agent gets, and the collector under the same ids:
+//! The Agent gets this trace, and the collector gets it under the same ids:
 //!
 //! ```text
 //! Internal     place-order  shop  custom

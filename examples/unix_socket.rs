@@ -8,7 +8,7 @@
 //! 2 of 2 spans delivered
 //! ```
 //!
-//! What the Agent gets:
+//! The Agent gets:
 //!
 //! ```text
 //! Internal     place-order  shop  custom

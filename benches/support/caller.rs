@@ -1,4 +1,4 @@
-//! What a caller of both worlds sends, for benches and tests.
+//! The headers of a caller of both worlds, for benches and tests.
 
 /// 128-bit ids, priority, origin, two tags and another vendor.
 pub(crate) const CALLER: [(&str, &str); 7] = [

@@ -7,7 +7,7 @@ use opentelemetry::{InstrumentationScope, KeyValue, SpanId, TraceId};
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::trace::{SpanData, SpanEvents, SpanLinks};
 
-/// What a span is like.
+/// The size and the contents of a span.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Shape {
     /// An internal span with one attribute.

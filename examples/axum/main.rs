@@ -1,7 +1,7 @@
 //! A web service: continues its caller's trace, passes it on, writes log lines with the ids, ends in order.
 //!
-//! `cargo run --example axum --features json-logs`, then `curl -X POST localhost:3000/orders/7`, then Ctrl-C. The second of its
-//! lines begins with `{"dd.service":"shop","dd.trace_id":"` and the trace's id. What the Agent gets:
+//! `cargo run --example axum --features json-logs`, then `curl -X POST localhost:3000/orders/7`, then Ctrl-C. Its
+//! second line begins with `{"dd.service":"shop","dd.trace_id":"` and the trace's id. The Agent gets:
 //!
 //! ```text
 //! http.server.request        POST /orders/{id}  shop  web
@@ -25,7 +25,7 @@ use opentelemetry_sdk::trace::SdkTracerProvider;
 use tokio::{net::TcpListener, signal::ctrl_c, task::spawn_blocking};
 use tracing::info;
 
-/// Where the service listens, unless an argument says otherwise.
+/// The address of the service, unless an argument names another.
 const ADDRESS: &str = "127.0.0.1:3000";
 
 /// Places an order, if the stock's service (here this one too) has something left.

@@ -1,4 +1,4 @@
-//! What makes one trace of a request's way through services: a middleware, and an HTTP client's call.
+//! The two halves of one trace across services: a middleware, and an HTTP client's call.
 
 use std::net::SocketAddr;
 

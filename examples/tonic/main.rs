@@ -5,7 +5,7 @@
 //! bank: NotFound
 //! ```
 //!
-//! What the Agent gets: a trace per call, across client and server.
+//! The Agent gets a trace per call, across client and server:
 //!
 //! ```text
 //! grpc.client.request     Check grpc.health.v1.Health  health  custom

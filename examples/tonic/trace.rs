@@ -1,4 +1,4 @@
-//! What makes one trace of a call: a middleware around the services, and a client's call.
+//! The two halves of one trace of a call: a middleware around the services, and a client's call.
 
 use axum::{extract::Request, middleware::Next, response::Response};
 use opentelemetry::global::get_text_map_propagator as propagator;
