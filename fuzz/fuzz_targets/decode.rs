@@ -8,7 +8,7 @@ use datadog_test_agent::{TraceRequest, ReceivedSpan, Waterfall};
 use serde_core::Deserialize as _;
 use serde_core::de::IgnoredAny;
 
-/// What a client may say that its body is.
+/// Content types that a client may name for its body.
 const CONTENT_TYPES: [&str; 4] =
     ["application/json", "application/msgpack", "application/msgpack; charset=utf-8", "text/plain"];
 
@@ -40,7 +40,7 @@ fn recorded(content_type: &str, body: &[u8]) -> TraceRequest {
     record(vec![("content-type".to_owned(), content_type.to_owned())], body.to_vec())
 }
 
-/// Whether JSON can say all that a span has.
+/// Returns whether JSON can say all that a span has.
 fn is_plain(span: &ReceivedSpan) -> bool {
     span.meta_struct.is_empty()
         && span.span_events.is_empty()

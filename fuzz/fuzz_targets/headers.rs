@@ -1,4 +1,4 @@
-//! Any headers: reading never panics, what is written cannot break a request, and a context that was read
+//! Any headers: reading never panics, written headers cannot break a request, and a context that was read
 //! survives being written and read again.
 
 #![no_main]
@@ -24,10 +24,10 @@ const NAMES: [&str; 7] = [
     "tracestate",
 ];
 
-/// Most bytes of `x-datadog-tags`.
+/// The most bytes of `x-datadog-tags`.
 const MAX_TAGS: usize = 512;
 
-/// What becomes of a caller's trace.
+/// The fate of a caller's trace.
 #[derive(Clone, Copy, PartialEq)]
 enum Trace {
     GoesOn,

@@ -14,7 +14,7 @@ use opentelemetry_datadog_agent::{
     DatadogSamplerBuilder, SamplingRule,
 };
 
-/// What every password and every value of a tag contains, and nothing else does.
+/// The mark in every password and in every value of a tag, and in nothing else.
 const SECRET: &str = "ZQXJ";
 
 /// The variables that a URL is put into.
@@ -76,7 +76,7 @@ fn text(u: &mut Unstructured<'_>) -> Result<String> {
     Ok(text.replace('Q', "q"))
 }
 
-/// Returns what a variable may hold; a process gets a mark in place of what is no UTF-8.
+/// Returns a value for a variable; invalid UTF-8 reaches a process as a mark, U+FFFD.
 fn of_variable(name: &str, u: &mut Unstructured<'_>) -> Result<String> {
     let mut value = match name {
         _ if ADDRESSES.contains(&name) && u.arbitrary()? => url(u)?,

@@ -59,7 +59,7 @@ fn document(exporter: &mut Local, resource: &Resource, batch: &[SpanData]) -> Ve
     chunks
 }
 
-/// Whether a span has ids that the Agent takes.
+/// Returns whether a span has ids that the Agent takes.
 fn can_be_sent((trace, span): &(u128, u64)) -> bool {
     trace & u128::from(u64::MAX) != 0 && *span != 0
 }

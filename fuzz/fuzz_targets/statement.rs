@@ -17,11 +17,11 @@ use opentelemetry_sdk::trace::SpanData;
 
 use dialects::{ANY_SYSTEM, MARK, NUMBER, SPEAKERS, Speaker};
 
-/// Where any text can stand; the name of a span has no key.
+/// Places that can hold any text; the name of a span has no key.
 const PLACES: &[&str] =
     &["db.statement", "db.query.text", "db.query.summary", "", "resource.name", "datadog.resource"];
 
-/// Those of them that are names, of any span.
+/// The places that are names, of any span.
 const NAMES: [&str; 3] = ["", "resource.name", "datadog.resource"];
 
 /// The bytes before a statement may be cut: its first words.

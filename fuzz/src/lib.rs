@@ -1,4 +1,4 @@
-//! What the targets share. Not here: what a target claims, which stands in its own file.
+//! Code that the targets share. The claim of each target stands in its own file.
 
 pub mod local;
 pub mod spans;

@@ -1,4 +1,4 @@
-//! An exporter that sends nothing, and what an Agent would make of the bodies of its requests.
+//! An exporter that sends nothing, and the requests as an Agent would read them.
 
 use datadog_test_agent::TraceRequest;
 use opentelemetry_datadog_agent::{DatadogExporter, DatadogExporterBuilder, fuzzing};

@@ -16,7 +16,7 @@ use opentelemetry_datadog_agent::fuzzing;
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::trace::{SpanData, SpanEvents, SpanLinks};
 
-/// Most spans of a batch, attributes of a span, and items of a list.
+/// The most spans of a batch, attributes of a span, and items of a list.
 const MAX_SPANS: usize = 8;
 /// See [`MAX_SPANS`].
 const MAX_ATTRIBUTES: usize = 12;

@@ -3,7 +3,7 @@
 //! Every piece is complete in itself: none opens what another closes, and a separator stands before each, so
 //! that no word becomes the prefix of a literal.
 
-/// What every secret contains, and nothing else does.
+/// The mark in every secret, and in nothing else.
 pub const MARK: &str = "zqxj";
 
 /// The same as a number.
