@@ -17,7 +17,7 @@ use crate::{BuildError, DatadogExporter};
 /// Builds a [`DatadogExporter`].
 ///
 /// Setters only take values; [`build`](Self::build) reads the `DD_*` variables, checks everything and
-/// starts the exporter. Where a setter says "otherwise", that counts if the setter is not called. A variable
+/// starts the exporter. A value behind "otherwise" counts if the setter is not called. A variable
 /// that is set but empty is not set, except `DD_TRACE_OBFUSCATION_QUERY_STRING_REGEXP`; a bad one is one warning
 /// (`DatadogExporter.BadVariable`), and the next source counts.
 ///
@@ -129,7 +129,7 @@ impl DatadogExporterBuilder {
     }
 
     /// Sets how long one request to the Agent may take: more than 0 and at most 5 s, since the Agent
-    /// itself gives up on a request after 5 s. Anything else is an error of [`build`](Self::build).
+    /// itself stops reading a request after 5 s. Anything else is an error of [`build`](Self::build).
     ///
     /// A request that is not answered in time may have arrived: it is sent again 3 times at most.
     ///
@@ -263,9 +263,9 @@ impl DatadogExporterBuilder {
 
     /// Sets a function that may replace the service, name, resource and type of each span.
     ///
-    /// It sees the span and the names the mapping chose, and has the last word: over attributes too. What it
-    /// leaves empty keeps the mapping's name, what is too long is cut: 100 bytes, the resource 5,000. Nothing
-    /// is obfuscated after it.
+    /// It sees the span and the names the mapping chose, and has the last word: over attributes too. A name that it
+    /// leaves empty is that of the mapping, one that is too long is cut: 100 bytes, the resource 5,000. Nothing is
+    /// obfuscated after it.
     ///
     /// It runs for each span on the thread that exports, so it should be quick; it may borrow from the
     /// span. If it panics, the span keeps the names of the mapping.
@@ -303,8 +303,7 @@ impl DatadogExporterBuilder {
     /// # Errors
     ///
     /// Fails if a setting in code cannot be used (the error names it, its value and what was expected), or if
-    /// the thread, its runtime or the HTTP client cannot be started. Whether there is an Agent is not asked:
-    /// spans wait for it.
+    /// the thread, its runtime or the HTTP client cannot be started. A missing Agent is no error: spans wait for it.
     ///
     /// Nothing is logged here, since the subscriber may not exist yet: the settings (`DatadogExporter.Built`) and
     /// bad variables are said at the first export, flush or shutdown.

@@ -1,4 +1,4 @@
-//! How settings are found: code over `DD_*` over the OpenTelemetry resource over the default.
+//! Search for settings: code over `DD_*` over the OpenTelemetry resource over the default.
 //!
 //! [`Settings::resolve`] is given the variables by a function, so that tests need no process
 //! environment. A bad value in code is an error; a bad variable is one warning, and the next source
@@ -27,13 +27,13 @@ use variables::{ADDRESS_FORM, MAX_TIMEOUT, TIMEOUT_FORM, without_credentials};
 pub(crate) use variables::VARIABLES;
 pub(crate) use variables::{Unified, Variables, of_process};
 
-/// Memory that waiting spans may take: a minute without an Agent at 5,000 spans/s, with room to spare.
+/// The most memory of buffered spans: a minute without an Agent at 5,000 spans/s, with room to spare.
 const DEFAULT_BUFFER_BYTES: usize = 64 * MIB;
-/// The smallest buffer: below this hardly a batch could wait.
+/// The smallest buffer: a smaller one would hardly hold one batch.
 const MIN_BUFFER_BYTES: usize = MIB;
-/// Size of a request's body: large enough to amount to few requests, far below the Agent's limit.
+/// Size of a document: large enough to amount to few requests, far below the Agent's limit.
 const DEFAULT_PAYLOAD_BYTES: usize = 4 * MIB;
-/// What a request's body may be set to. The Agent refuses 25 MiB and more.
+/// The allowed sizes of a document. The Agent refuses 25 MiB and more.
 const PAYLOAD_BYTES: std::ops::RangeInclusive<usize> = 16 * 1024..=24 * MIB;
 const MIB: usize = 1024 * 1024;
 
@@ -61,15 +61,15 @@ pub(crate) struct ExporterInputs {
 /// Everything that is decided before the first span.
 #[derive(Debug)]
 pub(crate) struct Settings {
-    /// What delivery is told.
+    /// The settings of delivery.
     pub(crate) delivery: DeliverySettings,
-    /// Whether spans are sent at all.
+    /// True if spans are sent.
     pub(crate) enabled: bool,
-    /// What the mapping is told.
+    /// The settings of the mapping.
     pub(crate) options: Options,
     /// Variables that are set and mean nothing here.
     pub(crate) not_followed: Vec<&'static str>,
-    /// What was wrong in the environment, a sentence each.
+    /// Warnings about the environment, a sentence each.
     pub(crate) warnings: Vec<String>,
 }
 
@@ -93,7 +93,7 @@ impl Settings {
     }
 }
 
-/// Finds what delivery is told.
+/// Finds the settings of delivery.
 fn delivery(
     inputs: &mut ExporterInputs,
     variables: &mut Variables<impl Fn(&str) -> Option<String>>,
@@ -120,7 +120,7 @@ fn delivery(
     })
 }
 
-/// Finds what the mapping is told.
+/// Finds the settings of the mapping.
 fn options(
     inputs: ExporterInputs,
     variables: &mut Variables<impl Fn(&str) -> Option<String>>,

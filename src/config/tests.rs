@@ -1,4 +1,4 @@
-//! Where each setting comes from, and what a bad value does.
+//! The source of each setting, and the effect of a bad value.
 
 use std::time::Duration;
 
@@ -117,7 +117,7 @@ fn tags_are_pairs_by_comma_or_space_and_the_last_of_a_key_comes_first() {
     assert_eq!(tags.last().unwrap().1, "0");
 }
 
-/// Where the Agent is looked for without a setting.
+/// The places where the exporter looks for the Agent without a setting.
 const LOOKED_FOR: &str = if cfg!(unix) {
     "unix:///var/run/datadog/apm.socket or http://localhost:8126"
 } else {

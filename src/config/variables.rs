@@ -56,34 +56,34 @@ pub(crate) const NOT_FOLLOWED: &[&str] = &[
 
 /// The Agent's socket unless configured otherwise: looked for first.
 pub(crate) const DEFAULT_SOCKET: &str = "/var/run/datadog/apm.socket";
-/// Where the Agent listens if it has no socket.
+/// The host where the Agent listens if it has no socket.
 pub(crate) const DEFAULT_HOST: &str = "localhost";
 /// See [`DEFAULT_HOST`].
 pub(crate) const DEFAULT_PORT: u16 = 8126;
 
-/// How long one request may take. The Agent itself gives up reading one after 5 s.
+/// The longest time of a request, unless configured. The Agent itself stops reading one after 5 s.
 pub(crate) const DEFAULT_TIMEOUT: Duration = Duration::from_secs(3);
 /// The longest time-out: the Agent closes a request that is not complete after 5 s.
 pub(crate) const MAX_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// What an agent address looks like, for messages.
+/// The form of an Agent address, for messages.
 pub(crate) const ADDRESS_FORM: &str = if cfg!(feature = "rustls") {
     "http://host:port, https://host:port or unix:///path/to/socket"
 } else {
     "http://host:port or unix:///path/to/socket (https needs the feature `rustls`)"
 };
-/// What a time-out looks like, for messages.
+/// The form of a time-out, for messages.
 pub(crate) const TIMEOUT_FORM: &str = "more than 0 and at most 5 seconds";
 
-/// Returns a variable of this process. What is no UTF-8 gets a mark, and is refused by it.
+/// Returns a variable of this process. Invalid UTF-8 becomes U+FFFD, which `text` rejects.
 pub(crate) fn of_process(name: &str) -> Option<String> {
     Some(std::env::var_os(name)?.to_string_lossy().into_owned())
 }
 
-/// The environment, and what was wrong in it.
+/// The environment, and warnings about it.
 pub(crate) struct Variables<F> {
     variable: F,
-    /// What was wrong, a sentence each.
+    /// Warnings, a sentence each.
     pub(crate) warnings: Vec<String>,
 }
 
@@ -126,7 +126,7 @@ impl<F: Fn(&str) -> Option<String>> Variables<F> {
     }
 
     pub(crate) fn warn(&mut self, name: &str, value: &str, expected: &str) {
-        /// Most characters of a value that a message shows.
+        /// The most characters of a value that a message shows.
         const SHOWN: usize = 200;
         let end = value.char_indices().nth(SHOWN).map_or(value.len(), |(at, _)| at);
         let value = &value[..end];
@@ -304,7 +304,7 @@ impl Unified {
 /// Returns a URL without user name and password, for messages. It need not be a good URL.
 pub(crate) fn without_credentials(url: &str) -> String {
     let Some(at) = url.rfind('@') else { return url.to_owned() };
-    // What stands before a later `://` is no scheme: perhaps a password has one.
+    // Text before a later `://` is no scheme: a password may contain `://`.
     let is_in_scheme = |c: char| c.is_ascii_alphanumeric() || "+-.".contains(c);
     let end = url.find(|c| !is_in_scheme(c)).unwrap_or(at);
     let scheme = if url[end..].starts_with("://") { &url[..end + "://".len()] } else { "" };
