@@ -24,26 +24,26 @@ pub(crate) fn span_id(id: SpanId) -> u64 {
     u64::from_be_bytes(id.to_bytes())
 }
 
-/// Whether the Agent can take a span with the ids that this one has: it drops the whole trace for a zero.
+/// Returns true if the Agent takes a span with these ids: for a zero it drops the whole trace.
 pub(crate) fn is_sendable(span: &SpanData) -> bool {
     let ids = &span.span_context;
     low_half(ids.trace_id()) != 0 && ids.span_id() != SpanId::INVALID
 }
 
-/// Whether a span has no parent. One that is its own parent is sent without, and so is one whose parent
-/// only stands in for none.
+/// Returns true if a span has no parent. A span that is its own parent counts as one without a parent, and so does a
+/// span whose parent is a stand-in.
 pub(crate) fn is_root(span: &SpanData) -> bool {
     let own = span.span_context.span_id();
     span.parent_span_id == SpanId::INVALID || span.parent_span_id == own || has_stand_in(span)
 }
 
-/// Returns the parent that stands in for none: since 0.33.1 the SDK gives up the trace of a caller that has
-/// no span, such as a Synthetics test, so the propagator hands it this one and the exporter takes it back.
+/// Returns the parent that stands in for none: since 0.33.1 the SDK drops the trace of a caller that has no span,
+/// such as a Synthetics test. The propagator sets this parent, and the exporter removes it.
 pub(crate) fn stand_in(trace: TraceId) -> SpanId {
     SpanId::from(low_half(trace))
 }
 
-/// Whether the parent of a span is a stand-in.
+/// Returns true if the parent of a span is a stand-in.
 fn has_stand_in(span: &SpanData) -> bool {
     let context = &span.span_context;
     span.parent_span_is_remote
@@ -51,12 +51,12 @@ fn has_stand_in(span: &SpanData) -> bool {
         && State::of(context).last_parent() == Some(NO_PARENT)
 }
 
-/// Whether a span has no parent in this process.
+/// Returns true if a span has no parent in this process.
 pub(crate) fn is_local_root(span: &SpanData) -> bool {
     is_root(span) || span.parent_span_is_remote
 }
 
-/// Whether a span's id equals the id that Datadog will know its trace by.
+/// Returns true if a span's id equals the low half of its trace id, which Datadog calls the trace id.
 pub(crate) fn has_equal_ids(span: &SpanData) -> bool {
     let ids = &span.span_context;
     low_half(ids.trace_id()) == span_id(ids.span_id())

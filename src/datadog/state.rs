@@ -1,4 +1,4 @@
-//! What a span context says to Datadog: its sampled flag, and the `dd` member of its trace state.
+//! The data for Datadog in a span context: its sampled flag, and the `dd` member of its trace state.
 //!
 //! An exporter sees nothing else of the caller, so all that a trace carries stands in `dd`: priority,
 //! origin, trace tags, the last parent that Datadog knows of. It is read in place, item by item. A sampler
@@ -14,10 +14,10 @@ use opentelemetry::trace::SpanContext;
 
 /// The key of Datadog's member in a trace state.
 pub(crate) const MEMBER: &str = "dd";
-/// What a `p` item says if the caller has no span: with it, a parent that equals the low half of the trace
-/// id is only a stand-in. Without it that parent is real: some tracers give a root span the id of its trace.
+/// The value of a `p` item if the caller has no span. With it, a parent that equals the low half of the trace id is
+/// only a stand-in. Without it that parent is real: some tracers give a root span the id of its trace.
 pub(crate) const NO_PARENT: &str = "0000000000000000";
-/// What stands before the name of a trace tag, everywhere but in `dd`.
+/// The prefix of a trace tag's name, everywhere but in `dd`.
 pub(crate) const TAG_PREFIX: &str = "_dd.p.";
 /// The name of the tag that says who decided about sampling.
 pub(crate) const DECISION_MAKER: &str = "dm";
@@ -39,9 +39,9 @@ pub(crate) const PRIORITY_ITEM: &str = "s";
 pub(crate) const ORIGIN_ITEM: &str = "o";
 /// The item of `dd` that holds the last span that Datadog knows of.
 pub(crate) const PARENT_ITEM: &str = "p";
-/// What stands before the name of a trace tag in `dd`.
+/// The prefix of a trace tag's name in `dd`.
 pub(crate) const TAG_ITEM: &str = "t.";
-/// Most digits of a mechanism number.
+/// The least and the most digits of a mechanism number.
 const MECHANISM_DIGITS: std::ops::RangeInclusive<usize> = 1..=3;
 
 /// The flag of a span context with the items of its `dd` member.
@@ -49,7 +49,7 @@ const MECHANISM_DIGITS: std::ops::RangeInclusive<usize> = 1..=3;
 pub(crate) struct State<'a> {
     sampled: bool,
     items: &'a str,
-    /// Whether an attribute of the user says what the flag does.
+    /// True if an attribute of the user decided the flag.
     by_user: bool,
 }
 
@@ -74,7 +74,7 @@ impl<'a> State<'a> {
         Self { sampled, by_user: true, ..self }
     }
 
-    /// Whether there is a `dd` member.
+    /// Returns true if there is a `dd` member.
     pub(crate) fn has_items(self) -> bool {
         !self.items.is_empty()
     }
@@ -102,7 +102,7 @@ impl<'a> State<'a> {
 
     /// Returns the tags of the trace, names without prefix, each once: of several the first.
     pub(crate) fn tags(self) -> impl Iterator<Item = (&'a str, CallerText<'a>)> {
-        // Where flag and priority differ, whoever decided the priority did not decide this.
+        // If flag and priority differ, the decision maker of the priority did not decide the flag.
         let overruled =
             self.by_user || self.asked().is_some_and(|asked| (asked > 0) != self.sampled);
         let maker = if self.by_user { MANUAL_DECISION_MAKER } else { DEFAULT_DECISION_MAKER };
@@ -149,7 +149,7 @@ impl<'a> State<'a> {
 
     /// Returns every item that says something.
     fn items(self) -> impl Iterator<Item = (&'a str, &'a str)> {
-        // Most have no member: nothing is split then, for 190 instructions less a span (callgrind).
+        // Nothing is split without a member, as on most spans: 190 instructions less a span (callgrind).
         let items = (!self.items.is_empty()).then(|| self.items.split(';'));
         items.into_iter().flatten().filter_map(|item| {
             let (name, value) = trim(item).split_once(':')?;
@@ -158,7 +158,7 @@ impl<'a> State<'a> {
     }
 }
 
-/// Whether a text names a decision maker: `-` and the number of a mechanism.
+/// Returns true if a text names a decision maker: `-` and the number of a mechanism.
 pub(crate) fn is_decision_maker(text: &str) -> bool {
     let number = text.strip_prefix('-');
     number.is_some_and(|digits| {
@@ -189,7 +189,7 @@ impl<'a> CallerText<'a> {
         Self { text, escaped: true }
     }
 
-    /// Whether there is no text.
+    /// Returns true if the text is empty.
     pub(crate) fn is_empty(self) -> bool {
         self.text.is_empty()
     }

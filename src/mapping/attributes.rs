@@ -15,7 +15,7 @@ mod set;
 use super::obfuscate::{Language, SOME_SQL};
 pub(crate) use set::AttributeSet;
 
-/// What happens to an attribute that has a row.
+/// The treatment of an attribute that has a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Rule {
     /// Decides something and never becomes a tag.
@@ -34,7 +34,7 @@ pub(crate) enum Rule {
     Driver,
 }
 
-/// Which language a statement is in.
+/// The language of a statement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Speaks {
     /// That of the database system.
@@ -267,7 +267,7 @@ impl Speaks {
 }
 
 impl Attribute {
-    /// How many there are.
+    /// The number of known attributes.
     pub(crate) const COUNT: usize = ROWS.len();
 
     /// Returns the attribute's key.
@@ -292,7 +292,7 @@ impl Attribute {
         }
     }
 
-    /// Whether this attribute holds a URL.
+    /// Returns true if this attribute holds a URL.
     pub(crate) fn is_url(self) -> bool {
         matches!(self, Self::HttpUrl | Self::HttpTarget)
     }

@@ -25,7 +25,7 @@ struct Place {
     holds: Holds,
 }
 
-/// Which events and spans a row is for.
+/// The events and spans that a row is for.
 #[derive(Clone, Copy)]
 enum When {
     /// Those of a module and the modules in it.

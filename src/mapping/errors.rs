@@ -43,7 +43,7 @@ pub(crate) struct Found<'a> {
     texts: [Range<usize>; TAGS.len()],
     /// The text that the message was taken from.
     whole: Option<&'a str>,
-    /// Whether the stack is the rest of that text.
+    /// True if the stack is the rest of that text.
     is_split: bool,
 }
 
@@ -101,7 +101,7 @@ impl<'a> Found<'a> {
         &buffer[self.texts[tag].clone()]
     }
 
-    /// Whether the message was taken from this text.
+    /// Returns true if the message was taken from this text.
     pub(crate) fn is_from(&self, text: &str) -> bool {
         self.whole == Some(text)
     }
@@ -208,7 +208,7 @@ struct Reader<'a> {
     event: Option<&'a Event>,
     /// The writer of that event.
     writer: drivers::Source<'a>,
-    /// Whether `exception.*` of the span are those of an event.
+    /// True if `exception.*` of the span are those of an event.
     is_copied: bool,
     http_status: Option<i64>,
     grpc_status: Option<(usize, &'static str)>,
@@ -288,7 +288,7 @@ fn level(event: &Event) -> Option<&str> {
     event.attributes.iter().find(is_level).and_then(|attribute| string(&attribute.value))
 }
 
-/// Whether the name of an event is what `tracing` calls one without a text: `event src/main.rs:7`.
+/// Returns true if `tracing` gives an event without a text a name like this: `event src/main.rs:7`.
 pub(crate) fn is_location(name: &str) -> bool {
     let place = name.strip_prefix("event ").and_then(|place| place.rsplit_once(':'));
     place.is_some_and(|(file, line)| {
@@ -296,7 +296,7 @@ pub(crate) fn is_location(name: &str) -> bool {
     })
 }
 
-/// Whether a text of a log event is an attribute of its own.
+/// Returns true if a text of a log event is an attribute of its own.
 fn is_own(attribute: &KeyValue) -> bool {
     let key = attribute.key.as_str();
     let is_begun = |row: &&str| key == *row || (row.ends_with('.') && key.starts_with(row));

@@ -26,7 +26,7 @@ pub(crate) const EXCEPTION: &str = "exception";
 /// Longest value in an entry that does not fit whole, in bytes: a message whole, and where a stack begins.
 const MAX_SHORT: usize = 2_000;
 
-/// How much of an entry is written.
+/// The part of an entry that is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Detail {
     /// All of it.

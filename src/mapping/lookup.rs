@@ -19,14 +19,14 @@ pub(crate) type Slots<T> = [Option<T>; Attribute::COUNT];
 /// Keys of one meaning, in order of preference.
 pub(crate) type Concept = &'static [Attribute];
 
-/// What a span and its resource know.
+/// The attributes of a span and its resource that decide something.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Lookup<'s, 'a> {
     /// Attributes of the span.
     pub(crate) span: &'s Slots<&'a Value>,
     /// Attributes of the resource.
     pub(crate) resource: &'a Slots<Value>,
-    /// Which of them either has, as a set: most tables ask for many that neither has.
+    /// The attributes that either has, as a set: most tables ask for many that neither has.
     pub(crate) noted: AttributeSet,
 }
 
@@ -93,7 +93,7 @@ pub(crate) fn number(value: &Value) -> Option<f64> {
     }
 }
 
-/// Whether a double holds this integer and no neighbour of it.
+/// Returns true if a double holds this integer and no neighbour of it.
 #[inline]
 pub(crate) fn is_exact(number: i64) -> bool {
     number.unsigned_abs() <= EXACT_INTEGER
@@ -126,7 +126,7 @@ pub(crate) fn integer(value: &Value) -> Option<i64> {
     }
 }
 
-/// Whether a value that decides something says yes: a number other than 0.
+/// Returns true if a value that decides something says yes: a number other than 0. Nothing if it is no number.
 pub(crate) fn is_set(value: &Value) -> Option<bool> {
     decisive(value).map(|number| number != 0.0)
 }

@@ -1,9 +1,9 @@
 //! One OpenTelemetry span -> one Datadog span, written piece by piece into a [`Sink`].
 //!
 //! [`map`] walks the attributes once: those with a row in [`attributes`] are noted, all others are
-//! written at once. What the noted ones decide (names, error tags, `env`, ...) is written after the
-//! pass, then the tags of the resource that the span did not set itself. Of equal keys the last wins,
-//! and each key goes out once per map. Not here: bytes, and which spans make a trace.
+//! written at once. Names, error tags, `env` and others follow from the noted ones and are written after the pass,
+//! then the tags of the resource that the span did not set itself. Of equal keys the last wins, and each key goes out
+//! once per map. Not here: bytes, and which spans make a trace.
 //!
 //! The rules follow the Agent's own OTLP conversion, `DataDog/datadog-agent`,
 //! `pkg/trace/transform/transform.go`; each table names its source.
@@ -80,9 +80,9 @@ pub enum Obfuscation {
     ///
     /// SQL in the resource, `db.statement`, `db.query.text`, `db.query.summary` and `sql.query` has `?` for each
     /// literal, reading as the Agent would store it; of redis, valkey and memcached only the names of
-    /// commands are left; values in the JSON of MongoDB, Elasticsearch and OpenSearch become `?`. What
-    /// cannot be read is left out, as are parameters (`db.query.parameter.*`), and statements in scope and
-    /// resource. It holds for spans of every kind that have a database system or a statement, for what
+    /// commands are left; values in the JSON of MongoDB, Elasticsearch and OpenSearch become `?`. A
+    /// text that cannot be read is left out, as are parameters (`db.query.parameter.*`), and statements in scope
+    /// and resource. It holds for spans of every kind that have a database system or a statement, for what
     /// database drivers write as events under `tracing`, and for any other text that begins like SQL.
     #[default]
     Exporter,
@@ -96,7 +96,7 @@ pub enum Obfuscation {
 /// A hook that may replace the names of a span.
 pub(crate) type NamesHook = Arc<dyn for<'a> Fn(&'a SpanData, &mut SpanNames<'a>) + Send + Sync>;
 
-/// What the configuration decides about the mapping.
+/// Settings of the mapping.
 #[derive(Clone, Default)]
 pub(crate) struct Options {
     /// The service, as written, in place of the resource's.
@@ -117,7 +117,7 @@ pub(crate) struct Options {
     pub(crate) types: SpanTypes,
     /// The places where literals are taken out.
     pub(crate) obfuscation: Obfuscation,
-    /// What becomes of the query string in URLs of requests that come in ...
+    /// The treatment of the query string in URLs of requests that come in ...
     pub(crate) server_query: Query,
     /// ... and of those that go out.
     pub(crate) client_query: Query,
@@ -167,7 +167,7 @@ impl fmt::Debug for Options {
     }
 }
 
-/// Where a span stands in its chunk.
+/// The place of a span in its chunk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Place {
     /// The head span: it carries the facts of the chunk, half of the trace id, priority, process.
@@ -262,7 +262,7 @@ pub(crate) fn map<'s, S: Sink>(
     Mapped { env, version, hook_panicked }
 }
 
-/// Lets the user's hook replace names. What it leaves empty stays, what is too long is cut; if it
+/// Lets the user's hook replace names. A name that it leaves empty stays, one that is too long is cut; if the hook
 /// panics, the names stay and the flag is true.
 fn hooked<'a>(
     hook: &NamesHook,

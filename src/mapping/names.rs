@@ -6,9 +6,8 @@ use super::obfuscate::{self, QuerySecrets};
 
 /// The names of one span, as the mapping chose them; a hook may replace each of them.
 ///
-/// See [`DatadogExporterBuilder::with_names`](crate::DatadogExporterBuilder::with_names). What a hook
-/// leaves empty keeps the name of the mapping. A name is cut at the Agent's limit: 100 bytes, the
-/// resource 5,000.
+/// See [`DatadogExporterBuilder::with_names`](crate::DatadogExporterBuilder::with_names). A name that a hook leaves
+/// empty is that of the mapping. A name is cut at the Agent's limit: 100 bytes, the resource 5,000.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SpanNames<'a> {

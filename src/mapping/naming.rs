@@ -1,7 +1,7 @@
 //! Tables: operation name, resource name, span type, service.
 //!
 //! Rows stand in order of precedence; the first whose kind fits and whose needs are met gives the
-//! name. What fits no row is a named function beside the table. Not here: tags.
+//! name. A case that fits no row is a named function beside the table. Not here: tags.
 //!
 //! Source of the tables: `DataDog/datadog-agent`, `pkg/trace/transform/otelutil.go` (the rules that
 //! are on by default since Agent 7.66).
@@ -98,7 +98,7 @@ const ANY: Kinds = 31;
 
 /// A row of a name table.
 struct Row {
-    /// Whether it is only for the documented types, where the Agent would fall back to the span name.
+    /// True if it is only for the documented types, where the Agent would fall back to the span name.
     documented: bool,
     kinds: Kinds,
     needs: &'static [Need],
@@ -108,7 +108,7 @@ struct Row {
     name: &'static [Part],
 }
 
-/// What must be known for a row to apply.
+/// A condition for a row to apply.
 enum Need {
     /// The concept has a value.
     Has(Concept),
@@ -162,7 +162,7 @@ const fn asks_for(needs: &[Need]) -> AttributeSet {
     }
 }
 
-/// How a span's operation is called.
+/// The rows for the operation name of a span.
 #[rustfmt::skip]
 const OPERATION: &[Row] = &[
     row(ANY,      &[Has(OPERATION_NAME)],                       &[Norm(OPERATION_NAME)]),
@@ -189,7 +189,7 @@ const OPERATION: &[Row] = &[
     row(INTERNAL, &[],                                          &[Lit("Internal")]),
 ];
 
-/// What a span worked on.
+/// The rows for the resource of a span: the object of its work.
 #[rustfmt::skip]
 const RESOURCE: &[Row] = &[
     row(ANY,    &[Has(RESOURCE_NAME)],                          &[Val(RESOURCE_NAME)]),
@@ -326,7 +326,7 @@ fn span_type<'a>(source: &Source<'_, 'a>, types: SpanTypes, gen_ai: bool) -> &'a
     }
 }
 
-/// What names are made of.
+/// The facts that names are made of.
 struct Source<'s, 'a> {
     span_name: &'a str,
     kind: Kinds,

@@ -14,9 +14,9 @@ pub(crate) const MAX_RESOURCE: usize = 5_000;
 pub(crate) const MAX_KEY: usize = 200;
 /// Longest tag value, in bytes; a longer one is cut and gets [`CUT_MARK`].
 pub(crate) const MAX_VALUE: usize = 25_000;
-/// Most bytes of a text that is built for a tag: at least one more than is shown, so that it counts as cut.
+/// The most bytes of a text that is built for a tag: at least one more than is shown, so that it counts as cut.
 pub(crate) const ROOM: usize = MAX_VALUE + char::MAX.len_utf8();
-/// What stands at the end of a tag key or value that was cut.
+/// The mark at the end of a tag key or value that was cut.
 pub(crate) const CUT_MARK: &str = "...";
 
 /// The Agent's name for a service of which nothing is left.
@@ -24,7 +24,7 @@ const UNNAMED_SERVICE: &str = "unnamed-service";
 
 /// Longest normalised tag value, in characters.
 const MAX_TAG_CHARACTERS: usize = 200;
-/// Most input that is read for a tag value, in bytes.
+/// The most bytes that are read for a tag value.
 const MAX_TAG_INPUT: usize = 2 * MAX_TAG_CHARACTERS;
 
 /// Returns the longest start of `text` that has at most `limit` bytes and ends between characters.
@@ -93,22 +93,22 @@ pub(crate) fn tag_value<'t>(value: &'t str, out: &'t mut String) -> &'t str {
     out
 }
 
-/// Whether a tag value would stay as it is; true for nearly every real one.
+/// Returns true if a tag value would stay as it is, as nearly every real one does.
 fn is_normal(value: &str) -> bool {
     let plain =
         |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b":./-".contains(&byte);
     value.len() <= MAX_TAG_CHARACTERS && value.bytes().all(plain)
 }
 
-/// Whether a tag value may hold this character. Rust knows "alphabetic" where the Agent asks for a
-/// letter: a few marks stay here and become `_` there.
+/// Returns true if a tag value may hold this character. Rust knows "alphabetic" where the Agent asks for a letter: a
+/// few marks stay here and become `_` there.
 fn is_legal(character: char) -> bool {
     character.is_alphabetic()
         || matches!(character, ':' | '.' | '/' | '-')
         || (character.is_numeric() && (character.is_ascii_digit() || is_decimal(character)))
 }
 
-/// Whether a numeric character counts as a decimal digit (fractions and Roman numerals do not).
+/// Returns true if a numeric character counts as a decimal digit (fractions and Roman numerals do not).
 fn is_decimal(character: char) -> bool {
     !matches!(u32::from(character), 0xb2 | 0xb3 | 0xb9 | 0xbc..=0xbe | 0x2070..=0x218f | 0x2460..=0x24ff | 0x2776..=0x2793 | 0x3007..=0x33ff)
 }

@@ -47,7 +47,7 @@ pub(super) struct Pass<'p, 'a, S: Sink> {
     pub(super) gen_ai: bool,
 }
 
-/// What one span after the other uses.
+/// Buffers that one span after the other uses.
 #[derive(Debug, Default)]
 pub(super) struct PassBuffers<P> {
     keys: KeySet,
@@ -283,7 +283,7 @@ fn name_hash(name: &Name<'_>, buffer: &mut String) -> u64 {
     hash(buffer)
 }
 
-/// Whether an attribute is no tag.
+/// Returns true if an attribute is no tag.
 #[inline]
 fn says_nothing(attribute: &KeyValue) -> bool {
     is_empty(&attribute.value) || is_no_stack(attribute.key.as_str(), &attribute.value)

@@ -9,11 +9,11 @@ use super::{attributes, drivers, errors, naming, systems};
 /// The page.
 const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/docs/mapping.md");
 
-/// What stands before a table in the page: this, its name, and [`NAME_END`].
+/// The text before a table in the page: this, the name of the table, and [`NAME_END`].
 const BEGIN: &str = "<!-- table: ";
 /// See [`BEGIN`].
 const NAME_END: &str = " -->\n";
-/// What stands after a table in the page.
+/// The text after a table in the page.
 const END: &str = "<!-- end -->";
 
 /// Returns the tables by the names that the page calls them.

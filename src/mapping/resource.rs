@@ -1,4 +1,4 @@
-//! What the resource and the configuration decide, once and not per span.
+//! Decisions of the resource and the configuration, taken once and not per span.
 //!
 //! A value that is configured takes the place of the resource attribute of the same meaning, never of
 //! a span attribute. Resource attributes are text tags whatever their type; configured tags come
@@ -25,7 +25,7 @@ const MAX_SHARED_BYTES: usize = 64 * 1024;
 /// The most names that are kept of tags that were left out.
 const MAX_LEFT_OUT: usize = 8;
 
-/// What the SDK writes before the name of the executable where nobody named the service.
+/// The SDK's prefix of a service that nobody named; the name of the executable follows.
 const UNKNOWN_SERVICE: &str = "unknown_service";
 
 /// The facts of one resource, with its tags in the form that `P` is cheapest to write.
@@ -33,7 +33,7 @@ const UNKNOWN_SERVICE: &str = "unknown_service";
 pub(crate) struct ResourceFacts<P> {
     /// Attributes that decide something, without those that the configuration replaces.
     pub(crate) slots: Box<Slots<Value>>,
-    /// Which there are, as a set.
+    /// The attributes among them, as a set.
     pub(crate) noted: AttributeSet,
     /// Every text tag, in no order.
     pub(crate) tags: Vec<ResourceTag<P>>,
@@ -43,7 +43,7 @@ pub(crate) struct ResourceFacts<P> {
     pub(crate) block: P,
     /// Those of them that have a row.
     pub(crate) known: AttributeSet,
-    /// Whether one of the tags is `db.name`.
+    /// True if one of the tags is `db.name`.
     pub(crate) has_db_name: bool,
     /// The application service, normalised unless it is configured.
     pub(crate) service: String,
@@ -121,7 +121,7 @@ impl<P> ResourceFacts<P> {
         facts
     }
 
-    /// Whether one of the tags without a row has this name, whose hash is given.
+    /// Returns true if one of the tags without a row has this name, whose hash is given.
     pub(crate) fn has_tag(&self, hash: u64, name: &Name<'_>) -> bool {
         let same = |place: usize| Name::of(&self.tags[place].name).same_as(name);
         self.places.get(hash, same).is_some()

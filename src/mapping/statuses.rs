@@ -2,7 +2,7 @@
 
 use std::ops::RangeInclusive;
 
-/// What a list of statuses looks like, for messages.
+/// The form of a list of statuses, for messages.
 pub(crate) const STATUSES_FORM: &str =
     "statuses and ranges of them from 100 to 999, separated by commas, such as 500-599,404";
 
@@ -27,12 +27,12 @@ impl ErrorStatuses {
         (Self(ranges), bad)
     }
 
-    /// Whether there is none.
+    /// Returns true if the list is empty.
     pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// Whether this status is one of them.
+    /// Returns true if the list has this status.
     pub(crate) fn has(&self, code: i64) -> bool {
         let code = u16::try_from(code).ok();
         code.is_some_and(|code| self.0.iter().any(|range| range.contains(&code)))

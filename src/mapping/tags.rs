@@ -67,14 +67,14 @@ impl<'a> Name<'a> {
         (self.prefix.is_empty() && self.mark.is_empty()).then_some(self.rest)
     }
 
-    /// Whether an attribute of this key becomes no tag.
+    /// Returns true if an attribute of this key becomes no tag.
     #[inline]
     pub(crate) fn is_removed(&self, obfuscation: Obfuscation) -> bool {
         self.key.starts_with(OVERRIDE_PREFIX)
             || (obfuscation == Obfuscation::Exporter && self.is_parameter())
     }
 
-    /// Whether an attribute of this key holds a literal that only the Agent would hide.
+    /// Returns true if an attribute of this key holds a literal that only the Agent would hide.
     pub(crate) fn is_secret(&self, obfuscation: Obfuscation) -> bool {
         obfuscation == Obfuscation::Exporter && (self.is_parameter() || self.is_statement())
     }
@@ -89,17 +89,17 @@ impl<'a> Name<'a> {
         PARAMETER_PREFIXES.iter().any(|prefix| self.key.starts_with(prefix))
     }
 
-    /// Whether an attribute of this key decides something by its number.
+    /// Returns true if an attribute of this key decides something by its number.
     pub(crate) fn is_number(&self) -> bool {
         self.key.starts_with(SPAN_SAMPLING_PREFIX)
     }
 
-    /// Whether an attribute of this key makes a span an AI span.
+    /// Returns true if an attribute of this key makes a span an AI span.
     pub(crate) fn is_gen_ai(&self) -> bool {
         self.key.starts_with(GEN_AI_PREFIX)
     }
 
-    /// Whether both read the same.
+    /// Returns true if both read the same.
     pub(crate) fn same_as(&self, other: &Self) -> bool {
         match (self.plain(), other.plain()) {
             (Some(one), Some(two)) => one == two,

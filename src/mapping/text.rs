@@ -89,7 +89,7 @@ pub(crate) fn push(out: &mut String, text: &str) {
     out.push_str(fitting(out, text));
 }
 
-/// Whether nothing more is worth writing.
+/// Returns true if nothing more is worth writing.
 pub(crate) fn is_full(out: &str) -> bool {
     out.len() > MAX_VALUE
 }

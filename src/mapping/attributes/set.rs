@@ -51,14 +51,14 @@ impl AttributeSet {
         was_there
     }
 
-    /// Whether the attribute is in the set.
+    /// Returns true if the attribute is in the set.
     #[inline]
     pub(crate) fn has(&self, known: Attribute) -> bool {
         let (word, bit) = place(known);
         self.0[word] & bit != 0
     }
 
-    /// Whether both sets have an attribute in common.
+    /// Returns true if both sets have an attribute in common.
     #[inline]
     pub(crate) fn meets(&self, other: &Self) -> bool {
         self.0.iter().zip(&other.0).fold(0, |common, (one, two)| common | (one & two)) != 0

@@ -64,8 +64,8 @@ fn lines(text: &str) -> impl Iterator<Item = (usize, &str)> {
     })
 }
 
-/// Whether a line begins something else than a message. In a numbered list the next item does, and what
-/// stands behind the list; else a frame of a backtrace, the first of which is number 0.
+/// Returns true if a line begins something else than a message: in a numbered list the next item, or the text behind
+/// the list; else a frame of a backtrace, the first of which is number 0.
 fn is_section(line: &str, numbered: bool) -> bool {
     let text = line.trim();
     let is_begun = |section: &&str| {
@@ -152,7 +152,7 @@ fn unescaped(rest: &str) -> Option<(char, usize)> {
     Some((meant, 1))
 }
 
-/// What begins an escape sequence of a terminal.
+/// The byte that begins an escape sequence of a terminal.
 const ESCAPE: u8 = 0x1b;
 
 /// Appends characters without the escape sequences of terminals: `ESC [ .. letter` and `ESC ] .. BEL`.
@@ -220,7 +220,7 @@ mod tests {
             ("\n   0: a", "a", ""),
             ("a\n├╴at main.rs:7\n╰─▶ b", "a", "├╴at main.rs:7\n╰─▶ b"),
             ("a\n|-at main.rs:7", "a", "|-at main.rs:7"),
-            // What only looks like one.
+            // Texts that only look like a report.
             ("Caused by:\n  disk full", "Caused by:\n  disk full", ""),
             ("a\nLocation: Berlin\n3: b\n  2: c", "a\nLocation: Berlin\n3: b\n  2: c", ""),
             ("failed, caused by: b", "failed, caused by: b", ""),

@@ -12,7 +12,7 @@ use crate::mapping::systems::{self, System};
 /// The Agent's resource for a statement that it cannot read.
 const NON_PARSABLE: &str = "Non-parsable SQL query";
 
-/// What is known of the database that a span called, before it is named.
+/// Facts about the database that a span called, known before the span has its names.
 #[derive(Clone, Copy)]
 pub(crate) struct Database<'a> {
     /// The name of the system as it was given.
@@ -25,7 +25,7 @@ pub(crate) struct Database<'a> {
 }
 
 impl<'a> Database<'a> {
-    /// Whether the statement was read from this very text.
+    /// Returns true if the statement was read from this very text.
     pub(crate) fn is_read_from(&self, text: &str) -> bool {
         self.given.is_some_and(|given| std::ptr::eq(given, text))
     }
@@ -54,7 +54,7 @@ impl<'a> Database<'a> {
             return obfuscate::redacted(resource, out, true, secrets);
         }
         out.clear();
-        // What serves HTTP may know of a database.
+        // An HTTP span may know of a database.
         let is_of_http = || attributes.text(HTTP_METHOD).is_some();
         let guarded = match *kind == CLIENT && language.is_read() {
             true if push_statement(out, resource, language) => Guarded::Written,

@@ -97,7 +97,7 @@ fn need(need: &Need) -> String {
     }
 }
 
-/// Returns how a name is made. What stands in brackets is there if the attribute is.
+/// Returns the template of a name. A part in brackets is there if its attribute is.
 fn template(parts: &[Part]) -> String {
     match parts {
         [SpanName] => return "the span name".to_owned(),

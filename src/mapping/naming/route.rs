@@ -6,10 +6,10 @@
 
 /// Longest part of a route that may be a word. Routes have names; tokens are longer.
 const MAX_WORD: usize = 40;
-/// Most digits in a word, as in `v1beta1`. An id has more.
+/// The most digits in a word, as in `v1beta1`. An id has more.
 const MAX_DIGITS: usize = 3;
 
-/// What opens and closes a placeholder: `{id}`, `<id>`, `[id]`.
+/// The characters that open and close a placeholder: `{id}`, `<id>`, `[id]`.
 const BRACKETS: [(char, char); 3] = [('{', '}'), ('<', '>'), ('[', ']')];
 
 /// Returns the route that the name of a span with this HTTP method holds.
@@ -75,7 +75,7 @@ fn end_of_bracket(text: &str, open: char, close: char) -> Option<usize> {
     end.map(|(at, _)| at)
 }
 
-/// Whether a text in brackets names a parameter: `id`, `*rest`, `path..`, or a name with a type or a pattern.
+/// Returns true if a text in brackets names a parameter: `id`, `*rest`, `path..`, or a name with a type or a pattern.
 fn is_parameter(text: &str) -> bool {
     let name = text.trim_start_matches('*');
     let name = name.split_once(':').map_or(name, |(name, _)| name);
@@ -93,7 +93,7 @@ fn is_in_name(character: char) -> bool {
     character.is_ascii_alphanumeric() || character == '_'
 }
 
-/// Whether a part of a route was written by whoever wrote the route, and is no id.
+/// Returns true if a part of a route is a word of its author, and no id.
 fn is_word(text: &str) -> bool {
     text.len() <= MAX_WORD
         && !text.starts_with(|c: char| c.is_ascii_digit())

@@ -5,13 +5,13 @@
 
 use super::names;
 
-/// Most commands that are named.
+/// The most commands that are named.
 const MAX_COMMANDS: usize = 3;
 
 /// Longest word that can be a command: what is longer is a key or a value.
 const MAX_WORD: usize = 32;
 
-/// What follows where there were more commands, or where a client cut the text.
+/// The mark for more commands, or for a text that a client cut.
 const MORE: &str = "...";
 
 /// Commands of two words.

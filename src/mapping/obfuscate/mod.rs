@@ -1,9 +1,9 @@
 //! Statements, commands and URLs -> the same texts without what must not leave the process.
 //!
 //! The Agent obfuscates statements only under its own span types; under the documented ones nobody else
-//! does. Each function appends to a buffer that all spans reuse. What it cannot read it does not pass on:
-//! then there is no text at all. Not here: which tags hold statements ([`super::attributes`]), and which
-//! system speaks which language ([`super::systems`]).
+//! does. Each function appends to a buffer that all spans reuse, and appends nothing for a text that it cannot read.
+//! Not here: which tags hold statements ([`super::attributes`]), and which system speaks which language
+//! ([`super::systems`]).
 
 mod commands;
 mod context;
@@ -35,7 +35,7 @@ use std::borrow::Cow;
 
 use super::normalize::{self, cut};
 
-/// What a database system understands.
+/// The language that a database system understands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Language {
     /// SQL, in one of its dialects.
@@ -160,7 +160,7 @@ pub(crate) fn push_message(
     within::push_from(out, text, start, false, read, secrets);
 }
 
-/// What a text becomes that may be a statement, or a name without any literal.
+/// The outcome for a text that may be a statement, or a name without any literal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Guarded {
     /// It is none.

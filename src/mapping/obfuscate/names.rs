@@ -25,7 +25,7 @@ pub(super) fn is_of_module(word: &str) -> bool {
     module.is_some_and(|module| MODULES.iter().any(|name| name.eq_ignore_ascii_case(module)))
 }
 
-/// What stands before the dot in commands of modules.
+/// The modules, as named before the dot in their commands.
 const MODULES: &[&str] =
     &["AI", "BF", "CF", "CMS", "FT", "GRAPH", "JSON", "RG", "TDIGEST", "TOPK", "TS"];
 

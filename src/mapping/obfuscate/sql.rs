@@ -11,7 +11,7 @@ use super::tokens::{Token, Tokens};
 use super::words::Keyword;
 use super::{Dialect, Length, MAX_WRITTEN};
 
-/// What stands for a literal.
+/// The sign in place of a literal.
 const LITERAL: &str = "?";
 
 /// First words of statements, and a word that must follow somewhere, so that no other language is taken
@@ -46,7 +46,7 @@ pub(super) fn looks_like_sql(text: &str) -> bool {
         }
         None => return false,
     };
-    // Where the walk broke off, the word may stand behind.
+    // The word may stand behind the place where the walk broke off.
     is_sql || tokens.findings().gave_up
 }
 
@@ -74,7 +74,7 @@ pub(super) fn push(
 ) -> bool {
     let start = out.len();
     let end = write(out, Tokens::new(text, dialect), dialect, usize::MAX);
-    // A backslash before a quote: perhaps the literal ends there, perhaps not. What follows is shown only if
+    // A backslash before a quote: perhaps the literal ends there, perhaps not. The text behind it is shown only if
     // the statement makes sense in the usual reading and in no other.
     let is_sure = |_: &usize| {
         dialect.escapes != Answer::Unknown
@@ -123,7 +123,7 @@ fn write(out: &mut String, mut tokens: Tokens<'_>, dialect: &Dialect, end: usize
     End { is_whole: is_whole && !findings.gave_up, doubt: findings.doubt }
 }
 
-/// What the token before was, as far as it matters to the next.
+/// The kind of the token before, as far as it matters to the next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
     /// A literal, or something that was dropped with one.

@@ -8,24 +8,24 @@ use super::{Language, push_statement};
 use crate::mapping::key_set::hash;
 use crate::mapping::text;
 
-/// Most statements that are kept: those of a large service, in 256 KiB at most.
+/// The most statements in the cache: those of a large service, in 256 KiB at most.
 const KEPT: usize = 128;
 
-/// Longest statement that is kept, in bytes.
+/// The longest statement in the cache, in bytes.
 const MAX_LENGTH: usize = 1_024;
 
 /// The statements, each in the slot of its hash.
 #[derive(Default)]
 pub(crate) struct StatementCache {
     slots: Vec<Slot>,
-    /// What is left of a statement that is not kept.
+    /// The text without literals of a statement that is not cached.
     other: String,
 }
 
 #[derive(Clone, Default)]
 struct Slot {
     given: String,
-    /// What was read; `None` as long as the slot is free.
+    /// The language of the statement; `None` as long as the slot is free.
     language: Option<Language>,
     shown: String,
     is_read: bool,

@@ -195,7 +195,7 @@ impl<'a> Tokens<'a> {
     }
 
     fn sign_length(&self) -> usize {
-        // Most signs stand alone: the list is for those that can begin one of it.
+        // The list is only for signs that can begin one of it; most stand alone.
         if !self.peek(1).is_ascii_punctuation()
             || matches!(self.peek(0), b'(' | b')' | b',' | b';' | b'.')
         {

@@ -21,7 +21,7 @@ const AFTER_AUTHORITY: [char; 4] = ['/', '?', '#', '\\'];
 /// The signs before the options of a connection string, which may hold a password.
 const BEFORE_OPTIONS: [char; 2] = ['?', ';'];
 
-/// What becomes of the query string of a URL.
+/// The treatment of the query string of a URL.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Query {
     /// It stays.
@@ -173,7 +173,7 @@ fn user_info(rest: &str, was_cut: bool) -> UserInfo {
     let is_outside = |c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '`' | '<' | '>');
     let length = rest.find(|c| AFTER_AUTHORITY.contains(&c) || is_outside(c)).unwrap_or(rest.len());
     let authority = &rest[..length];
-    // Where no port stands behind the colon, it is a password with a sign that should have been escaped.
+    // Text behind the colon that is no port is a password with a sign that should have been escaped.
     let host = authority.rsplit('@').next().unwrap_or("");
     let host = host.trim_end_matches(|c: char| c.is_ascii_punctuation() && c != ']');
     let is_password = |(_, port): (&str, &str)| !port.bytes().all(|byte| byte.is_ascii_digit());

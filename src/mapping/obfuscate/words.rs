@@ -1,6 +1,6 @@
 //! Tables: words of SQL with a meaning to those who take literals out, and what words are made of.
 
-/// What a word is.
+/// The meaning of a word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Meaning {
     /// A word with a meaning.
@@ -98,7 +98,7 @@ const WORDS: &[(&str, Meaning)] = {
     ]
 };
 
-/// Where the words are in [`WORDS`] that begin with a byte: the first of them, and the first that does not.
+/// The places in [`WORDS`] of the words that begin with a byte: the first of them, and the first that does not.
 const ROWS: [(usize, usize); 256] = {
     let (mut rows, mut row) = ([(0, 0); 256], 0);
     while row < WORDS.len() {
@@ -143,7 +143,7 @@ pub(super) fn is_word(byte: u8) -> bool {
     IS_WORD[byte as usize]
 }
 
-/// What words are made of. As a table: most bytes of a statement are asked.
+/// True for the bytes that words are made of. A table, since most bytes of a statement are looked up.
 const IS_WORD: [bool; 256] = {
     let mut table = [false; 256];
     let mut at = 0;

@@ -1,4 +1,4 @@
-//! What a span says beyond its plain attributes: by those that were noted, by its fields, its place.
+//! Tags of a span beyond its copied attributes: from attributes that were noted, from its fields and its place.
 //!
 //! Each method is one rule of the Agent's conversion and writes the tags it owns. An attribute of the
 //! same name on the span comes first, except where the rule says otherwise.
@@ -104,7 +104,7 @@ impl<'a, S: Sink> Pass<'_, 'a, S> {
             Attribute::RpcGrpcStatusCodeDotted,
             Attribute::GrpcStatusCode,
         ];
-        /// What tells that there is something to find at all.
+        /// The attributes of which one must be there for a status to be found.
         const ASKS_FOR: AttributeSet =
             AttributeSet::of(&KEYS).with(Attribute::RpcSystemName).with(Attribute::RpcSystem);
         fn read(value: &Value) -> Option<&Value> {
@@ -202,7 +202,7 @@ impl<'a, S: Sink> Pass<'_, 'a, S> {
         }
     }
 
-    /// Whether the HTTP status makes the span an error, where somebody asked for that.
+    /// Returns true if the HTTP status makes the span an error by the configuration.
     fn is_server_error(&self, options: &Options) -> bool {
         let statuses = &options.server_errors;
         !statuses.is_empty()

@@ -1,4 +1,4 @@
-//! What a span says about sampling, by its attributes, its place and its trace state.
+//! Tags of a span about sampling, from its attributes, its place and its trace state.
 
 use opentelemetry::trace::SpanKind;
 
@@ -71,7 +71,7 @@ impl<S: Sink> Pass<'_, '_, S> {
         }
     }
 
-    /// What the caller said about the trace. The origin goes to every span, since a chunk may be cut.
+    /// Writes the caller's facts about the trace. The origin goes to every span, since a chunk may be cut.
     fn caller(&mut self, state: State<'_>, speaks: bool) {
         if let Some(origin) = state.origin() {
             let origin = Text::Shown(format_args!("{origin}"));
