@@ -138,8 +138,8 @@ fn escaped(out: &mut Vec<u8>, text: &str) {
     escape(text, |piece| out.extend_from_slice(piece.as_bytes()));
 }
 
-/// Hands over the inside of a JSON string, piece by piece. What JSON takes as it is goes over as it is,
-/// and nearly all text is so. `serde_json`, whose own writer looks at each byte (some seven instructions
+/// Hands over the inside of a JSON string, piece by piece. Text that JSON takes as it is goes over as it is, and
+/// nearly all text is so. `serde_json`, whose own writer looks at each byte (some seven instructions
 /// for each by callgrind, where this takes one), says how the rest is escaped.
 #[inline]
 pub(crate) fn escape(text: &str, mut push: impl FnMut(&str)) {
@@ -179,7 +179,7 @@ fn escape_of(special: u8) -> &'static str {
     &ESCAPES[usize::from(special)]
 }
 
-/// Whether JSON takes a text as it is. Its last bytes may overlap those before.
+/// Returns true if JSON takes a text as it is. Its last bytes may overlap those before.
 #[inline]
 fn is_plain(bytes: &[u8]) -> bool {
     let (first, last) = match bytes.len() {
@@ -203,7 +203,7 @@ fn is_long_plain(bytes: &[u8]) -> bool {
     bytes.last_chunk().is_none_or(is_plain_block)
 }
 
-/// Whether JSON takes all of a block as it is. The flipped bit: see [`specials`].
+/// Returns true if JSON takes all bytes of a block as they are. The flipped bit: see [`specials`].
 #[inline]
 #[expect(clippy::needless_bitwise_bool, reason = "without branches all bytes are compared at once")]
 fn is_plain_block(block: &[u8; 16]) -> bool {

@@ -111,11 +111,11 @@ impl<'a> From<&'a str> for Text<'a> {
 /// The fields of a span that are not tags.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) struct Fields<'a> {
-    /// Who did the work.
+    /// The service that did the work.
     pub(crate) service: &'a str,
     /// The operation name: few values, it names the trace metrics.
     pub(crate) name: &'a str,
-    /// What was worked on: the text a person reads.
+    /// The object of the work: the text that a person reads.
     pub(crate) resource: &'a str,
     /// `web`, `db`, `cache`, `custom` and others.
     pub(crate) span_type: &'a str,

@@ -13,7 +13,7 @@ pub(crate) use batch::Payloads;
 /// A buffer that is this many times as large as its usual content is a left-over of a burst.
 const IDLE_FACTOR: usize = 4;
 
-/// Most bytes that a protocol puts around the chunks of a document.
+/// The most bytes that a protocol puts around the chunks of a document.
 const BRACKETS: usize = 8;
 
 /// The chunks of one request, in one wire.
@@ -118,7 +118,7 @@ impl Payload {
         self.bytes = bytes;
     }
 
-    /// Whether both may travel in one request.
+    /// Returns true if both may travel in one request.
     pub(crate) fn can_join(&self, other: &Self) -> bool {
         self.wire == other.wire && self.origin == other.origin
     }

@@ -57,7 +57,7 @@ pub(crate) struct Payloads {
     newest: HashMap<Origin, usize>,
     /// The memory of one that is done, for the first of this batch.
     spare: Option<Payload>,
-    /// Most bytes of a document; only a single span may be larger.
+    /// The most bytes of a document; only a single span may be larger.
     limit: usize,
     facts: ChunkFacts,
     buffers: Buffers,
@@ -90,8 +90,8 @@ impl Payloads {
 
     /// Writes the spans of one trace as a chunk, or as several if they exceed the limit.
     ///
-    /// `write` maps one item into the writer that it is given, once. It is told whether the item is the head
-    /// span, and tells the facts of the chunk.
+    /// `write` maps one item into the writer that it is given, once. Its flag is true for the head span, and it
+    /// writes the facts of the chunk.
     pub(crate) fn trace<W: Wire, T>(
         &mut self,
         items: &[T],

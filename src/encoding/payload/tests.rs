@@ -89,7 +89,7 @@ proptest! {
         prop_assert_eq!(&read(&there), &expected);
         let back = there.translate(WireKind::Json).unwrap();
         prop_assert_eq!(&read(&back), &expected);
-        // What was translated once stays the same to the byte.
+        // A second translation gives the same bytes.
         let again = back.translate(WireKind::MessagePack).unwrap();
         prop_assert_eq!(&again.bytes, &there.bytes);
         prop_assert_eq!((again.spans, again.chunk_count()), (json.spans, json.chunk_count()));
