@@ -4,7 +4,7 @@
 
 use serde_json::Value;
 
-/// Most of an answer that is read, in bytes: the Agent's own has some 5 KiB.
+/// The most bytes of an answer that are read: the Agent's own has some 5 KiB.
 const MAX_BYTES: usize = 1024 * 1024;
 
 /// The introduction of a receiver.
@@ -25,7 +25,7 @@ impl Info {
         Some(Self { endpoints: endpoints.collect() })
     }
 
-    /// Whether the receiver lists an endpoint.
+    /// Returns true if the receiver lists an endpoint.
     pub(super) fn lists(&self, path: &str) -> bool {
         self.endpoints.iter().any(|endpoint| endpoint == path)
     }

@@ -78,7 +78,7 @@ pub(crate) struct Form {
     path: &'static str,
     content_type: &'static str,
     pub(crate) wire: WireKind,
-    /// Whether answers hold the Agent's rates.
+    /// True if answers hold the Agent's rates.
     pub(crate) has_rates: bool,
 }
 

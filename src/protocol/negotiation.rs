@@ -12,7 +12,7 @@ use super::choice::choose;
 use super::info::Info;
 use super::{FORMS, Form, FormSet, Protocol, STATE_HEADER};
 
-/// How long a receiver that gave no useful answer is left alone.
+/// The pause before the next question to a receiver that gave no useful answer.
 const BUSY_PAUSE: Duration = Duration::from_secs(60);
 
 /// Least time between two questions that follow from a change of the receiver's state.
@@ -42,11 +42,11 @@ pub(crate) struct Negotiation {
     wants_rates: bool,
     info: Option<Info>,
     form: &'static Form,
-    /// When to ask the receiver; `None` without a reason to.
+    /// The time of the next question to the receiver; `None` without a reason to ask.
     ask_at: Option<Instant>,
-    /// When the receiver was asked last.
+    /// The time of the last question.
     asked_at: Option<Instant>,
-    /// When it was asked last because of a refused form.
+    /// The time of the last question because of a refused form.
     doubted_at: Option<Instant>,
     /// The digest of the receiver's introduction, as its last answer gave it.
     state: Option<String>,
@@ -77,17 +77,17 @@ impl Negotiation {
         self.form
     }
 
-    /// Whether the form follows the receiver.
+    /// Returns true if the form follows the receiver.
     pub(crate) fn is_auto(&self) -> bool {
         self.protocol == Protocol::Auto
     }
 
-    /// Whether the receiver changed its offer so often that it is asked rarely.
+    /// Returns true if the receiver changed its offer so often that it is asked rarely.
     pub(crate) fn is_unstable(&self) -> bool {
         self.changes > MAX_CHANGES
     }
 
-    /// Whether it is time to ask the receiver what it takes.
+    /// Returns true if it is time to ask the receiver what it takes.
     pub(crate) fn should_ask(&self, now: Instant) -> bool {
         self.ask_at.is_some_and(|at| at <= now)
     }
@@ -136,7 +136,7 @@ impl Negotiation {
         self.choose_again(refused, now);
     }
 
-    /// The connection is lost: whoever answers next may be another receiver.
+    /// The connection is lost: the next answer may come from another receiver.
     pub(crate) fn lost(&mut self, now: Instant) {
         if self.is_auto() {
             self.ask_at = Some(now);
@@ -163,12 +163,12 @@ impl Negotiation {
         self.state = Some(state);
     }
 
-    /// Whether the receiver said what it takes when it was asked last.
+    /// Returns true if the receiver answered the last question about what it takes.
     pub(crate) fn is_introduced(&self) -> bool {
         self.info.is_some() && self.ask_at.is_none()
     }
 
-    /// Whether an explicit protocol was refused where another form may be taken.
+    /// Returns true if the receiver refused an explicit protocol and may take another form.
     pub(crate) fn lacks_choice(&self, answer: &Response<Bytes>) -> bool {
         !self.is_auto() && matches!(answer.status().as_u16(), 404 | 405 | 415)
     }
@@ -205,7 +205,7 @@ impl Negotiation {
     }
 }
 
-/// Whether a receiver with this status may give a better answer later.
+/// Returns true if a receiver with this status may give a better answer later.
 fn is_busy(status: u16) -> bool {
     matches!(status, 408 | 429 | 500..=599)
 }

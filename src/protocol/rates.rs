@@ -6,18 +6,18 @@
 use std::collections::HashMap;
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, TryLockError};
 
-/// What a client says that knows no rates yet.
+/// The version that a client without rates says.
 const NO_VERSION: &str = "0";
 
 /// The member of an answer that holds the rates.
 const RATES: &str = "rate_by_service";
 
-/// What stands before a service in the key of a rate, and between the service and its environment.
+/// The text before a service in the key of a rate, and the text between the service and its environment.
 const KEY_START: &str = "service:";
 /// See [`KEY_START`].
 const KEY_MIDDLE: &str = ",env:";
 
-/// Most rates that are kept: as many services as the Agent itself keeps.
+/// The most rates that are kept: as many services as the Agent itself keeps.
 const MAX_RATES: usize = 5_000;
 
 /// Tries to read the rates while they are written, which takes microseconds.
@@ -48,7 +48,7 @@ impl AgentRates {
         version.unwrap_or_else(|| NO_VERSION.to_owned())
     }
 
-    /// Takes what an answer says. What cannot be read changes nothing.
+    /// Takes the rates of an answer. An answer that cannot be read changes nothing.
     pub(super) fn learn(&self, body: &[u8], version: Option<&str>) {
         let Some(rates) = read(body) else { return };
         let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
