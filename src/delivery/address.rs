@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use reqwest::Url;
 
-/// Where the Agent is.
+/// The address of an Agent.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) enum AgentAddress {
     /// An HTTP server. The path is a prefix and ends with a slash.

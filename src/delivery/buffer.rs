@@ -120,13 +120,13 @@ pub(super) struct Buffer {
     flight: Option<(Held, usize)>,
     packing: Option<Packing>,
     limit: usize,
-    /// Most bytes that are joined for one request; shrinks if the Agent refuses as much.
+    /// The most bytes that are joined for one request; shrinks if the Agent refuses as much.
     request_limit: usize,
-    /// What it is raised to, step by step.
+    /// The limit to which `request_limit` rises again, step by step.
     payload_limit: usize,
     /// Requests delivered since one was too large.
     since_refusal: u64,
-    /// Whether the last request has to be repeated.
+    /// True if the last request has to be repeated.
     is_failing: bool,
     next_ticket: u64,
     /// A payload that is delivered, for its memory.
@@ -155,7 +155,7 @@ impl Buffer {
         }
     }
 
-    /// Whether nothing waits, nothing is being compressed and nothing is on its way.
+    /// Returns true if nothing is buffered, nothing is being compressed and nothing is on its way.
     pub(super) fn is_idle(&self) -> bool {
         self.lanes.is_empty() && self.flight.is_none() && self.packed_held().is_none()
     }
@@ -167,7 +167,7 @@ impl Buffer {
         ExporterStats { bytes_buffered, ..self.stats.clone() }
     }
 
-    /// Spans that were taken in and given up.
+    /// Spans that were buffered and then dropped.
     pub(super) fn given_up(&self) -> u64 {
         self.stats.spans_dropped.total() - self.stats.spans_dropped.invalid
     }
@@ -202,7 +202,7 @@ impl Buffer {
         self.next_ticket.checked_sub(1)
     }
 
-    /// Whether everything up to a ticket is delivered or dropped.
+    /// Returns true if everything up to a ticket is delivered or dropped.
     pub(super) fn is_settled(&self, ticket: u64) -> bool {
         let is_later = |oldest: Option<u64>| oldest.is_none_or(|oldest| oldest > ticket);
         is_later(self.lanes.oldest_ticket())
@@ -285,7 +285,7 @@ impl Buffer {
         self.usual = bytes.max(self.usual - self.usual / 8);
         let mut payload = flight.payload;
         payload.shrink(self.usual);
-        // What the next batch is written into counts as soon as it waits.
+        // The next payload is written into the spare, and its whole memory counts once it is buffered.
         self.spare = Some(payload).filter(|payload| payload.memory() <= self.limit / SPARE_SHARE);
     }
 
@@ -314,7 +314,7 @@ impl Buffer {
         let (refused, ticket, doubts, breaks) = (payload.len(), *ticket, *doubts, *breaks);
         self.flight = None;
         self.stats.retries += 1;
-        // What was too large once is not tried again soon; the halves are not joined again.
+        // A size that was too large is not tried again soon; the halves are not joined again.
         self.request_limit = self.request_limit.min(refused.saturating_sub(1));
         self.since_refusal = 0;
         for payload in [second, first] {
@@ -324,7 +324,7 @@ impl Buffer {
         true
     }
 
-    /// It is given up.
+    /// It is dropped.
     pub(super) fn drop_flight(&mut self, flight: &Flight, reason: Reason) {
         self.flight = None;
         self.give_up(flight.spans(), reason);
@@ -368,7 +368,7 @@ impl Buffer {
         self.lanes.memory() + flight + self.packed_held().map_or(0, |held| held.memory)
     }
 
-    /// Drops the oldest while the memory is above the limit. What is on its way is out of reach.
+    /// Drops the oldest while the memory is above the limit. The request under way cannot be dropped.
     fn make_room(&mut self) {
         while self.total_memory() > self.limit {
             let oldest = self.lanes.oldest_ticket();

@@ -1,7 +1,7 @@
 //! [`Client`]: one request in, one answer out, by our own HTTP client or by the user's.
 //!
 //! All of it runs on the HTTP thread ([`super::sender`]): a client of the user's may panic, block its thread, or
-//! give an error that does either when it is shown. What the worker gets is an answer or one short line.
+//! give an error that does either when it is shown. The worker gets an answer or one short line.
 
 use std::error::Error;
 use std::fmt::{self, Write as _};

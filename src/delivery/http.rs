@@ -34,11 +34,11 @@ const _: () = assert!(IDLE_TIMEOUT.as_secs() < AGENTS_IDLE_SECONDS);
 /// known as such: nothing was sent then.
 const CONNECT_SHARE: f64 = 0.8;
 
-/// How long the rest of an answer may take once its status is known.
+/// The longest time for the rest of an answer once its status is known.
 const BODY_TIMEOUT: Duration = Duration::from_millis(250);
 
-/// Most of an answer that is read, in bytes: the rates of as many services as the Agent keeps, 5,000, with the
-/// longest names of services (100) and environments (200) fit in.
+/// The most bytes of an answer that are read. They hold the rates of as many services as the Agent keeps, 5,000, with
+/// the longest names of services (100) and environments (200).
 const MAX_ANSWER: usize = 2 * 1024 * 1024;
 
 /// Bytes of a request that are handed over at once. The HTTP library holds some 16 such pieces before it waits for the

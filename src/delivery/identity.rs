@@ -18,9 +18,9 @@ const PROCESS: &[(&str, &str)] = &[
     ("datadog-client-computed-top-level", "1"),
 ];
 
-/// Where the kernel says in which groups this process is.
+/// The file in which the kernel lists the control groups of this process.
 const CGROUP_FILE: &str = "/proc/self/cgroup";
-/// Where the groups are mounted.
+/// The folder where the groups are mounted.
 const CGROUP_MOUNT: &str = "/sys/fs/cgroup";
 /// The namespace of the groups; its inode tells whether it is the host's.
 const CGROUP_NAMESPACE: &str = "/proc/self/ns/cgroup";
@@ -44,7 +44,7 @@ pub(super) fn headers(external_env: Option<&str>) -> Vec<(&'static str, String)>
     headers
 }
 
-/// What is known about the container.
+/// Facts about the container.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Identity {
     container: Option<String>,

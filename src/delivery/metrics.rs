@@ -13,10 +13,10 @@ use super::stats::ExporterStats;
 
 /// The meter's name, by which a view can find it.
 const METER: &str = env!("CARGO_PKG_NAME");
-/// What kind of component this is.
+/// The type of this component.
 const COMPONENT: &str = "opentelemetry_datadog_agent::DatadogExporter";
 
-/// How an export can end, and the counter of it.
+/// The `error.type` of one end of an export, and the counter of its spans.
 type Ended = (Option<&'static str>, fn(&ExporterStats) -> u64);
 
 /// Spans whose export ended, by how it ended: nothing for those delivered, else the `error.type`.

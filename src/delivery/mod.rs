@@ -41,28 +41,28 @@ use shared::Shared;
 pub(crate) use address::{Addresses, AgentAddress};
 pub use stats::{DroppedSpans, ExporterStats};
 
-/// How long [`Delivery::export`] waits for the Agent's answer, and only if nothing else is outstanding.
+/// The longest wait of [`Delivery::export`] for the Agent's answer. It waits only if nothing else is outstanding.
 const EXPORT_WAIT: Duration = Duration::from_millis(100);
 
-/// What is left of a shutdown's time for the caller: the worker ends this much earlier.
+/// The time by which the worker ends before the caller's deadline of a shutdown.
 const SHUTDOWN_MARGIN: Duration = Duration::from_millis(100);
 
-/// What delivery is told.
+/// Settings of delivery.
 #[derive(Debug)]
 pub(crate) struct DeliverySettings {
-    /// Where the Agent may be.
+    /// The addresses at which the Agent may be.
     pub(crate) addresses: Addresses,
     /// An HTTP client of the user's own, in place of ours.
     pub(crate) http_client: Option<Arc<dyn HttpClient>>,
     /// The endpoint and the encoding.
     pub(crate) protocol: Protocol,
-    /// How long a request may take.
+    /// The longest time of a request.
     pub(crate) timeout: Duration,
-    /// Most memory of waiting payloads, in bytes.
+    /// The most memory of buffered payloads, in bytes.
     pub(crate) buffer_bytes: usize,
-    /// Most bytes of a request's body.
+    /// The most bytes of a document.
     pub(crate) payload_bytes: usize,
-    /// What a Kubernetes admission controller says about this process.
+    /// The description of this process by a Kubernetes admission controller.
     pub(crate) external_env: Option<String>,
 }
 
@@ -224,7 +224,7 @@ impl ExporterHandle {
     /// # Errors
     ///
     /// `Timeout` if spans still wait when the time is over (they go on waiting for the Agent);
-    /// `InternalFailure` if spans were given up meanwhile; `AlreadyShutdown` if the exporter ended.
+    /// `InternalFailure` if spans were dropped meanwhile; `AlreadyShutdown` if the exporter ended.
     pub fn flush(&self, timeout: Duration) -> OTelSdkResult {
         if let Some(first) = &self.first {
             first();

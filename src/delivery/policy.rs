@@ -53,7 +53,7 @@ pub(super) enum Action {
     Keep,
     /// It is sent again in halves.
     Halve,
-    /// It is given up.
+    /// It is dropped.
     Drop(Reason),
 }
 

@@ -37,7 +37,7 @@ pub(super) enum News {
     Delivered,
     /// The Agent does not take what it may take later, for this cause.
     Lost(String),
-    /// Spans were given up, for this cause.
+    /// Spans were dropped, for this cause.
     Refused(String),
 }
 

@@ -25,7 +25,7 @@ pub(super) struct Shared {
     settled: Condvar,
     /// Wakes the worker.
     pub(super) poke: Notify,
-    /// What the Agent wants to be kept.
+    /// The sampling rates of the Agent.
     pub(super) rates: AgentRates,
     /// The setting, which says whether the form may change.
     protocol: Protocol,
@@ -41,7 +41,7 @@ pub(super) struct State {
     pub(super) waiter: Option<Waiter>,
     /// The form that the receiver is spoken to in.
     pub(super) form: &'static Form,
-    /// Whether somebody follows the Agent's rates.
+    /// True if somebody follows the Agent's rates.
     pub(super) wants_rates: bool,
     /// The first export, which waits until the form is chosen.
     pub(super) choice: Choice,
@@ -113,7 +113,7 @@ pub(super) enum Phase {
     Open,
     /// Delivers what is left, until then.
     Closing(Instant),
-    /// It is over, and so many spans were given up.
+    /// It is over, and so many spans were dropped.
     Ended(u64),
 }
 
@@ -123,7 +123,7 @@ pub(super) struct Waiter {
     pub(super) ticket: u64,
     pub(super) deadline: Instant,
     answer: oneshot::Sender<OTelSdkResult>,
-    /// What went wrong so far.
+    /// The result so far.
     pub(super) result: OTelSdkResult,
 }
 
@@ -224,7 +224,7 @@ impl Shared {
         if was_idle && state.buffer.is_settled(ticket) {
             return result.map(|()| None);
         }
-        // Whoever waits for what had to make room is told.
+        // Wakes callers whose payloads were evicted.
         self.announce(&mut state);
         let receiver = was_idle.then(|| {
             let (answer, receiver) = oneshot::channel();
@@ -235,8 +235,7 @@ impl Shared {
         Ok(receiver)
     }
 
-    /// Lets nothing more in, and returns how many spans were given up so far; nothing if it was closed
-    /// already.
+    /// Lets nothing more in, and returns how many spans were dropped so far; nothing if it was closed already.
     pub(super) fn close(&self, deadline: Instant) -> Option<u64> {
         let mut state = self.lock();
         if state.phase != Phase::Open {
@@ -321,7 +320,7 @@ fn too_large() -> OTelSdkError {
 }
 
 impl State {
-    /// Whether delivery is over, and all is accounted for.
+    /// Returns true if delivery has ended and every span is accounted for.
     pub(super) fn has_ended(&self) -> bool {
         matches!(self.phase, Phase::Ended(_))
     }

@@ -12,7 +12,7 @@ use crate::guard;
 /// The most lines that wait for a subscriber; further ones are left out, as the next line that is said tells.
 const MAX_WAITING: usize = 16;
 
-/// A line, ready to be said. It is told how many lines were left out before it.
+/// A line, ready to be logged. Its argument is the number of lines that were left out before it.
 type Line = Box<dyn FnOnce(u64) + Send>;
 
 /// Says lines for one exporter.

@@ -13,35 +13,35 @@ pub struct ExporterStats {
     pub spans_received: u64,
     /// Spans that the Agent took.
     pub spans_delivered: u64,
-    /// Spans that were given up, by reason.
+    /// Spans that were dropped, by reason.
     pub spans_dropped: DroppedSpans,
-    /// Spans that wait, the request under way included.
+    /// Spans that are buffered, the request under way included.
     pub spans_buffered: u64,
     /// Spans that were counted in client statistics and not sent; zero without them.
     pub spans_omitted: u64,
-    /// Requests that the Agent took. Batches that had to wait are joined, so there may be fewer than batches.
+    /// Requests that the Agent took. Buffered payloads are joined, so there may be fewer requests than batches.
     pub payloads_sent: u64,
-    /// Bodies of these, in bytes, without headers.
+    /// Documents of these requests, in bytes.
     pub bytes_sent: u64,
-    /// Payloads given up, by whatever reason.
+    /// Payloads that were dropped, for any reason.
     pub payloads_dropped: u64,
     /// Payloads that were put back to be sent again, whole or in halves.
     pub retries: u64,
     /// The protocol in use. [`Protocol::Auto`] only in an exporter that is switched off, or in a child that was forked.
     pub protocol: Protocol,
-    /// Payloads that waited in the other encoding when the protocol changed, and were translated.
+    /// Payloads that were buffered in the other encoding when the protocol changed, and were translated.
     pub payloads_translated: u64,
     /// Memory that waiting payloads take, in bytes; what has waited for a moment is compressed. At most
     /// [`with_max_buffer_bytes`](crate::DatadogExporterBuilder::with_max_buffer_bytes), and up to a quarter more while
     /// a request that was compressed is on its way.
     pub bytes_buffered: u64,
-    /// Whether the last request got any answer from the Agent; `None` before the first one ended.
+    /// True if the last request got any answer from the Agent; `None` before the first request ended.
     pub is_reachable: Option<bool>,
-    /// What went wrong last, if anything ever did. It is not cleared when things are well again.
+    /// The last error, if there ever was one. A success does not clear it.
     pub last_error: Option<String>,
 }
 
-/// Spans that were given up, by reason.
+/// Spans that were dropped, by reason.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct DroppedSpans {
@@ -57,7 +57,7 @@ pub struct DroppedSpans {
     /// Sent several times without an answer, or once before a full buffer pushed them out: the Agent may have them all
     /// the same.
     pub unacknowledged: u64,
-    /// Still waiting when the time of the shutdown was over.
+    /// Still buffered when the time of the shutdown was over.
     pub shutdown: u64,
 }
 
@@ -69,7 +69,7 @@ impl DroppedSpans {
     }
 }
 
-/// Why spans are given up.
+/// A reason for dropping spans.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Reason {
     BufferFull,

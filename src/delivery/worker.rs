@@ -32,7 +32,7 @@ use crate::{BuildError, guard};
 /// The most times that a worker that panicked is started again: a fault that lasts must not go on for ever.
 const MAX_RESTARTS: u32 = 16;
 
-/// Runs the worker until the exporter is closed. `started` is told once whether it can start.
+/// Runs the worker until the exporter is closed. `started` gets one message: whether the worker can start.
 pub(super) fn run(
     settings: &DeliverySettings,
     shared: &Arc<Shared>,
@@ -101,7 +101,7 @@ struct Worker<'a> {
     tries_since_close: Option<u32>,
 }
 
-/// What to do next.
+/// The next step of the worker.
 enum Step {
     Ask,
     Send(Flight),
@@ -179,7 +179,7 @@ impl<'a> Worker<'a> {
             }
             return Step::Wait(None);
         }
-        // What came while there was nothing else need not wait for the next try.
+        // An export that waits for its answer need not wait for the next try.
         state.release_waiter();
         let until = if state.buffer.is_idle() { None } else { Some(self.next_try) };
         Step::Wait(state.or_end(until))

@@ -18,7 +18,7 @@ use crate::delivery::sender::Job;
 use crate::delivery::shared::{Choice, Phase};
 use crate::protocol::{FormSet, INFO_PATH, Refusal};
 
-/// How long a receiver may take to say what it takes: it must not hold spans up.
+/// The longest time for asking a receiver what it takes: the question must not delay spans.
 const ASK_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// The longest delay of the HTTP thread's own time-out before the thread counts as blocked.
@@ -181,7 +181,7 @@ impl Worker<'_> {
         self.shared.lock().speak(self.negotiation.form());
     }
 
-    /// Whether the exporter has to end now.
+    /// Returns true if the exporter has to end now.
     fn is_over(&self, now: Instant) -> bool {
         match self.shared.lock().phase {
             Phase::Open => false,
