@@ -50,7 +50,7 @@ impl FromStr for PropagationStyle {
     }
 }
 
-/// What is done with a caller's context.
+/// The treatment of a caller's context.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ExtractBehavior {

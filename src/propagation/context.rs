@@ -13,28 +13,28 @@ use super::member;
 use crate::datadog::ids::{low_half, span_id, stand_in};
 use crate::datadog::state::{CallerText, DECISION_MAKER, MEMBER, NO_PARENT, State};
 
-/// Most members of a trace state: the limit of W3C.
+/// The most members of a trace state: the limit of W3C.
 pub(super) const MAX_MEMBERS: usize = 32;
 
 /// A tag of the trace: its name without `_dd.p.`, and its value.
 pub(super) type Tag<'a> = (&'a str, CallerText<'a>);
 /// A member of a trace state that is not Datadog's.
 pub(super) type Vendor<'a> = (&'a str, &'a str);
-/// What goes to the local root as `_dd.propagation_error`.
+/// The value of `_dd.propagation_error` on the local root.
 pub(super) type PropagationError = Cow<'static, str>;
 
-/// What one style says about the trace.
+/// The trace context of one style.
 #[derive(Clone, Debug)]
 pub(super) struct TraceContext<'a> {
     /// All 128 bits, not zero.
     pub(super) trace_id: TraceId,
     /// The caller's span when reading, zero if it has none; the current span when writing.
     pub(super) span_id: SpanId,
-    /// Whether it came from a caller.
+    /// True if it came from a caller.
     pub(super) is_remote: bool,
     /// The decision about sampling; none while nobody has decided.
     pub(super) priority: Option<i8>,
-    /// Where the trace comes from; empty if unknown.
+    /// The origin of the trace; empty if unknown.
     pub(super) origin: CallerText<'a>,
     /// Tags of the trace in the order in which they are written, without the high half of its id.
     pub(super) tags: Vec<Tag<'a>>,
@@ -42,7 +42,7 @@ pub(super) struct TraceContext<'a> {
     pub(super) last_parent: Cow<'a, str>,
     /// The other members of the trace state, in order.
     pub(super) vendors: Vec<Vendor<'a>>,
-    /// What went wrong; of several errors the last.
+    /// The last error.
     pub(super) error: Option<PropagationError>,
     /// The header with the upper half of the id is missing, too long or switched off: the half is unknown, not zero.
     pub(super) lacks_half: bool,
@@ -107,13 +107,14 @@ impl<'a> TraceContext<'a> {
         self.span_id = other.span_id;
     }
 
-    /// Whether another context is of this trace. Of an id whose upper half is unknown the lower half decides.
+    /// Returns true if another context is of this trace. If the upper half of an id is unknown, the lower half
+    /// decides.
     pub(super) fn is_same_trace(&self, other: &Self) -> bool {
         let (own, others) = (self.trace_id, other.trace_id);
         own == others || (self.lacks_half && low_half(own) == low_half(others))
     }
 
-    /// Whether the sampled flag is set. Not while the decision is open: whoever reads it decides.
+    /// Returns true if the sampled flag is set. It is not while the decision is open: the reader decides then.
     pub(super) fn is_sampled(&self) -> bool {
         self.priority.is_some_and(|priority| priority > 0)
     }

@@ -14,7 +14,7 @@ const TRACE_ID: &str = "x-datadog-trace-id";
 const PARENT_ID: &str = "x-datadog-parent-id";
 /// The sampling priority, signed.
 const PRIORITY: &str = "x-datadog-sampling-priority";
-/// Where the trace comes from.
+/// The origin of the trace.
 const ORIGIN: &str = "x-datadog-origin";
 /// Tags of the trace, with the high half of its id.
 const TAGS: &str = "x-datadog-tags";
@@ -22,7 +22,7 @@ const TAGS: &str = "x-datadog-tags";
 /// Every header of this style.
 pub(super) const HEADERS: &[&str] = &[TRACE_ID, PARENT_ID, PRIORITY, ORIGIN, TAGS];
 
-/// Most digits of a decimal id.
+/// The most digits of a decimal id.
 const MAX_DIGITS: usize = 20;
 
 /// Reads the headers, if there is a trace id.

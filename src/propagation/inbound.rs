@@ -1,8 +1,8 @@
-//! What came with a caller's context and does not fit into a trace state: a propagation error, the
-//! contexts that were not continued, and that nobody has decided about sampling.
+//! Facts of a caller's context that do not fit into a trace state: a propagation error, the contexts that were not
+//! continued, and an open decision about sampling.
 //!
-//! It travels in the [`Context`] that was extracted, and means the span that is started from it. Beside it the
-//! processor writes the caller's baggage, as far as somebody asked for it.
+//! They travel in the [`Context`] that was extracted, and apply to the span that is started from it. The processor
+//! also writes the caller's baggage, as far as somebody asked for it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,23 +18,23 @@ use super::context::{PropagationError, TraceContext};
 use super::settings::baggage_keys;
 use crate::kept::Kept;
 
-/// The tag with what went wrong.
+/// The tag with the propagation error.
 pub(super) const ERROR_KEY: &str = "_dd.propagation_error";
 /// Why a context is a link: another style named another trace first.
 pub(super) const TERMINATED: &str = "terminated_context";
 /// Why a context is a link: the configuration wants a new trace.
 pub(super) const RESTARTED: &str = "propagation_behavior_extract";
 
-/// What the trace state cannot hold.
+/// Facts that the trace state cannot hold.
 #[derive(Clone, Debug)]
 pub(super) struct Inbound {
     /// The parent of the span that is meant; zero if a new trace begins.
     pub(super) trace_id: TraceId,
     /// See `trace_id`.
     pub(super) span_id: SpanId,
-    /// Whether nobody has decided about sampling.
+    /// True if nobody has decided about sampling.
     pub(super) is_open: bool,
-    /// What could not be read.
+    /// The error of reading, if there was one.
     pub(super) error: Option<PropagationError>,
     /// The contexts that were not continued.
     pub(super) links: Vec<Link>,
@@ -61,7 +61,7 @@ impl Inbound {
         })
     }
 
-    /// Whether it is worth keeping.
+    /// Returns true if there is a fact to keep.
     pub(super) fn says_something(&self) -> bool {
         self.is_open || self.error.is_some() || !self.links.is_empty()
     }

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use super::context::TraceContext;
 use crate::datadog::state::{CallerText, ORIGIN_ITEM, PARENT_ITEM, PRIORITY_ITEM, TAG_ITEM};
 
-/// Most bytes of a member's value: the limit of W3C. The SDK refuses a longer one.
+/// The most bytes of a member's value: the limit of W3C. The SDK refuses a longer one.
 pub(super) const MAX_VALUE: usize = 256;
 /// Stands for what must not stand in a member.
 const REPLACEMENT: char = '_';
@@ -85,7 +85,7 @@ fn escaped(value: CallerText<'_>) -> impl Iterator<Item = char> {
     })
 }
 
-/// Whether a character may stand in the name of a tag.
+/// Returns true if a character may stand in the name of a tag.
 fn is_in_name(c: char) -> bool {
     matches!(c, '!'..='~') && !matches!(c, ',' | '=' | ';' | ':')
 }

@@ -54,10 +54,10 @@ pub(crate) use member::Member;
 pub use sql::{SqlComment, SqlCommentMode};
 pub(crate) use tags::MAX_HEADER as MAX_TAGS;
 
-/// Most bytes of a caller's text in a warning.
+/// The most bytes of a caller's text in a warning.
 const MAX_SHOWN: usize = 64;
 
-/// Whether a caller's context is there, but nobody has decided about sampling.
+/// Returns true if there is a caller's context, but nobody has decided about sampling.
 pub(crate) fn is_open(cx: &Context) -> bool {
     Inbound::of(cx).is_some_and(|inbound| inbound.is_open)
 }
@@ -76,8 +76,8 @@ pub(crate) fn is_open(cx: &Context) -> bool {
 ///
 /// # Limits
 ///
-/// What the caller said has the room that a trace state has: 256 bytes for priority, origin and tags
-/// together, in printable ASCII. A tag that does not fit is not passed on.
+/// The caller's facts share the room of a trace state: 256 bytes for priority, origin and tags together, in printable
+/// ASCII. A tag that does not fit is not passed on.
 ///
 /// # Examples
 ///
@@ -100,7 +100,7 @@ pub struct DatadogPropagator {
     fields: Vec<String>,
     /// Warnings about variables, until somebody can hear them.
     warnings: Kept<Vec<String>>,
-    /// Whether broken headers were spoken of.
+    /// True if a warning about broken headers was logged.
     has_warned: AtomicBool,
 }
 
@@ -249,7 +249,7 @@ impl TextMapPropagator for DatadogPropagator {
     }
 }
 
-/// What all styles together say.
+/// The trace context of all styles together.
 struct Found<'e> {
     context: TraceContext<'e>,
     /// The style that said it first.

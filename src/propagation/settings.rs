@@ -1,4 +1,4 @@
-//! How the settings of the propagator are found: code over variables.
+//! Search for the settings of the propagator: code over variables.
 
 use super::{
     DatadogPropagatorBuilder, ExtractBehavior, MAX_TAGS, PropagationStyle, SqlCommentMode,
@@ -9,23 +9,23 @@ use crate::config::{Unified, Variables, of_process};
 const DEFAULT_STYLES: [PropagationStyle; 2] =
     [PropagationStyle::Datadog, PropagationStyle::TraceContext];
 
-/// What a list of styles looks like, for messages.
+/// The form of a list of styles, for messages.
 const STYLES_FORM: &str = "a list of datadog, tracecontext, baggage, none, separated by commas";
-/// What a behaviour looks like, for messages.
+/// The form of a behaviour, for messages.
 const BEHAVIOR_FORM: &str = "continue, restart or ignore";
 
-/// Everything that a propagator is told.
+/// Settings of a propagator.
 #[derive(Debug)]
 pub(crate) struct PropagationSettings {
     /// The styles that are read, in order.
     pub(crate) extract: Vec<PropagationStyle>,
     /// The styles that are written.
     pub(crate) inject: Vec<PropagationStyle>,
-    /// Most bytes of the tags header.
+    /// The most bytes of the tags header.
     pub(crate) tags_max_length: usize,
-    /// Whether reading ends with the first context.
+    /// True if reading ends with the first context.
     pub(crate) extract_first: bool,
-    /// What is done with a caller's context.
+    /// The treatment of a caller's context.
     pub(crate) behavior: ExtractBehavior,
 }
 

@@ -8,21 +8,21 @@ use crate::datadog::state::{
     CallerText, DECISION_MAKER, HIGH_HALF, TAG_PREFIX, is_decision_maker, trim,
 };
 
-/// Most bytes of the header, and its limit unless configured: no tracer reads more.
+/// The most bytes of the header, and its limit unless configured: no tracer reads more.
 pub(crate) const MAX_HEADER: usize = 512;
 /// Digits of the high half of a trace id.
 const HIGH_DIGITS: usize = 16;
 /// Bytes of the tag with the high half.
 const HIGH_LEN: usize = TAG_PREFIX.len() + HIGH_HALF.len() + HIGH_DIGITS + ",=".len();
 
-/// What the header says.
+/// The contents of the header.
 #[derive(Debug, Default)]
 pub(super) struct Tags<'a> {
     /// The tags in their order, without the high half of the trace id.
     pub(super) list: Vec<Tag<'a>>,
     /// The high half of the trace id; zero without one.
     pub(super) high: u64,
-    /// What went wrong last.
+    /// The last error.
     pub(super) error: Option<PropagationError>,
     /// The header is missing, too long or switched off.
     pub(super) is_unread: bool,
@@ -121,7 +121,7 @@ fn push(header: &mut String, name: &str, value: std::fmt::Arguments<'_>) {
         .expect("writing to a String cannot fail");
 }
 
-/// Whether name and value can stand in the header.
+/// Returns true if name and value can stand in the header.
 fn is_pair(name: &str, value: CallerText<'_>) -> bool {
     let is_in_name = |c: char| matches!(c, '!'..='~') && !matches!(c, ',' | '=');
     !name.is_empty()

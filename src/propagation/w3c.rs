@@ -13,18 +13,18 @@ use crate::datadog::state::{CallerText, MEMBER, State, trim};
 
 /// Trace id, span id and sampled flag.
 const TRACEPARENT: &str = "traceparent";
-/// What each vendor has to say.
+/// The members of all vendors.
 const TRACESTATE: &str = "tracestate";
 
 /// Every header of this style.
 pub(super) const HEADERS: &[&str] = &[TRACEPARENT, TRACESTATE];
 
-/// What a `traceparent` looks like, for messages.
+/// The form of a `traceparent`, for messages.
 const FORM: &str =
     "one header like 00-<32 hex digits>-<16 hex digits>-<2 hex digits>, ids not zero";
-/// Most bytes of a member's key: the limit of W3C.
+/// The most bytes of a member's key: the limit of W3C.
 const MAX_KEY: usize = 256;
-/// Most bytes of the part of a key that names the system of a tenant.
+/// The most bytes of the part of a key that names the system of a tenant.
 const MAX_SYSTEM: usize = 13;
 /// The only flag that counts; bit 1, for one, is set on every trace id of level 2.
 const SAMPLED: u8 = 1;
@@ -120,7 +120,7 @@ fn members<'a>(headers: &[&'a str]) -> (&'a str, Vec<Vendor<'a>>) {
     (own, vendors)
 }
 
-/// Whether a text is a key, by the rules that the OpenTelemetry trace state checks again.
+/// Returns true if a text is a key, by the rules that the OpenTelemetry trace state checks again.
 fn is_key(key: &str) -> bool {
     let is_start = |b: Option<u8>| b.is_some_and(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9'));
     let is_plain = |b: u8| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'-' | b'*' | b'/');
