@@ -12,8 +12,8 @@ impl Glob {
         Self(pattern.chars().map(lower).collect())
     }
 
-    /// Whether a pattern fits a whole text, or as much of it as a tag holds. Walks once, and back to the last `*`
-    /// where it does not fit.
+    /// Returns true if the pattern fits a whole text, or as much of it as a tag holds. Walks once, and back to the
+    /// last `*` where it does not fit.
     pub(super) fn fits(&self, text: &str) -> bool {
         let pattern = &self.0;
         let (mut at, mut rest) = (0, cut(text, MAX_VALUE).chars());
@@ -39,7 +39,7 @@ impl Glob {
         }
     }
 
-    /// Whether a pattern fits every text.
+    /// Returns true if the pattern fits every text.
     pub(super) fn fits_all(&self) -> bool {
         self.0.iter().all(|c| *c == '*') && !self.0.is_empty()
     }

@@ -1,4 +1,4 @@
-//! How many traces a second the user's own rates may keep.
+//! The most traces a second that the user's own rates may keep.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -31,7 +31,7 @@ pub(super) struct Asked {
     pub(super) tokens: f64,
 }
 
-/// What happened in a second.
+/// The traces of one second.
 #[derive(Clone, Copy, Debug)]
 struct Window {
     since: Instant,

@@ -49,7 +49,7 @@ pub use processor::{ForwardRejected, SampledOnly};
 pub use rules::SamplingRule;
 pub(crate) use settings::SamplingSettings;
 
-/// What happens to traces that are not kept.
+/// The treatment of rejected traces.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RejectedTraces {
@@ -141,7 +141,7 @@ const OTHER_SOURCES: usize = 2;
 #[derive(Debug)]
 struct Inner {
     service: String,
-    /// Whether the service was set in code: then an exporter's does not count.
+    /// True if the service was set in code: then an exporter's does not count.
     has_service: bool,
     rules: Vec<(SamplingRule, Rate)>,
     rate: Option<Rate>,

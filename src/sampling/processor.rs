@@ -104,7 +104,7 @@ impl<P: SpanProcessor> SpanProcessor for ForwardRejected<P> {
                 context.is_remote(),
                 context.trace_state().clone(),
             );
-            // What the user says on the span, the exporter sees by itself.
+            // The exporter itself reads a priority that the user set on the span.
             if !subject::has_priority(&span) {
                 span.attributes.push(priority_attribute(priority));
             }

@@ -17,7 +17,7 @@ const PRODUCTS: f64 = 18_446_744_073_709_551_616.0;
 /// The least that is kept, of 2^56: the difference between 1 and the double below it.
 const LEAST: f64 = 8.0;
 
-/// Most digits behind the point of a rate on the wire.
+/// The most digits behind the point of a rate on the wire.
 const DECIMALS: usize = 6;
 
 /// A fraction of traces, from 0 to 1.
@@ -56,7 +56,7 @@ impl Rate {
         1.0 / self.0
     }
 
-    /// Whether a trace is kept, by the low half of its id.
+    /// Returns true if a trace is kept, by the low half of its id.
     pub(crate) fn keeps(self, trace_id: u64) -> bool {
         #[expect(
             clippy::cast_possible_truncation,
@@ -111,7 +111,7 @@ impl fmt::Write for Digits {
     }
 }
 
-/// What is rejected, in hexadecimal digits without zeros at their end.
+/// The rejected fraction, in hexadecimal digits without zeros at their end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Threshold(u64);
 
@@ -130,7 +130,7 @@ mod tests {
     use super::*;
     use crate::datadog::sampling::kept_fraction;
 
-    /// What the test suite that all official tracers pass expects, and ids at the borders.
+    /// Decisions that the test suite of all official tracers expects, and ids at the borders.
     #[test]
     fn the_same_traces_are_kept_as_by_every_tracer() {
         let half = Rate::new(0.5).unwrap();

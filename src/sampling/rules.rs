@@ -10,7 +10,7 @@ use super::glob::Glob;
 use super::rate::Rate;
 use crate::BuildError;
 
-/// Most rules that are read from a variable.
+/// The most rules that are read from a variable.
 const MAX_RULES: usize = 1_000;
 
 /// One rule in JSON, for messages.
@@ -71,7 +71,7 @@ impl FromStr for SamplingRule {
     }
 }
 
-/// What is known of a root span when it starts.
+/// Facts about a root span when it starts.
 pub(super) trait Subject {
     /// Says whether a pattern fits the service.
     fn service_fits(&self, pattern: &Glob) -> bool;
@@ -118,7 +118,7 @@ impl SamplingRule {
         Rate::checked("SamplingRule::new", self.rate)
     }
 
-    /// Whether the rule is for a trace.
+    /// Returns true if the rule is for a trace.
     pub(super) fn fits(&self, subject: &impl Subject) -> bool {
         let fits = |pattern: &Option<Glob>, fits: &dyn Fn(&Glob) -> bool| {
             pattern.as_ref().is_none_or(|pattern| pattern.fits_all() || fits(pattern))

@@ -1,4 +1,4 @@
-//! How the settings of the sampler are found: code over variables.
+//! Search for the settings of the sampler: code over variables.
 
 use super::rate::Rate;
 use super::rules::RULES_FORM;
@@ -9,7 +9,7 @@ use crate::config::{Variables, checked, of_process};
 /// Traces a second that the user's own rates keep, as in the official tracers.
 const DEFAULT_LIMIT: f64 = 100.0;
 
-/// Everything that a sampler is told.
+/// Settings of a sampler.
 #[derive(Debug)]
 pub(crate) struct SamplingSettings {
     /// The service of the application; empty if unknown.
@@ -18,7 +18,7 @@ pub(crate) struct SamplingSettings {
     pub(crate) rules: Vec<SamplingRule>,
     /// The rate of traces that no rule is for.
     pub(crate) rate: Option<f64>,
-    /// Most traces a second.
+    /// The most traces a second.
     pub(crate) limit: f64,
 }
 

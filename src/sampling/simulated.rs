@@ -11,7 +11,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::datadog::sampling::kept_fraction;
 
-/// How far from the truth a count may be.
+/// The largest relative error of a count.
 const TOLERANCE: f64 = 0.02;
 /// The name of most loads.
 const ORDERS: &str = "GET /orders";

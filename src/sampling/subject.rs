@@ -1,4 +1,4 @@
-//! What is known of a root span when it starts: its names as they will be exported, and its attributes.
+//! Facts about a root span when it starts: its names as they will be exported, and its attributes.
 
 use std::cell::{Cell, OnceCell, RefCell};
 use std::hash::{Hash, Hasher};
@@ -23,7 +23,7 @@ pub(super) type Started<'a> = (&'a str, &'a SpanKind, &'a [KeyValue]);
 pub(super) struct AppService<'a> {
     /// The exporter that knows it.
     pub(super) exporter: Option<&'a ExporterHandle>,
-    /// What counts if no exporter knows it.
+    /// The service if no exporter knows it.
     pub(super) name: &'a str,
 }
 
@@ -40,7 +40,7 @@ pub(super) struct RootSpan<'a> {
     tag: RefCell<&'a mut String>,
 }
 
-/// What one decision after the other uses.
+/// Buffers that one decision after the other uses.
 #[derive(Default)]
 struct Buffers {
     names: StartNames,

@@ -1,4 +1,4 @@
-//! What is decided, by whom, and what is written about it.
+//! Sampling decisions, their makers, and the tags that tell of them.
 
 use std::cell::RefCell;
 use std::sync::mpsc::{Sender, channel};

@@ -2,8 +2,8 @@
 //!
 //! A rate rejects by trace id, so a kept trace stands for `1 / rate` traces whatever it is. A limit rejects by
 //! the moment, and a caller for reasons of its own: there the rejected traces of a name wait for the next kept
-//! ones of that name. Both are counted in a [`Ledger`]: the traces seen, less the weights given. What a ledger
-//! owes corrects the weights that follow, so errors do not add up. Counting takes no lock and no memory.
+//! ones of that name. Both are counted in a [`Ledger`]: the traces seen, less the weights given. The rest in a ledger
+//! corrects the weights that follow, so errors do not add up. Counting takes no lock and no memory.
 
 use std::hash::{BuildHasher as _, Hash, RandomState};
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering::Relaxed};
