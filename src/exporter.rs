@@ -21,22 +21,21 @@ use crate::kept::Kept;
 use crate::mapping::{self, NamesHook, Options, Place, ResourceFacts, Scratch};
 use crate::traces::Grouping;
 
-/// How long a flush through the SDK's interface may take.
+/// The longest time of a flush through the SDK's interface.
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(5);
-/// How long dropping an exporter that was not shut down may take.
+/// The longest time of dropping an exporter that was not shut down.
 const DROP_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Sends finished spans to the Datadog Agent. Goes into any tracer provider.
 ///
 /// `export` fails with `AlreadyShutdown` after the shutdown, and with `InternalFailure` if the Agent refuses
-/// spans for good while it waits, or in a child that was forked. Spans that are kept for later are no
-/// error: their fate is in [`ExporterStats`](crate::ExporterStats). `force_flush` waits 5 s at most.
+/// spans for good while it waits, or in a child that was forked. Buffered spans are no error: their fate is in
+/// [`ExporterStats`](crate::ExporterStats). `force_flush` waits 5 s at most.
 ///
-/// What becomes of a span follows the Agent's own OTLP intake; the crate's documentation has a page with every
-/// rule.
+/// The mapping of a span follows the Agent's own OTLP intake; the crate's documentation has a page with every rule.
 ///
-/// Dropping it without a shutdown drains what waits for up to 2 s, and blocks the thread meanwhile. A
-/// process that forks should build it after the fork: in the child an older one only fails.
+/// Dropping it without a shutdown sends buffered spans for up to 2 s, and blocks the thread meanwhile. A process that
+/// forks should build it after the fork: in the child an older one only fails.
 ///
 /// # Examples
 ///
@@ -78,7 +77,7 @@ struct Encoders {
     payload_bytes: usize,
 }
 
-/// Most encoders at rest. The SDK's processors need one; more threads at once share the exporter by hand.
+/// The most encoders at rest. The SDK's processors need one; more threads at once share the exporter by hand.
 const MAX_IDLE: usize = 4;
 
 /// Buffers that one batch after the other reuses.

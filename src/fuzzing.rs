@@ -24,14 +24,14 @@ pub fn variables() -> &'static [&'static str] {
     crate::config::VARIABLES
 }
 
-/// What was made of settings.
+/// The outcome of finding settings.
 #[derive(Debug)]
 pub struct Resolved {
-    /// What `Debug` and `Display` show of them.
+    /// The texts of their `Debug` and `Display`.
     pub shown: String,
-    /// What was wrong in the environment.
+    /// Warnings about the environment.
     pub warnings: Vec<String>,
-    /// What was wrong in code.
+    /// Errors in settings of code.
     pub errors: Vec<BuildError>,
 }
 

@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use opentelemetry::{Context, ContextGuard};
 
 thread_local! {
-    /// Whether the hook of an exporter may run on this thread right now.
+    /// True while the hook of an exporter may be running on this thread.
     static IS_IN_HOOK: Cell<bool> = const { Cell::new(false) };
 }
 
@@ -23,7 +23,7 @@ pub(crate) fn catch<R>(run: impl FnOnce() -> R) -> Option<R> {
     match catch_unwind(AssertUnwindSafe(run)) {
         Ok(result) => Some(result),
         Err(cause) => {
-            // What was thrown may panic once more when it is dropped.
+            // The thrown value may panic once more when it is dropped.
             let dropped = catch_unwind(AssertUnwindSafe(|| drop(cause)));
             dropped.unwrap_or_else(std::mem::forget);
             None
@@ -48,11 +48,11 @@ fn quiet() -> Option<ContextGuard> {
     catch(Context::enter_telemetry_suppressed_scope)
 }
 
-/// Most hooks that run at once in this process, each on a thread of its own. A hook that exports on another thread
-/// and waits for it would else begin threads without end.
+/// The most hooks that run at once in this process, each on a thread of its own. Without a limit, a hook that exports
+/// on another thread and waits for it would begin threads without end.
 const MAX_HOOKS: usize = 256;
 
-/// How many run.
+/// The number of hooks that run.
 static HOOKS: AtomicUsize = AtomicUsize::new(0);
 
 /// A time in which the hook of an exporter runs on this thread.
@@ -61,8 +61,8 @@ pub(crate) struct HookScope {
 }
 
 impl HookScope {
-    /// Begins the time of a hook; nothing within another one. What a hook exports runs no hook: that would
-    /// export again, without end.
+    /// Begins the time of a hook; nothing within another one. An export of a hook runs no hook: that would export
+    /// again, without end.
     pub(crate) fn begin() -> Option<Self> {
         let was_in_hook = IS_IN_HOOK.try_with(|is_in_hook| is_in_hook.replace(true));
         if was_in_hook != Ok(false) {

@@ -21,7 +21,7 @@ impl<T> Kept<T> {
         Self { is_said: AtomicBool::new(false), lines: Mutex::new(Some(lines)) }
     }
 
-    /// Returns the lines to whoever asks first. No lock is held while they are said, since a subscriber may come
+    /// Returns the lines to the first caller. No lock is held while they are logged, since a subscriber may call
     /// back.
     pub(crate) fn take(&self) -> Option<T> {
         if self.is_said.load(Ordering::Relaxed) || self.is_said.swap(true, Ordering::AcqRel) {

@@ -32,9 +32,9 @@
 //! # When the Agent is away
 //!
 //! `export` waits for an answer 100 ms at most, and only if nothing else is outstanding: behind a slow
-//! or dead Agent it does not wait. What the Agent does not take waits in a buffer bounded in
-//! real memory, compressed, and is sent in order when it is back; each answer has a row in the table of
-//! `delivery/policy.rs` that says whether its payload is delivered, kept, halved or given up.
+//! or dead Agent it does not wait. Spans that the Agent does not take are buffered, bounded in real memory and
+//! compressed, and sent in order when it is back; each answer has a row in the table of `delivery/policy.rs` that
+//! says whether its payload is delivered, buffered, halved or dropped.
 //! [`DatadogExporter::handle`] gives an [`ExporterHandle`]: `flush` waits until all is delivered, `stats`
 //! accounts for every span.
 //!
