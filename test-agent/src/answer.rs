@@ -21,7 +21,7 @@ pub(super) struct Answer {
     pub(super) status: u16,
     body: String,
     headers: Vec<(HeaderName, String)>,
-    /// Whether it comes from a trace endpoint: those name the Agent.
+    /// True if it comes from a trace endpoint: those name the Agent.
     from_endpoint: bool,
     cut: bool,
     /// The pieces of a body without an end, in place of the body.
@@ -156,7 +156,7 @@ impl Body for AnswerBody {
         if !self.cut {
             return Poll::Ready(None);
         }
-        // What was handed out is sent only when the body has nothing more to give for now.
+        // The HTTP library sends the data so far only when the body has nothing more to give for now.
         if !std::mem::replace(&mut self.flushed, true) {
             cx.waker().wake_by_ref();
             return Poll::Pending;

@@ -15,10 +15,10 @@ use super::store::{MEMORY_MAX, Store};
 /// The largest body that the Agent reads: its default, in bytes.
 const MAX_REQUEST_BYTES: usize = 26_214_400;
 
-/// How long a request may take to arrive: the Agent's default.
+/// The longest time for a request to arrive: the Agent's default.
 const READ_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How long a connection may stay without a request: the Agent's default.
+/// The longest time of a connection without a request: the Agent's default.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Settings for a [`TestAgent`]. The defaults are those of the real Agent, on a free port.
@@ -46,7 +46,7 @@ pub struct TestAgentBuilder {
     page: Option<Vec<String>>,
 }
 
-/// Where an Agent listens.
+/// The address at which an Agent listens.
 #[derive(Clone, Debug)]
 pub(super) enum Address {
     Tcp(SocketAddr),

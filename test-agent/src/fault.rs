@@ -1,7 +1,7 @@
-//! What the embedded Agent can do with a trace request: the script of faults.
+//! The script of faults: reactions of the embedded Agent to a trace request.
 use std::time::Duration;
 
-/// What happens to one trace request.
+/// The reaction of the embedded Agent to one trace request.
 ///
 /// Only requests to the trace endpoints use up entries of a script. A request that the Agent turns
 /// down before it looks at the script (a missing `Host`, a cross-site request, an `Expect` it does

@@ -76,7 +76,7 @@ pub use self::waterfall::Waterfall;
 #[cfg(fuzzing)]
 pub use self::{service::record, stored::stored_of};
 
-/// How long dropping an Agent waits for its thread: it only has to finish a decode.
+/// The longest time that dropping an Agent waits for its thread, which only has to finish a decode.
 const STOP_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// An embedded Agent that listens until it is dropped.
@@ -276,7 +276,7 @@ impl TestAgent {
 
     /// Takes the Agent down: nobody listens any more, and the open connections are reset.
     ///
-    /// What was received stays. A unix socket leaves its file behind, as that of the Agent does.
+    /// Received requests stay. A unix socket leaves its file behind, as that of the Agent does.
     pub fn pause(&self) {
         let (done, wait) = reply_channel::channel();
         if self.commands.send(Command::Pause(done)).is_ok() {

@@ -4,9 +4,9 @@
 //! if both sides made it. The Agent goes by the Unicode classes of letters and decimal digits; the
 //! standard library knows slightly wider ones, so a vowel sign or a fraction may be kept here.
 
-/// How much of a tag value the Agent reads, in characters.
+/// The most characters of a tag value that the Agent reads.
 const TAG_CHARS_MAX: usize = 200;
-/// How much of a tag value the Agent reads, in bytes.
+/// The most bytes of a tag value that the Agent reads.
 const TAG_BYTES_MAX: usize = 2 * TAG_CHARS_MAX;
 
 /// Returns the text cut to a number of bytes, between two characters.

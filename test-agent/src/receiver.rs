@@ -40,11 +40,11 @@ pub(super) struct Habits {
     pub(super) reads: Option<Format>,
     /// The status for a body that cannot be read.
     pub(super) unreadable: u16,
-    /// Whether answers of trace endpoints carry version and state of the Agent.
+    /// True if answers of trace endpoints carry version and state of the Agent.
     pub(super) names_itself: bool,
-    /// Whether a request without `Content-Length` is refused.
+    /// True if it refuses a request without `Content-Length`.
     pub(super) needs_length: bool,
-    /// Whether a span that came before is dropped.
+    /// True if it drops a span that came before.
     pub(super) drops_repeats: bool,
     /// Paths of statistics that clients have computed.
     pub(super) stats: &'static [&'static str],

@@ -30,9 +30,9 @@ pub struct TraceRequest {
     pub status: Option<u16>,
     /// Why the body could not be decoded; `None` if it could, or if nobody tried.
     pub decode_error: Option<String>,
-    /// Whether the body held a null span. The newest Agents step over it, older ones end.
+    /// True if the body held a null span. The newest Agents step over it, older ones end.
     pub has_null_span: bool,
-    /// Whether the body was read at all.
+    /// True if the body was read.
     pub(super) body_read: bool,
     /// The format that the receiver reads, whatever the content type says.
     pub(super) reads: Option<Format>,
@@ -42,7 +42,7 @@ pub struct TraceRequest {
     pub(super) memory: usize,
     /// The parts that did not fit into the memory of one request.
     pub(super) unkept: Unkept,
-    /// When the request was complete.
+    /// The time at which the request was complete.
     pub(super) received: SystemTime,
 }
 

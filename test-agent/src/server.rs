@@ -40,7 +40,7 @@ pub(super) enum Bound {
     Unix(std::os::unix::net::UnixListener),
 }
 
-/// What the thread is told to do.
+/// A command to the thread.
 #[derive(Debug)]
 pub(super) enum Command {
     /// Closes the listener and resets the connections.
@@ -164,7 +164,7 @@ impl Listener {
     }
 }
 
-/// What a connection is busy with.
+/// The state of a connection.
 #[derive(Clone, Copy, Debug)]
 enum Phase {
     /// Waiting for a request.
@@ -243,7 +243,7 @@ impl Connection {
             if serving.as_mut().poll(cx).is_ready() {
                 return Poll::Ready(());
             }
-            // Whatever changes the phase happens in the poll above, so this sees every change.
+            // The poll above makes every change of the phase, so this sees each of them.
             let Some(deadline) = self.deadline() else { return Poll::Pending };
             if timer.deadline() != deadline {
                 timer.as_mut().reset(deadline);

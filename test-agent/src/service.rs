@@ -1,4 +1,4 @@
-//! What the embedded Agent answers: routes, checks, limits, and the script of faults.
+//! Answers of the embedded Agent: routes, checks, limits, and the script of faults.
 //!
 //! The order of the checks is the Agent's: what its HTTP server does, then the route, then what is
 //! decided by the headers, then the body.
@@ -53,7 +53,7 @@ const DECODERS: usize = 2;
 /// The memory of all large bodies on their way, in bytes, but at least that of a few bodies of the largest size.
 const IN_FLIGHT_MAX: usize = 256 << 20;
 
-/// What the Agent allows one connection.
+/// The Agent's limits for one connection.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Limits {
     pub(super) max_request_bytes: usize,

@@ -21,7 +21,7 @@ pub struct ReceivedSpan {
     pub service: String,
     /// The operation name.
     pub name: String,
-    /// What the operation worked on, such as a route or a statement.
+    /// The object of the operation, such as a route or a statement.
     pub resource: String,
     /// The kind of component; the field `type` on the wire.
     pub span_type: String,
@@ -31,11 +31,11 @@ pub struct ReceivedSpan {
     pub span_id: u64,
     /// The id of the parent span; 0 for none.
     pub parent_id: u64,
-    /// When the span started, in nanoseconds since 1970.
+    /// The start of the span, in nanoseconds since 1970.
     pub start: i64,
-    /// How long the span took, in nanoseconds.
+    /// The duration of the span, in nanoseconds.
     pub duration: i64,
-    /// Whether the span failed: the Agent takes everything but 0 for a failure.
+    /// The mark of a failure: the Agent takes everything but 0 for one.
     pub error: i32,
     /// The text tags.
     pub meta: BTreeMap<String, String>,

@@ -1,4 +1,4 @@
-//! What arrived, what is to be answered, and the means to wait for more.
+//! Arrived requests, the script of answers, and the means to wait for more.
 //!
 //! One mutex and one condition variable: the server thread writes, any thread reads.
 use std::collections::{BTreeMap, HashSet, VecDeque};
@@ -13,7 +13,7 @@ use super::request::TraceRequest;
 use super::span::ReceivedSpan;
 use super::stats::ReceivedStats;
 
-/// What the server thread and the callers share.
+/// The state that the server thread and the callers share.
 #[derive(Debug)]
 pub(super) struct Store {
     state: Mutex<State>,

@@ -1,4 +1,4 @@
-//! What the Agent would keep of what it received: normalised, judged and weighed.
+//! Traces as the Agent would keep them: normalised, judged and weighed.
 //!
 //! Computed from the recorded requests whenever it is asked for. Not here: obfuscation, the
 //! samplers for traces without a priority, and filters, which are settings of an installation.
@@ -39,17 +39,17 @@ const NO_PRIORITY: i8 = -128;
 pub struct StoredTrace {
     /// The spans, normalised and cut to the Agent's limits, in the order in which they came.
     pub spans: Vec<StoredSpan>,
-    /// Which of the spans the Agent takes for the root.
+    /// The index of the span that the Agent takes for the root.
     pub root: usize,
     /// The sampling priority, from the root or else the first span that has one.
     pub priority: Option<i8>,
-    /// Where the trace comes from: the tag `_dd.origin` of the root.
+    /// The origin of the trace: the tag `_dd.origin` of the root.
     pub origin: Option<String>,
-    /// Who decided about sampling: the first tag `_dd.p.dm`.
+    /// The decision maker of sampling: the first tag `_dd.p.dm`.
     pub decision_maker: Option<String>,
-    /// What becomes of the trace.
+    /// The decision of the Agent about the trace.
     pub decision: Decision,
-    /// How many spans each span counts for in statistics.
+    /// The number of spans that each span counts for in statistics.
     pub weight: f64,
     /// The environment that the Agent files the whole request under.
     pub env: Option<String>,
@@ -65,13 +65,13 @@ pub struct StoredTrace {
 pub struct StoredSpan {
     /// The span, normalised.
     pub span: ReceivedSpan,
-    /// Whether it is the entry of its service.
+    /// True if it is the entry of its service.
     pub is_top_level: bool,
-    /// Whether it counts in statistics. Dropped traces count too.
+    /// True if it counts in statistics. Spans of rejected traces count too.
     pub has_stats: bool,
 }
 
-/// What the Agent does with a trace, in its default settings.
+/// A decision of the Agent about a trace, in its default settings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Decision {

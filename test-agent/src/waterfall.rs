@@ -36,7 +36,7 @@ const BOLD: &str = "1";
 const DIM: &str = "2";
 const RED: &str = "31";
 
-/// What gives way when a line is too long, in this order: a column, and the width that it keeps.
+/// The columns that give way when a line is too long, in this order, with the width that each keeps.
 const SHRINKABLE: [(usize, usize); 12] = [
     (RESOURCE, 20),
     (ERROR, 24),

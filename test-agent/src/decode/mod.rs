@@ -24,7 +24,7 @@ use super::violations::Finding;
 /// The largest number of findings kept for one request: a report, not a log.
 const FINDINGS_MAX: usize = 100;
 
-/// How a body is written.
+/// The format of a body.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Format {
     Json,
@@ -76,12 +76,12 @@ impl DecodeError {
 /// The outcome of a read.
 type Result<T> = std::result::Result<T, DecodeError>;
 
-/// What a body held.
+/// The contents of a body.
 #[derive(Debug, Default)]
 pub(super) struct Decoded {
     /// The chunks in order.
     pub(super) chunks: Vec<Chunk>,
-    /// What the Agent lets pass, but a client should not have written.
+    /// Faults of the client that the Agent lets pass.
     pub(super) findings: Vec<Finding>,
     /// The parts that did not fit into the memory of one request.
     pub(super) unkept: Unkept,
@@ -125,7 +125,7 @@ pub(super) fn decode(format: Format, body: &[u8]) -> Result<Decoded> {
 struct Open {
     /// The number of items still to come, where the format says so in advance.
     left: u64,
-    /// Whether no item was read yet.
+    /// True if no item was read yet.
     first: bool,
 }
 

@@ -31,7 +31,7 @@ use self::{recent::Recent, totals::Totals};
 /// The most memory of requests that were not drawn yet, in bytes.
 const MEMORY_MAX: usize = 128 << 20;
 
-/// How often arrivals are drawn: long enough for the spans of several services to come together.
+/// The pause between two drawings of arrivals: long enough for the spans of several services to come together.
 const PAUSE: Duration = Duration::from_millis(250);
 
 #[tokio::main(flavor = "current_thread")]

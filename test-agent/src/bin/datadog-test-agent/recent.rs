@@ -4,10 +4,10 @@ use std::collections::VecDeque;
 
 use datadog_test_agent::ReceivedSpan;
 
-/// Most traces that are kept to be drawn again when more of their spans arrive.
+/// The most traces that are kept to be drawn again when more of their spans arrive.
 const TRACES_MAX: usize = 100;
 
-/// Most spans of one trace that are kept: more are no picture.
+/// The most spans of one trace that are kept: a picture of more is unreadable.
 const SPANS_MAX: usize = 1_000;
 
 /// The most memory of all traces together, in bytes. The one that changed last stays in any case.

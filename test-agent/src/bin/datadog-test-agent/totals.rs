@@ -1,4 +1,4 @@
-//! What has arrived so far, as numbers: in one line, and by service and tracer.
+//! Numbers of all arrivals so far: in one line, and by service and tracer.
 
 use std::fmt::{self, Write as _};
 
