@@ -83,6 +83,42 @@ fn is_room(name: &str) -> bool {
 }
 
 #[test]
+fn no_comment_begins_in_the_middle() {
+    assert_eq!(
+        begun_in_the_middle("/// Most bytes.\n// A key.\n// Who: it?\n\n//! What is\n// Which?"),
+        [1, 5]
+    );
+    let found: Vec<_> = ["src", "test-agent/src"]
+        .into_iter()
+        .flat_map(sources)
+        .flat_map(|(file, text)| {
+            begun_in_the_middle(&text).into_iter().map(move |line| format!("{file}:{line}"))
+        })
+        .collect();
+    assert!(found.is_empty(), "start with the noun or the verb:\n{}", found.join("\n"));
+}
+
+/// Returns the numbers of the lines at which a sentence of a comment begins without its subject. Questions may.
+fn begun_in_the_middle(source: &str) -> Vec<usize> {
+    const WORDS: [&str; 10] =
+        ["How", "Most", "What", "Whatever", "When", "Where", "Whether", "Which", "Who", "Whoever"];
+    let mut found = Vec::new();
+    let mut before = "";
+    for (number, line) in source.lines().enumerate() {
+        let comment = line.trim_start().strip_prefix("//").unwrap_or("");
+        let comment = comment.trim_start_matches(['/', '!']).trim();
+        let word = comment.split(|c: char| !c.is_alphabetic()).next().unwrap_or("");
+        let is_start = before.is_empty() || before.ends_with(['.', ':', '?']);
+        let is_question = comment.ends_with('?') || comment.contains("? ");
+        if is_start && WORDS.contains(&word) && !is_question {
+            found.push(number + 1);
+        }
+        before = comment;
+    }
+    found
+}
+
+#[test]
 fn no_source_file_is_too_long() {
     let long: Vec<_> = ["src", "test-agent/src"]
         .into_iter()
