@@ -146,8 +146,10 @@ fn options(
         hostname: variables.hostname(),
         types: inputs.types,
         obfuscation: inputs.obfuscation,
-        server_query: variables.query("DD_HTTP_SERVER_TAG_QUERY_STRING"),
-        client_query: variables.query("DD_HTTP_CLIENT_TAG_QUERY_STRING"),
+        server_query: variables.query(&["DD_HTTP_SERVER_TAG_QUERY_STRING"]),
+        // Tracers differ about the name.
+        client_query: variables
+            .query(&["DD_TRACE_HTTP_CLIENT_TAG_QUERY_STRING", "DD_HTTP_CLIENT_TAG_QUERY_STRING"]),
         query_secrets: match inputs.query_redaction {
             Some(own) => QuerySecrets::Own(own),
             None => variables.query_secrets(),

@@ -8,6 +8,7 @@ use super::variables::{
 use super::{
     DEFAULT_BUFFER_BYTES, DEFAULT_PAYLOAD_BYTES, MIB, MIN_BUFFER_BYTES, PAYLOAD_BYTES, Settings,
 };
+use crate::mapping::Query;
 use crate::{BuildError, DatadogExporter, DatadogExporterBuilder, Protocol};
 
 type Variables<'a> = &'a [(&'a str, &'a str)];
@@ -168,6 +169,23 @@ fn a_bad_variable_is_one_warning_and_the_next_source() {
     }
     // Of two of a name the first counts.
     assert_eq!(settings(&bad).warnings.len(), bad.len() - 1);
+}
+
+#[test]
+fn the_query_of_a_client_has_the_names_of_all_tracers() {
+    let names = ["DD_TRACE_HTTP_CLIENT_TAG_QUERY_STRING", "DD_HTTP_CLIENT_TAG_QUERY_STRING"];
+    for (values, is_kept) in [
+        (["", ""], true),
+        (["false", ""], false),
+        (["", "0"], false),
+        (["true", "false"], true),
+        (["false", "true"], false),
+        (["perhaps", "false"], false),
+    ] {
+        let options = settings(&[(names[0], values[0]), (names[1], values[1])]).options;
+        assert_eq!(options.client_query == Query::Kept, is_kept, "{values:?}");
+        assert_eq!(options.server_query, Query::Kept, "{values:?}");
+    }
 }
 
 #[test]

@@ -20,6 +20,7 @@ pub(crate) const VARIABLES: &[&str] = &[
     "DD_TRACE_AGENT_TIMEOUT_SECONDS",
     "DD_TRACE_ENABLED",
     "DD_HTTP_SERVER_TAG_QUERY_STRING",
+    "DD_TRACE_HTTP_CLIENT_TAG_QUERY_STRING",
     "DD_HTTP_CLIENT_TAG_QUERY_STRING",
     "DD_TRACE_OBFUSCATION_QUERY_STRING_REGEXP",
     "DD_TRACE_HTTP_SERVER_ERROR_STATUSES",
@@ -134,16 +135,22 @@ impl<F: Fn(&str) -> Option<String>> Variables<F> {
     }
 
     pub(crate) fn flag(&mut self, name: &'static str, default: bool) -> bool {
+        self.flag_if_set(name).unwrap_or(default)
+    }
+
+    fn flag_if_set(&mut self, name: &'static str) -> Option<bool> {
         let read = |value: &str| match value.to_ascii_lowercase().as_str() {
             "true" | "1" => Some(true),
             "false" | "0" => Some(false),
             _ => None,
         };
-        self.read(name, "true or false", read).unwrap_or(default)
+        self.read(name, "true or false", read)
     }
 
-    pub(crate) fn query(&mut self, name: &'static str) -> Query {
-        if self.flag(name, true) { Query::Kept } else { Query::Removed }
+    /// Finds what becomes of query strings: the first of the names that is set says it.
+    pub(crate) fn query(&mut self, names: &[&'static str]) -> Query {
+        let is_kept = names.iter().find_map(|name| self.flag_if_set(name));
+        if is_kept.unwrap_or(true) { Query::Kept } else { Query::Removed }
     }
 
     /// Finds what becomes of secrets in query strings. The only variable that says something when it is empty.
