@@ -64,7 +64,8 @@ impl PropagationSettings {
             Some(bytes) => bytes,
             None => variables
                 .read("DD_TRACE_X_DATADOG_TAGS_MAX_LENGTH", "a number of bytes, 0 to 512", |text| {
-                    text.parse().ok()
+                    // Less than none is none, as in Datadog's tracers.
+                    text.parse::<i64>().ok().map(|bytes| usize::try_from(bytes).unwrap_or(0))
                 })
                 .unwrap_or(MAX_TAGS),
         };
@@ -313,6 +314,9 @@ mod tests {
         );
         assert_eq!((settings.tags_max_length, settings.extract_first), (MAX_TAGS, true));
         assert_eq!((settings.behavior, warnings), (ExtractBehavior::Restart, 0));
+        let negative = [("DD_TRACE_X_DATADOG_TAGS_MAX_LENGTH", "-1")];
+        let (settings, warnings) = resolve(DatadogPropagator::builder(), &negative);
+        assert_eq!((settings.tags_max_length, warnings), (0, 0));
         let in_code = DatadogPropagator::builder().with_tags_max_length(0);
         let (settings, _) = resolve(in_code, &[("DD_TRACE_X_DATADOG_TAGS_MAX_LENGTH", "9")]);
         assert_eq!(settings.tags_max_length, 0);
