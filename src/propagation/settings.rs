@@ -104,13 +104,14 @@ impl SqlSettings {
         /// The mode that also says a hash of the process, which nothing here knows.
         const DYNAMIC: &str = "dynamic_service";
         let mut variables = Variables::of(variable);
-        let read = |value: &str| match value {
+        let read = |value: &str| match value.to_ascii_lowercase().as_str() {
             "disabled" => Some(SqlCommentMode::Disabled),
             "service" | DYNAMIC => Some(SqlCommentMode::Service),
             "full" => Some(SqlCommentMode::Full),
             _ => None,
         };
-        let is_dynamic = variables.text(NAME).is_some_and(|value| value == DYNAMIC);
+        let is_dynamic =
+            variables.text(NAME).is_some_and(|value| value.eq_ignore_ascii_case(DYNAMIC));
         // Said once, by the next line.
         variables.warnings.clear();
         let mode = variables.read(NAME, "disabled, service or full", read).unwrap_or_default();
@@ -275,7 +276,9 @@ mod tests {
             ("disabled", Disabled, 0),
             ("service", Service, 0),
             ("full", Full, 0),
+            ("Full", Full, 0),
             ("dynamic_service", Service, 1),
+            ("Dynamic_Service", Service, 1),
             ("everything", Disabled, 1),
             ("\u{fffd}", Disabled, 1),
         ] {
