@@ -116,7 +116,7 @@ fn delivery(
         timeout,
         buffer_bytes,
         payload_bytes,
-        external_env: variables.text("DD_EXTERNAL_ENV"),
+        external_env: variables.external_env(),
     })
 }
 

@@ -157,6 +157,7 @@ fn a_bad_variable_is_one_warning_and_the_next_source() {
         ("DD_TRACE_REPORT_HOSTNAME", "true"),
         ("DD_TRACE_HTTP_SERVER_ERROR_STATUSES", "404,5xx,x"),
         ("DD_TAGS", "good :bad :worse"),
+        ("DD_EXTERNAL_ENV", "it-false,cn-\u{e9}"),
         ("DD_SERVICE", "\u{fffd}"),
     ];
     for row in bad {

@@ -224,6 +224,14 @@ impl<F: Fn(&str) -> Option<String>> Variables<F> {
         Addresses { candidates, is_default }
     }
 
+    /// Finds what an admission controller says of the container; all of it may stand in a header.
+    pub(crate) fn external_env(&mut self) -> Option<String> {
+        let read = |text: &str| {
+            text.bytes().all(|byte| matches!(byte, b' '..=b'~')).then(|| text.to_owned())
+        };
+        self.read("DD_EXTERNAL_ENV", "visible ASCII", read)
+    }
+
     pub(crate) fn hostname(&mut self) -> Option<String> {
         if !self.flag("DD_TRACE_REPORT_HOSTNAME", false) {
             return None;

@@ -222,7 +222,7 @@ fn headers_are_those_that_the_agent_reads() {
 fn a_variable_cannot_break_a_header() {
     for (value, expected) in [
         ("it-false,cn-shop,pu-75a2", "it-false,cn-shop,pu-75a2"),
-        ("cn-a\r\nX-Evil: 1\u{7f}\u{1b}", "cn-aX-Evil: 1"),
+        ("cn-a\r\nX-Evil: 1\u{7f}\u{1b}", ""),
         ("\r\n", ""),
         (" ", ""),
     ] {
