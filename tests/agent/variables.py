@@ -1,39 +1,84 @@
-"""Says what Datadog's Python tracer makes of its environment: one JSON object."""
+"""Says what Datadog's Python tracer makes of its environment: the inputs on stdin and the outcome on stdout are one JSON
+object each."""
 
 import json
 import logging
+import sys
 
 logging.disable(logging.CRITICAL)
 
 
-def outcome():
+def outcome(inputs):
     from ddtrace import config
     from ddtrace import tracer
-    from ddtrace.internal import gitmetadata
-    from ddtrace.internal.settings._database_monitoring import dbm_config
+    from ddtrace.contrib.internal.trace_utils import set_http_meta
+    from ddtrace.internal.runtime import container
+    from ddtrace.internal.settings._agent import config as agent
+    from ddtrace.internal.settings.integration import IntegrationConfig
+    from ddtrace.propagation._database_monitoring import _DBM_Propagator
+    from ddtrace.propagation.http import HTTPPropagator
+    from ddtrace.trace import Span
 
-    rules = tracer._sampler.rules
-    git = gitmetadata.get_git_tags()
-    statuses = (399, 400, 404, 499, 500, 503, 599)
-    own = ("env", "version", "service")
+    sent = []
+    writer = tracer._span_aggregator.writer
+    writer.write = lambda spans=None: sent.extend(spans or [])
+
+    def injected(span):
+        headers = {}
+        HTTPPropagator.inject(span.context, headers)
+        return {name.lower(): text for name, text in headers.items()}
+
+    def url(**options):
+        span = Span("url")
+        set_http_meta(span, IntegrationConfig(config, "peer", **options), url=inputs["url"])
+        return span.get_tag("http.url")
+
+    def comment(database):
+        service, host, name, peer = database
+        tags = {"out.host": host, "db.name": name, "peer.service": peer}
+        span = Span("query", service=service, trace_id=inputs["trace"], span_id=inputs["span"])
+        span.set_tags({key: text for key, text in tags.items() if text})
+        span.context.sampling_priority = 1
+        (text,), _ = _DBM_Propagator(0, "sql").inject(span, ("SELECT 1",), {})
+        return [text, span.get_tag("_dd.dbm_trace_injected")]
+
+    def is_kept(number):
+        span = Span("work", service=config.service, resource="work", trace_id=number)
+        span.set_tag("team", "a")
+        return tracer._sampler.sample(span)
+
+    def is_read(headers):
+        context = HTTPPropagator.extract(headers)
+        return context is not None and context.trace_id is not None
+
+    caller = HTTPPropagator.extract(inputs["headers"])
+    with tracer.start_span("work", child_of=caller) as span:
+        written = injected(span)
+    tracer.start_span("work").finish()
+    meta = {key: text for span in sent for key, text in span.get_tags().items()}
+    of_container = {}
+    container.update_headers(of_container)
     return {
-        "service": config.service,
-        "env": config.env,
-        "version": config.version,
-        "tags": {key: value for key, value in config.tags.items() if key not in own},
-        "enabled": tracer.enabled,
-        "rate": rules[0].sample_rate if rules else 1.0,
-        "extract": config._propagation_style_extract,
-        "inject": config._propagation_style_inject,
-        "behavior": config._propagation_behavior_extract,
-        "baggage": config._baggage_tag_keys,
-        "mode": dbm_config.propagation_mode,
-        "errors": [code for code in statuses if config._http_server.is_error_code(code)],
-        "git": list(git[:2]),
+        "enabled": bool(sent),
+        "service": span.service,
+        "meta": meta,
+        "errors": [code for code in inputs["statuses"] if config._http_server.is_error_code(code)],
+        "kept": [number for number in inputs["ids"] if is_kept(number)],
+        "limit": tracer._sampler.limiter.rate_limit,
+        "extract": [style for style, headers in inputs["styles"].items() if is_read(headers)],
+        "inject": [style for style, own in inputs["styles"].items() if next(iter(own)) in written],
+        "continues": [span.trace_id % 2**64, len(span._get_links())],
+        "passed": written.get("x-datadog-tags", ""),
+        "comments": {label: comment(database) for label, database in inputs["databases"].items()},
+        "urls": [url(), url(default_http_tag_query_string=config._http_client_tag_query_string)],
+        "agent": agent.trace_agent_url,
+        "timeout": agent.trace_agent_timeout_seconds,
+        "protocol": getattr(writer, "_api_version", None),
+        "external": of_container.get("Datadog-External-Env"),
     }
 
 
 try:
-    print(json.dumps(outcome(), default=str))
+    print(json.dumps(outcome(json.load(sys.stdin)), default=str))
 except Exception as error:
     print(json.dumps({"fails": f"{type(error).__name__}: {error}"}))

@@ -1,5 +1,5 @@
-//! Secrets in query strings, redacted by us and by Datadog's official Python tracer: equal, or stricter by a row of
-//! [`STRICTER`].
+//! Secrets in query strings, redacted by us and by Datadog's official tracers for Python and Node: equal, or stricter by
+//! a row of [`STRICTER`].
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use opentelemetry::KeyValue;
 use opentelemetry_datadog_agent::{DatadogExporter, SpanTypes};
 use opentelemetry_sdk::trace::SpanExporter as _;
 
-use crate::tracer::{answers, program};
+use crate::tracer::{Peer, answers};
 use crate::traces::span;
 
 /// The longest time that a flush may take.
@@ -19,22 +19,28 @@ const SOON: Duration = Duration::from_secs(10);
 /// Queries that are compared.
 const CASES: usize = 6_000;
 
-/// A difference on purpose: its reason, and a test of the query for the signs of it.
-type Row = (&'static str, fn(&str) -> bool);
+/// A difference on purpose: its reason, the tracers, and a test of the query for the signs of it.
+type Row = (&'static str, &'static [Peer], fn(&str) -> bool);
 
-/// The secrets that we hide and the Python tracer does not.
+/// The secrets that we hide and the official tracers do not.
 const STRICTER: [Row; 6] = [
-    ("`sig`, a key that the semantic conventions name", |query| has(query, &["sig"])),
-    ("a fragment may hold what a query does", |query| has(query, &["#"])),
-    ("`+` is a blank in a query", |query| has(query, &["+"])),
-    ("an access token has all signs of RFC 6750", |query| has(query, &["bearer%20", "bearer "])),
-    ("a token is hidden whole, however long it is", |query| {
+    ("`sig`, a key that the semantic conventions name", &Peer::ALL, |query| has(query, &["sig"])),
+    ("a fragment may hold what a query does", &[Peer::Python], |query| has(query, &["#"])),
+    ("`+` is a blank in a query", &Peer::ALL, |query| has(query, &["+"])),
+    ("an access token has all signs of RFC 6750", &Peer::ALL, |query| {
+        has(query, &["bearer%20", "bearer "])
+    }),
+    ("a token is hidden whole, however long it is", &Peer::ALL, |query| {
         has(query, &["token:", "token%3a", "ghp_", "gho_", "ghu_", "ghs_"])
     }),
-    ("a text in JSON or a key that has no end goes up to the end", |query| {
+    ("a text in JSON or a key that has no end goes up to the end", &Peer::ALL, |query| {
         has(query, &["\"", "%22", "-----begin"])
     }),
 ];
+
+fn rows(peer: Peer) -> impl Iterator<Item = &'static Row> {
+    STRICTER.iter().filter(move |(_, peers, _)| peers.contains(&peer))
+}
 
 fn has(query: &str, signs: &[&str]) -> bool {
     let query = query.to_ascii_lowercase();
@@ -67,13 +73,13 @@ fn query(random: &mut fastrand::Rng) -> String {
     pieces.chars().map(|c| if c == '§' { random.alphanumeric() } else { c }).collect()
 }
 
-/// Returns what the Python tracer makes of URLs and queries.
-fn python(queries: &[String]) -> Vec<[String; 2]> {
+/// Returns what an official tracer makes of URLs and queries.
+fn theirs(peer: Peer, queries: &[String]) -> Vec<[String; 2]> {
     let lines: String = queries
         .iter()
         .map(|query| serde_json::to_string(&[&url(query), query]).unwrap() + "\n")
         .collect();
-    let text = answers(&mut program("queries.py"), lines);
+    let text = answers(&mut peer.program("queries"), lines);
     text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
@@ -116,36 +122,43 @@ fn shows_no_more(one: &str, other: &str) -> bool {
 }
 
 #[test]
-fn secrets_in_queries_are_those_of_the_python_tracer_and_a_few_more() {
+fn secrets_in_queries_are_those_of_the_official_tracers_and_a_few_more() {
     let mut random = fastrand::Rng::with_seed(19);
     let queries: Vec<_> = (0..CASES).map(|_| query(&mut random)).collect();
-    let theirs = python(&queries);
     let (documented, agents) =
         (ours(&queries, SpanTypes::Documented), ours(&queries, SpanTypes::Agent));
     assert_eq!(documented, agents, "the span types change nothing");
-    let (mut hit, mut redacted, mut equal) = (HashSet::new(), 0, 0);
-    for ((query, own), other) in queries.iter().zip(&documented).zip(&theirs) {
-        redacted += usize::from(own[1].contains("<redacted>"));
-        equal += usize::from(own == other);
-        // A parser of URLs removes what no URL can hold.
-        let is_url = !query.contains(['\n', '\t']);
-        for (own, other) in own.iter().zip(other).skip(usize::from(!is_url)) {
-            if own == other {
-                continue;
-            }
-            let rows: Vec<_> = STRICTER.iter().filter(|(_, fits)| fits(query)).collect();
-            assert!(!rows.is_empty(), "no row\n{query}\nours {own}\nPython {other}");
-            assert!(shows_no_more(own, other), "{rows:?}\n{query}\nours   {own}\nPython {other}");
-            // A reason is certain if it is the only one.
-            if let [(reason, _)] = rows[..] {
-                hit.insert(*reason);
+    for peer in Peer::ALL {
+        let theirs = theirs(peer, &queries);
+        let (mut hit, mut redacted, mut equal) = (HashSet::new(), 0, 0);
+        for ((query, own), other) in queries.iter().zip(&documented).zip(&theirs) {
+            redacted += usize::from(own[1].contains("<redacted>"));
+            equal += usize::from(own == other);
+            // Python's parser of URLs removes what no URL can hold.
+            let is_url = peer != Peer::Python || !query.contains(['\n', '\t']);
+            for (own, other) in own.iter().zip(other).skip(usize::from(!is_url)) {
+                hit.extend(difference(peer, query, own, other));
             }
         }
+        println!("{peer:?}: {CASES} queries, {redacted} with a secret, {equal} equal");
+        assert!(redacted > CASES / 4 && equal > CASES / 2, "{redacted} {equal}");
+        let unused: Vec<_> = rows(peer).filter(|(reason, ..)| !hit.contains(reason)).collect();
+        assert!(unused.is_empty(), "{peer:?} {unused:?}");
     }
-    println!("{CASES} queries, {redacted} with a secret, {equal} equal");
-    assert!(redacted > CASES / 4 && equal > CASES / 2, "{redacted} {equal}");
-    let unused: Vec<_> = STRICTER.iter().filter(|(reason, _)| !hit.contains(reason)).collect();
-    assert!(unused.is_empty(), "{unused:?}");
+}
+
+/// Returns the reason of a difference, if it is the only one and so certain; fails where there is none.
+fn difference(peer: Peer, query: &str, own: &str, other: &str) -> Option<&'static str> {
+    if own == other {
+        return None;
+    }
+    let rows: Vec<_> = rows(peer).filter(|(.., fits)| fits(query)).collect();
+    assert!(!rows.is_empty(), "no row\n{query}\nours   {own}\ntheirs {other}");
+    assert!(shows_no_more(own, other), "{rows:?}\n{query}\nours   {own}\ntheirs {other}");
+    match rows[..] {
+        [(reason, ..)] => Some(reason),
+        _ => None,
+    }
 }
 
 #[test]
@@ -158,7 +171,9 @@ fn real_queries_without_a_secret_stay_byte_for_byte() {
             assert_eq!((&own, own_url), (query, url(query)));
         }
     }
-    for (query, [_, other]) in queries.iter().zip(python(&queries)) {
-        assert_eq!(*query, other);
+    for peer in Peer::ALL {
+        for (query, [_, other]) in queries.iter().zip(theirs(peer, &queries)) {
+            assert_eq!(*query, other, "{peer:?}");
+        }
     }
 }

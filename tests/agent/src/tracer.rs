@@ -17,13 +17,32 @@ use crate::vectors::ROOT;
 
 type Headers = HashMap<String, String>;
 
-/// Returns a program of this folder that runs the Python tracer, which sends nothing.
-pub(crate) fn program(name: &str) -> Command {
-    let python = env::var("TRACER_PYTHON").expect("run `bash tests/agent/run.sh`");
-    let mut command = Command::new(python);
-    command.arg(format!("{ROOT}/tests/agent/{name}"));
-    command.env("DD_TRACE_ENABLED", "false").env("DD_INSTRUMENTATION_TELEMETRY_ENABLED", "false");
-    command
+/// A tracer that we are compared with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Peer {
+    Python,
+    Node,
+}
+
+impl Peer {
+    pub(crate) const ALL: [Self; 2] = [Self::Python, Self::Node];
+
+    /// Returns a program of this folder that runs the tracer, which sends nothing.
+    pub(crate) fn program(self, name: &str) -> Command {
+        let tools = |variable| env::var(variable).expect("run `bash tests/agent/run.sh`");
+        let mut command = match self {
+            Self::Python => Command::new(tools("TRACER_PYTHON")),
+            Self::Node => Command::new("node"),
+        };
+        let end = if self == Self::Python { "py" } else { "js" };
+        command.arg(format!("{ROOT}/tests/agent/{name}.{end}"));
+        if self == Self::Node {
+            command.env("NODE_PATH", tools("TRACER_NODE"));
+        }
+        command.env("DD_INSTRUMENTATION_TELEMETRY_ENABLED", "false");
+        command.env("DD_REMOTE_CONFIGURATION_ENABLED", "false");
+        command
+    }
 }
 
 /// Gives a program its whole input and returns all that it prints.
@@ -41,8 +60,8 @@ pub(crate) fn answers(command: &mut Command, input: String) -> String {
 /// Returns what the Python tracer makes of headers.
 fn python(headers: &Headers, style: PropagationStyle) -> Json {
     let style = if style == Datadog { "datadog" } else { "tracecontext" };
-    let mut command = program("tracer.py");
-    command.env("DD_TRACE_PROPAGATION_STYLE", style);
+    let mut command = Peer::Python.program("tracer");
+    command.env("DD_TRACE_ENABLED", "false").env("DD_TRACE_PROPAGATION_STYLE", style);
     serde_json::from_str(&answers(&mut command, json!(headers).to_string())).expect("it answers")
 }
 
