@@ -1,5 +1,6 @@
 //! Every default-mode vector of `tests/vectors`: the span goes through the public API and the wire, and
-//! what the embedded Agent decoded is compared. `more.json` is ours: rules that the others do not reach.
+//! what the embedded Agent decoded is compared. `more.json` and `queries.json` are ours: rules that the others do not
+//! reach, and secrets in every place of a URL or a query.
 
 mod read;
 
@@ -17,7 +18,7 @@ use read::{resource, span_data, text, vectors};
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
 /// Vectors that must be found: fewer means that a file was lost.
-const AT_LEAST: usize = 286;
+const AT_LEAST: usize = 327;
 
 #[test]
 fn every_vector_arrives_as_expected() {
@@ -36,6 +37,34 @@ fn every_vector_arrives_as_expected() {
     }
     assert!(failures.is_empty(), "{} differences:\n{}", failures.len(), failures.join("\n"));
     assert!(checked >= AT_LEAST * PROTOCOLS.len(), "only {checked} vectors");
+}
+
+#[test]
+fn secrets_in_queries_are_redacted_under_every_setting() {
+    let agent = agent();
+    let (mut checked, mut failures) = (0, Vec::new());
+    let is_query = |vector: &Json| text(&vector["id"]).starts_with("query-");
+    for vector in vectors(ROOT, None).filter(is_query) {
+        for obfuscation in [Obfuscation::Exporter, Obfuscation::Agent] {
+            for types in [SpanTypes::Documented, SpanTypes::Agent] {
+                agent.clear();
+                let exporter = DatadogExporter::builder()
+                    .with_agent_url(agent.url())
+                    .with_span_types(types)
+                    .with_obfuscation(obfuscation)
+                    .build()
+                    .unwrap();
+                let span = through(&agent, exporter, &vector["input"]);
+                let found = differences(&span, &vector["expect"]);
+                failures.extend(found.into_iter().map(|difference| {
+                    format!("{} {obfuscation:?} {types:?}: {difference}", vector["id"])
+                }));
+                checked += 1;
+            }
+        }
+    }
+    assert!(failures.is_empty(), "{}", failures.join("\n"));
+    assert!(checked > 100, "only {checked}");
 }
 
 /// The service that the legacy vectors configure.
