@@ -1,12 +1,15 @@
 //! Comments before statements under sqlx, with SQLite in memory: one place that writes them, and what the two modes
 //! do to prepared statements.
 
-use opentelemetry_datadog_agent::{SqlComment, SqlCommentMode};
-use sqlx::sqlite::SqliteConnection;
-use sqlx::{AssertSqlSafe, Connection as _};
-use tracing::instrument;
+use sqlx::Connection as _;
 
 use crate::Outcome;
+
+// snippet: sqlx with Database Monitoring
+use opentelemetry_datadog_agent::{SqlComment, SqlCommentMode};
+use sqlx::AssertSqlSafe;
+use sqlx::sqlite::SqliteConnection;
+use tracing::instrument;
 
 /// Runs a statement with the comment of Database Monitoring before it. The span has the statement without it.
 #[instrument(
@@ -27,6 +30,7 @@ async fn execute(
     let query = sqlx::query(AssertSqlSafe(text)).persistent(is_persistent);
     Ok(query.execute(connection).await?.rows_affected())
 }
+// end
 
 /// Runs a statement three times in each mode.
 pub(crate) async fn run() -> Outcome {
