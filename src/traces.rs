@@ -38,7 +38,7 @@ impl Grouping {
         firsts.clear();
         firsts.extend(batch.iter().enumerate().map(|(number, span)| {
             let id = span.span_context.trace_id();
-            trace_ids.first(hash(id), number, |other| trace_id(other) == id)
+            trace_ids.first(hash(&id.to_bytes()), number, |other| trace_id(other) == id)
         }));
         order.clear();
         order.extend(

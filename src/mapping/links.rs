@@ -101,10 +101,10 @@ impl Writer<'_> {
         let key = |entry: usize| shown_key(list[entry].key.as_str());
         keys.reset(list.len());
         for entry in 0..list.len() {
-            keys.put(hash(key(entry).0), entry, |other| key(other) == key(entry));
+            keys.put(hash(key(entry).0.as_bytes()), entry, |other| key(other) == key(entry));
         }
         let is_last = |entry: usize| {
-            keys.get(hash(key(entry).0), |other| key(other) == key(entry)) == Some(entry)
+            keys.get(hash(key(entry).0.as_bytes()), |other| key(other) == key(entry)) == Some(entry)
         };
         let start = members.out.len();
         members.key("attributes");

@@ -276,11 +276,11 @@ fn name_hash(name: &Name<'_>, buffer: &mut String) -> u64 {
     use std::fmt::Write as _;
 
     if let Some(plain) = name.plain() {
-        return hash(plain);
+        return hash(plain.as_bytes());
     }
     buffer.clear();
     write!(buffer, "{name}").expect("writing to a String cannot fail");
-    hash(buffer)
+    hash(buffer.as_bytes())
 }
 
 /// Returns true if an attribute is no tag.

@@ -162,7 +162,7 @@ impl<P> ResourceFacts<P> {
         let Some(name) = Name::of_tag(key, options.obfuscation, query) else { return };
         let known = name.row().map(|(known, _)| known);
         let name = name.to_string();
-        let (hash, tags) = (hash(&name), &self.tags);
+        let (hash, tags) = (hash(name.as_bytes()), &self.tags);
         if !self.places.insert(hash, tags.len(), |place| tags[place].name == name) {
             return;
         }
@@ -183,7 +183,7 @@ impl<P> ResourceFacts<P> {
         let mut value = String::new();
         push_clipped(&mut value, text);
         let prepared = S::prepare(&[(&name, &value)]);
-        self.tags.push(ResourceTag { known, hash: hash(&name), name, value, prepared });
+        self.tags.push(ResourceTag { known, hash: hash(name.as_bytes()), name, value, prepared });
     }
 
     /// Decides service, env and version.

@@ -44,7 +44,7 @@ impl StatementCache {
             self.slots.resize(KEPT, Slot::default());
         }
         #[expect(clippy::cast_possible_truncation, reason = "a slot needs only the low bits")]
-        let slot = &mut self.slots[hash(text) as usize % KEPT];
+        let slot = &mut self.slots[hash(text.as_bytes()) as usize % KEPT];
         if slot.language != Some(language) || slot.given != text {
             slot.read(text, language);
         }

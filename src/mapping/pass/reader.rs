@@ -66,7 +66,7 @@ impl<'a, P> Reader<'_, 'a, P> {
 
     /// Returns true if span, scope or resource have a text tag of this name, which has no row.
     pub(super) fn is_named(&self, name: &str) -> bool {
-        let hash = hash(name);
+        let hash = hash(name.as_bytes());
         self.is_taken(hash, name) || self.facts.has_tag(hash, &Name::of(name))
     }
 
