@@ -13,8 +13,8 @@ use super::attributes::{Attribute, Rule, Speaks};
 use super::drivers::{self, Holds, Source};
 use super::errors::Split;
 use super::obfuscate::{
-    self, Guarded, Language, Query, QuerySecrets, Read, SOME_SQL, Signs, StatementCache,
-    push_address, push_connection, push_query, push_statement, push_url,
+    self, Guarded, Language, PlainTexts, Query, QuerySecrets, Read, SOME_SQL, Signs,
+    StatementCache, push_address, push_connection, push_query, push_statement, push_url,
 };
 use super::tags::Name;
 use super::text;
@@ -40,6 +40,8 @@ pub(crate) struct Redactor {
     obfuscation: Obfuscation,
     secrets: QuerySecrets,
     statements: StatementCache,
+    /// Texts without statements.
+    plain: PlainTexts,
     out: String,
     list: String,
 }
@@ -76,15 +78,23 @@ impl Redactor {
     }
 
     fn redacted<'t>(&'t mut self, text: &'t str, signs: Signs) -> &'t str {
-        let Self { obfuscation, secrets, statements, out, .. } = self;
+        let Self { obfuscation, secrets, statements, plain, out, .. } = self;
+        let is_searched =
+            *obfuscation == Obfuscation::Exporter && signs.of_statement() && !plain.has(text);
+        if !is_searched && !signs.of_url() {
+            return text;
+        }
         out.clear();
         let mut read =
             |out: &mut String, statement: &str| statements.push_statement(out, statement, SOME_SQL);
-        let read: Option<Read<'_>> = match obfuscation {
-            Obfuscation::Exporter => Some(&mut read),
-            Obfuscation::Agent => None,
-        };
-        if obfuscate::push_redacted(out, text, signs, read, secrets) { out } else { text }
+        let read: Option<Read<'_>> = if is_searched { Some(&mut read) } else { None };
+        if obfuscate::push_redacted(out, text, signs, read, secrets) {
+            return out;
+        }
+        if is_searched {
+            plain.note(text);
+        }
+        text
     }
 
     /// Returns the value of an attribute, as the text of its tag, as it may be shown.

@@ -12,6 +12,7 @@ mod json;
 mod kinds;
 mod names;
 mod places;
+mod plain_texts;
 mod query;
 mod quotes;
 mod statement_cache;
@@ -25,6 +26,7 @@ mod words;
 
 pub(crate) use self::commands::is_route;
 pub(crate) use self::dialect::Dialect;
+pub(crate) use self::plain_texts::PlainTexts;
 pub(crate) use self::query::{QuerySecrets, RedactQuery};
 pub(crate) use self::signs::Signs;
 pub(crate) use self::statement_cache::StatementCache;
