@@ -21,7 +21,7 @@ use opentelemetry::trace::Event;
 use opentelemetry::{Array, KeyValue, Value};
 use opentelemetry_sdk::trace::SpanData;
 
-use self::report::{push_clean, split};
+use self::report::{may_begin_with, push_clean, split};
 use self::sources::{
     ABOUT_EVENT, EventOnlyText, EventText, EventWord, GrpcStatus, HttpStatus, LEVEL, OF_SPAN,
     OfEvent, OtherEvent, RestOfMessage, Source, Span, SpanUnlessCopied, StatusText, is_error,
@@ -91,6 +91,10 @@ impl<'a> Found<'a> {
         out: &mut String,
     ) -> Range<usize> {
         let start = text.push(out, redactor);
+        // Nearly every stack begins with a frame, and to split it costs more than to look at its first line.
+        if !may_begin_with(&out[start..], &out[self.texts[0].clone()]) {
+            return start..out.len();
+        }
         let parts = split(&out[start..]);
         let is_message = out[moved(parts.message, start)] == out[self.texts[0].clone()];
         if is_message { moved(parts.rest, start) } else { start..out.len() }

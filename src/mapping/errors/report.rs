@@ -55,6 +55,13 @@ pub(super) fn split(text: &str) -> Parts {
     }
 }
 
+/// Returns false if the message of a text, as [`split`] finds it, is not this one.
+pub(super) fn may_begin_with(text: &str, message: &str) -> bool {
+    let [first, wanted] =
+        [text.trim_start(), message].map(|text| text.lines().next().unwrap_or(""));
+    wanted.is_empty() || first.contains(wanted)
+}
+
 /// Returns the lines of a text, each with the place where it begins.
 fn lines(text: &str) -> impl Iterator<Item = (usize, &str)> {
     text.split_inclusive('\n').scan(0, |at, line| {
@@ -229,6 +236,19 @@ mod tests {
             (" \n ", "", ""),
         ] {
             assert_eq!(parts(text), [message, rest], "{text:?}");
+            assert!(may_begin_with(text, message), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_stack_is_split_only_if_its_first_line_holds_the_first_of_the_message() {
+        for (text, message, may) in [
+            ("\n   at main.rs:7\nwork failed\n", "work failed", false),
+            ("Error: work failed\n   at main.rs:7", "work failed", true),
+            ("\r\n   0: work failed\r\nbadly\r\n", "work failed\r\nbadly", true),
+            ("   at main.rs:7", "", true),
+        ] {
+            assert_eq!(may_begin_with(text, message), may, "{text:?}");
         }
     }
 
