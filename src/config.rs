@@ -21,6 +21,7 @@ use crate::mapping::{
     SpanTypes,
 };
 use crate::protocol::Protocol;
+use crate::stats::Sender;
 use variables::{ADDRESS_FORM, MAX_TIMEOUT, TIMEOUT_FORM, without_credentials};
 
 #[cfg(fuzzing)]
@@ -56,6 +57,7 @@ pub(crate) struct ExporterInputs {
     pub(crate) query_redaction: Option<RedactQuery>,
     pub(crate) server_errors: Option<String>,
     pub(crate) names: Option<NamesHook>,
+    pub(crate) client_stats: Option<bool>,
 }
 
 /// Everything that is decided before the first span.
@@ -85,8 +87,17 @@ impl Settings {
         variable: impl Fn(&str) -> Option<String>,
     ) -> Result<Self, BuildError> {
         let (mut inputs, mut variables) = (inputs, Variables::of(variable));
-        let delivery = delivery(&mut inputs, &mut variables)?;
+        let mut delivery = delivery(&mut inputs, &mut variables)?;
+        let wants_stats = inputs
+            .client_stats
+            .unwrap_or_else(|| variables.flag("DD_TRACE_STATS_COMPUTATION_ENABLED", false));
         let options = options(inputs, &mut variables)?;
+        delivery.stats = wants_stats.then(|| Sender {
+            hostname: options.hostname.clone().unwrap_or_default(),
+            runtime_id: options.runtime_id.clone(),
+            service: String::new(),
+            git_commit_sha: options.git.commit_sha.clone().unwrap_or_default(),
+        });
         let enabled = variables.flag("DD_TRACE_ENABLED", true);
         let not_followed = variables.not_followed();
         Ok(Self { delivery, enabled, options, not_followed, warnings: variables.warnings })
@@ -117,6 +128,7 @@ fn delivery(
         buffer_bytes,
         payload_bytes,
         external_env: variables.external_env(),
+        stats: None,
     })
 }
 

@@ -1,11 +1,14 @@
 //! [`DatadogExporter`]: group, map, encode, send; nothing else.
 
+mod encoder;
+mod lines;
+
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use opentelemetry::{otel_debug, otel_info, otel_warn};
+use opentelemetry::otel_warn;
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::error::{OTelSdkError, OTelSdkResult};
 use opentelemetry_sdk::trace::{SpanData, SpanExporter};
@@ -13,13 +16,16 @@ use opentelemetry_sdk::trace::{SpanData, SpanExporter};
 use crate::BuildError;
 use crate::builder::DatadogExporterBuilder;
 use crate::config::Settings;
-use crate::datadog::ids::has_equal_ids;
 use crate::delivery::{Delivery, ExporterHandle, Identity};
-use crate::encoding::{Json, MessagePack, Payload, Payloads, Prepared, SpanWriter, Wire, WireKind};
+use crate::encoding::{Json, MessagePack, Payload, Prepared, SpanWriter, Wire, WireKind};
 use crate::guard::{self, HookScope};
 use crate::kept::Kept;
-use crate::mapping::{self, NamesHook, Options, Place, ResourceFacts, Scratch};
-use crate::traces::Grouping;
+use crate::mapping::{self, NamesHook, Obfuscation, Options, Place, ResourceFacts, Scratch};
+use crate::noting::Omitted;
+use crate::sampling::SpanRules;
+use crate::stats::{Concentrator, Rules};
+use encoder::{Encoder, Encoders, NotingWriter};
+use lines::{HookFault, Notices, SettingsLines};
 
 /// The longest time of a flush through the SDK's interface.
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(5);
@@ -54,6 +60,8 @@ const DROP_TIMEOUT: Duration = Duration::from_secs(2);
 #[must_use = "an exporter does nothing until a provider has it"]
 pub struct DatadogExporter {
     options: Options,
+    /// The rules for single spans of rejected traces, if there are any.
+    span_rules: Option<Arc<SpanRules>>,
     facts: Facts,
     encoders: Encoders,
     /// `None` if the exporter is switched off.
@@ -70,32 +78,11 @@ struct Facts {
     message_pack: ResourceFacts<Prepared>,
 }
 
-/// Encoders at rest. An export takes one out: no lock is held while the hook of the user runs, which may export
-/// through this exporter again.
-struct Encoders {
-    idle: Mutex<Vec<Encoder>>,
-    payload_bytes: usize,
-}
-
-/// The most encoders at rest. The SDK's processors need one; more threads at once share the exporter by hand.
-const MAX_IDLE: usize = 4;
-
-/// Buffers that one batch after the other reuses.
-struct Encoder {
-    /// The wire that the scratch space was used for.
-    wire: WireKind,
-    grouping: Grouping,
-    scratch: Scratch<Prepared>,
-    payloads: Payloads,
-}
-
-/// Why spans keep the names of the mapping although there is a hook.
-#[derive(Clone, Copy, Debug)]
-enum HookFault {
-    /// It panicked.
-    Panicked,
-    /// They were exported from within a hook.
-    Nested,
+/// A batch as it is sent, and what was noticed on the way.
+struct Encoded {
+    payloads: Vec<Payload>,
+    odd: Oddities,
+    omitted: Omitted,
 }
 
 /// The oddities of a batch.
@@ -105,47 +92,27 @@ struct Oddities {
     left_out: Option<String>,
 }
 
-/// Lines that are said once for each exporter.
-#[derive(Debug, Default)]
-struct Notices {
-    left_out: AtomicBool,
-    skipped: AtomicBool,
-    equal_ids: AtomicBool,
-    hook_panicked: AtomicBool,
-    hook_nested: AtomicBool,
-    late: AtomicBool,
-}
-
-/// The settings of an exporter as they are said.
-#[derive(Debug)]
-pub(crate) struct SettingsLines {
-    warnings: Vec<String>,
-    not_followed: String,
-    agent: String,
-    protocol: String,
-    timeout: String,
-    buffer_bytes: usize,
-    payload_bytes: usize,
-    enabled: bool,
-    options: String,
-}
-
 impl DatadogExporter {
     /// Starts a builder. It reads nothing until [`DatadogExporterBuilder::build`].
     pub fn builder() -> DatadogExporterBuilder {
         DatadogExporterBuilder::default()
     }
 
-    pub(crate) fn start(settings: Settings) -> Result<Self, BuildError> {
+    pub(crate) fn start(
+        settings: Settings,
+        span_rules: Option<SpanRules>,
+    ) -> Result<Self, BuildError> {
         let payload_bytes = settings.delivery.payload_bytes;
         let lines = Arc::new(Kept::new(SettingsLines::of(&settings)));
+        let span_rules = span_rules.map(Arc::new);
         let delivery =
             if settings.enabled { Some(Delivery::start(settings.delivery)?) } else { None };
         let no_resource = Resource::builder_empty().build();
         let exporter = Self {
             facts: Facts::of(&no_resource, &settings.options),
             options: settings.options,
-            encoders: Encoders { idle: Mutex::default(), payload_bytes },
+            span_rules,
+            encoders: Encoders::new(payload_bytes),
             delivery,
             is_shut_down: AtomicBool::new(false),
             settings: lines,
@@ -176,22 +143,28 @@ impl DatadogExporter {
         }
     }
 
-    /// Turns a batch into payloads, the first in the memory of `spare`. Says too what is odd about it.
+    /// Turns a batch into payloads, the first in the memory of `spare`.
     fn encode(
         &self,
         batch: &[SpanData],
-        wire: WireKind,
+        delivery: &Delivery,
+        (wire, counting): (WireKind, Option<&Arc<Rules>>),
         spare: Option<Payload>,
-    ) -> (Vec<Payload>, Oddities) {
+    ) -> Encoded {
         let mut encoder = self.encoders.take();
-        encoder.payloads.start(spare);
+        encoder.payloads.start(spare, counting.is_some());
+        let takes_notes = counting.is_some() || self.span_rules.is_some();
+        if takes_notes {
+            encoder.notes.follow(counting, self.span_rules.as_ref());
+        }
+        let noting = takes_notes.then(|| delivery.concentrator());
         let scope = self.options.names.as_ref().map(|_| HookScope::begin());
         let hook = self.options.names.as_ref().filter(|_| matches!(scope, Some(Some(_))));
         let Facts { json, message_pack } = &self.facts;
         let hook_panicked = match wire {
-            WireKind::Json => self.encode_as::<Json>(batch, json, hook, &mut encoder),
+            WireKind::Json => self.encode_as::<Json>(batch, json, hook, noting, &mut encoder),
             WireKind::MessagePack => {
-                self.encode_as::<MessagePack>(batch, message_pack, hook, &mut encoder)
+                self.encode_as::<MessagePack>(batch, message_pack, hook, noting, &mut encoder)
             }
         };
         let fault = match scope {
@@ -200,8 +173,9 @@ impl DatadogExporter {
         };
         let payloads = encoder.payloads.finish();
         let left_out = encoder.scratch.take_left_out();
+        let omitted = if takes_notes { encoder.notes.omitted() } else { Omitted::default() };
         self.encoders.put(encoder);
-        (payloads, Oddities { fault, left_out })
+        Encoded { payloads, odd: Oddities { fault, left_out }, omitted }
     }
 
     /// Returns the bodies of a batch's requests without sending them, each with its content type and its
@@ -209,8 +183,8 @@ impl DatadogExporter {
     #[cfg(fuzzing)]
     pub(crate) fn bodies(&self, batch: &[SpanData]) -> Vec<(&'static str, u32, Vec<u8>)> {
         let delivery = self.delivery.as_ref().expect("it is on");
-        let (payloads, _) = self.encode(batch, delivery.form().wire, None);
-        payloads.into_iter().map(|payload| delivery.form().body(payload)).collect()
+        let encoded = self.encode(batch, delivery, (delivery.form().wire, None), None);
+        encoded.payloads.into_iter().map(|payload| delivery.form().body(payload)).collect()
     }
 
     /// Writes the traces of a batch; says whether the hook panicked.
@@ -219,12 +193,36 @@ impl DatadogExporter {
         batch: &[SpanData],
         facts: &ResourceFacts<Prepared>,
         hook: Option<&NamesHook>,
+        noting: Option<&Mutex<Concentrator>>,
         encoder: &mut Encoder,
     ) -> bool {
-        let Encoder { wire, grouping, scratch, payloads } = encoder;
+        let Encoder { wire, grouping, scratch, payloads, notes, stored } = encoder;
         if *wire != W::KIND {
             // It holds tags in the other wire.
             (*wire, *scratch) = (W::KIND, Scratch::default());
+        }
+        if let Some(concentrator) = noting {
+            // Elsewhere the resource of a key has no literals: it is the one that is sent.
+            let may_have_literals =
+                self.options.obfuscation == Obfuscation::Agent || self.options.names.is_some();
+            let stored = may_have_literals.then_some(stored);
+            let mut writer = NotingWriter {
+                options: &self.options,
+                batch,
+                facts,
+                hook,
+                scratch,
+                notes,
+                stored,
+                concentrator,
+                root: 0,
+                hook_panicked: false,
+            };
+            for trace in grouping.traces(batch) {
+                writer.root = trace.spans[trace.agents_root];
+                payloads.trace_by::<W, _>(trace.spans, &mut writer);
+            }
+            return writer.hook_panicked;
         }
         let mut hook_panicked = false;
         for trace in grouping.traces(batch) {
@@ -238,30 +236,6 @@ impl DatadogExporter {
             });
         }
         hook_panicked
-    }
-}
-
-impl Encoders {
-    fn take(&self) -> Encoder {
-        self.lock().pop().unwrap_or_else(|| Encoder {
-            wire: WireKind::default(),
-            grouping: Grouping::default(),
-            scratch: Scratch::default(),
-            payloads: Payloads::new(self.payload_bytes),
-        })
-    }
-
-    fn put(&self, mut encoder: Encoder) {
-        encoder.grouping.shrink();
-        encoder.scratch.shrink();
-        let mut idle = self.lock();
-        if idle.len() < MAX_IDLE {
-            idle.push(encoder);
-        }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Vec<Encoder>> {
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -284,11 +258,16 @@ impl SpanExporter for DatadogExporter {
         let Some(delivery) = &self.delivery else { return Ok(()) };
         delivery.check_process()?;
         let begin = Instant::now();
-        let wire = delivery.wire().await;
-        let (payloads, odd) = self.encode(&batch, wire, delivery.spare());
+        let (wire, counting) = delivery.form_and_counting().await;
+        let Encoded { payloads, odd, omitted } =
+            self.encode(&batch, delivery, (wire, counting.as_ref()), delivery.spare());
         let sent: u64 = payloads.iter().map(|payload| u64::from(payload.span_count())).sum();
-        let skipped = batch.len() as u64 - sent;
+        let skipped = batch.len() as u64 - sent - omitted.spans;
         delivery.skip(skipped);
+        if counting.is_some() {
+            delivery.omit(omitted.spans, omitted.p0_chunks, omitted.p0_spans);
+            delivery.look_at_stats();
+        }
         self.notices.of_batch(&batch, skipped, odd.fault);
         self.notices.of_shared_tags(&self.facts.json.left_out, odd.left_out);
         drop(batch);
@@ -338,127 +317,5 @@ impl Drop for DatadogExporter {
     fn drop(&mut self) {
         // Nobody is left who could be given an error; a line says it.
         let _ = self.shutdown_with_timeout(DROP_TIMEOUT);
-    }
-}
-
-impl SettingsLines {
-    fn of(settings: &Settings) -> Self {
-        let Settings { delivery, .. } = settings;
-        Self {
-            warnings: settings.warnings.clone(),
-            not_followed: settings.not_followed.join(", "),
-            agent: delivery.addresses.to_string(),
-            protocol: format!("{:?}", delivery.protocol).to_lowercase(),
-            timeout: format!("{:?}", delivery.timeout),
-            buffer_bytes: delivery.buffer_bytes,
-            payload_bytes: delivery.payload_bytes,
-            enabled: settings.enabled,
-            options: format!("{:?}", settings.options),
-        }
-    }
-
-    /// Says the settings, the first time.
-    fn say_once(kept: &Kept<Self>) {
-        if let Some(lines) = kept.take() {
-            guard::say(|| lines.say());
-        }
-    }
-
-    fn say(&self) {
-        for warning in &self.warnings {
-            otel_warn!(name: "DatadogExporter.BadVariable", message = warning.as_str());
-        }
-        if !self.not_followed.is_empty() {
-            otel_info!(
-                name: "DatadogExporter.NotFollowed",
-                variables = self.not_followed.as_str(),
-                message = "these variables are set and mean nothing to this exporter"
-            );
-        }
-        if !self.enabled {
-            otel_info!(
-                name: "DatadogExporter.Disabled",
-                message = "`DD_TRACE_ENABLED` is false: this exporter discards every span"
-            );
-        }
-        otel_debug!(
-            name: "DatadogExporter.Built",
-            agent = self.agent.as_str(),
-            protocol = self.protocol.as_str(),
-            timeout = self.timeout.as_str(),
-            buffer_bytes = self.buffer_bytes,
-            payload_bytes = self.payload_bytes,
-            enabled = self.enabled,
-            options = self.options.as_str()
-        );
-    }
-}
-
-impl Notices {
-    /// Says once that spans came after the shutdown.
-    fn of_late_batch(&self, spans: usize) {
-        if spans > 0 && !self.late.swap(true, Ordering::Relaxed) {
-            guard::say(|| {
-                otel_warn!(
-                    name: "DatadogExporter.AfterShutdown",
-                    spans = spans,
-                    message = "spans were exported after the shutdown: they are lost"
-                );
-            });
-        }
-    }
-
-    /// Says once which tags of resource and scope are left out.
-    fn of_shared_tags(&self, of_resource: &[String], of_scope: Option<String>) {
-        if of_resource.is_empty() && of_scope.is_none() || self.left_out.load(Ordering::Relaxed) {
-            return;
-        }
-        self.left_out.store(true, Ordering::Relaxed);
-        let names = of_resource.iter().cloned().chain(of_scope).collect::<Vec<_>>().join(", ");
-        guard::say(|| {
-            otel_warn!(
-                name: "DatadogExporter.TagsLeftOut",
-                names = names.as_str(),
-                message = "the attributes of resource and scope are larger than 64 KiB: no span gets these as tags"
-            );
-        });
-    }
-
-    /// Says once what is odd about the spans.
-    fn of_batch(&self, batch: &[SpanData], skipped: u64, fault: Option<HookFault>) {
-        let is_first = |said: &AtomicBool| !said.swap(true, Ordering::Relaxed);
-        if skipped > 0 && is_first(&self.skipped) {
-            guard::say(|| {
-                otel_warn!(
-                    name: "DatadogExporter.SpansSkipped",
-                    spans = skipped,
-                    message = "the Agent takes no span whose span id or low half of the trace id is zero"
-                );
-            });
-        }
-        match fault {
-            Some(HookFault::Panicked) if is_first(&self.hook_panicked) => guard::say(|| {
-                otel_warn!(
-                    name: "DatadogExporter.NamesHookPanicked",
-                    message = "the function of `with_names` panicked: those spans keep the names of the mapping"
-                );
-            }),
-            Some(HookFault::Nested) if is_first(&self.hook_nested) => guard::say(|| {
-                otel_warn!(
-                    name: "DatadogExporter.NamesHookNested",
-                    message = "spans were exported from within a function of `with_names`: they keep the names of the mapping"
-                );
-            }),
-            _ => {}
-        }
-        let equal = || batch.iter().any(has_equal_ids);
-        if !self.equal_ids.load(Ordering::Relaxed) && equal() && is_first(&self.equal_ids) {
-            guard::say(|| {
-                otel_warn!(
-                    name: "DatadogExporter.EqualIds",
-                    message = "a span id equals the low half of its trace id: sent, though Datadog documents that they differ"
-                );
-            });
-        }
     }
 }

@@ -61,6 +61,7 @@
 //! | in | `exporter.rs` | the processor hands a batch over, on the processor's thread |
 //! | group | `traces.rs` | spans of one trace make a chunk, its local root first |
 //! | map | `mapping/` | one pass over the attributes; tables decide names, types and tags |
+//! | note | `noting/`, `stats/` | with client statistics: what is counted of the span; then its chunk is kept, thinned or taken back |
 //! | encode | `encoding/` | the mapping's calls become chunks in JSON or MessagePack, with no span object between |
 //! | document | `protocol/` | asks the receiver what it takes; makes one request of a payload's chunks |
 //! | send | `delivery/` | a thread of its own brings payloads to the receiver, and keeps what it does not take |
@@ -97,10 +98,12 @@ mod error;
 mod exporter;
 mod guard;
 mod kept;
+mod noting;
 mod traces;
 mod datadog;
 mod mapping;
 mod encoding;
+mod stats;
 mod protocol;
 mod delivery;
 mod propagation;
@@ -125,5 +128,5 @@ pub use propagation::{
 pub use protocol::Protocol;
 pub use sampling::{
     DatadogSampler, DatadogSamplerBuilder, ForwardRejected, RejectedTraces, SampledOnly,
-    SamplingRule,
+    SamplingRule, SpanRule,
 };

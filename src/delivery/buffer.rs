@@ -13,7 +13,7 @@ use super::stats::{ExporterStats, Reason};
 use crate::encoding::{Origin, Payload, WireKind};
 use lanes::Lanes;
 use waiting::Held;
-pub(super) use waiting::Waiting;
+pub(super) use waiting::{OmittedP0s, Waiting};
 
 /// The part of the bound that waits uncompressed while the Agent takes nothing: each of 200 origins can then be
 /// compressed some 40 KiB at a time, which shrinks well enough.
@@ -37,18 +37,20 @@ pub(super) struct Flight {
     ticket: u64,
     doubts: u8,
     breaks: u8,
+    omitted: OmittedP0s,
 }
 
 impl Flight {
     fn of(first: Waiting) -> Self {
         let (ticket, doubts, breaks) = (first.ticket, first.doubts, first.breaks);
+        let omitted = first.omitted;
         let spans = first.spans();
         let (payload, packed) = if first.is_packed() {
             (Payload::default(), vec![first])
         } else {
             (first.payload, Vec::new())
         };
-        Self { payload, packed, spans, ticket, doubts, breaks }
+        Self { payload, packed, spans, ticket, doubts, breaks, omitted }
     }
 
     /// Decompresses and joins the chunks, which takes its time.
@@ -67,6 +69,11 @@ impl Flight {
 
     pub(super) fn spans(&self) -> u64 {
         self.spans
+    }
+
+    /// The rejected spans that were left out before it.
+    pub(super) fn omitted(&self) -> OmittedP0s {
+        self.omitted
     }
 
     /// Translates the payload into a wire, and says whether that was needed; nothing if it cannot be read.
@@ -90,11 +97,14 @@ impl Flight {
 
     /// Returns what goes back to the buffer, in order.
     fn back(self) -> Vec<Waiting> {
-        let Self { payload, packed, ticket, doubts, breaks, spans: _ } = self;
+        let Self { payload, packed, ticket, doubts, breaks, omitted, spans: _ } = self;
         if packed.is_empty() {
-            return vec![Waiting { payload, packed: None, ticket, doubts, breaks }];
+            return vec![Waiting { payload, packed: None, ticket, doubts, breaks, omitted }];
         }
-        packed.into_iter().map(|waiting| Waiting { doubts, breaks, ..waiting }).collect()
+        // The first one carries what all of them carried.
+        let carried = std::iter::once(omitted).chain(std::iter::repeat(OmittedP0s::default()));
+        let back = packed.into_iter().zip(carried);
+        back.map(|(waiting, omitted)| Waiting { doubts, breaks, omitted, ..waiting }).collect()
     }
 
     fn held(&self) -> Held {
@@ -133,6 +143,8 @@ pub(super) struct Buffer {
     spare: Option<Payload>,
     /// The usual length of a document, in bytes.
     usual: usize,
+    /// Rejected spans that were left out since a payload was first sent.
+    omitted: OmittedP0s,
     stats: ExporterStats,
 }
 
@@ -151,6 +163,7 @@ impl Buffer {
             next_ticket: 0,
             spare: None,
             usual: 0,
+            omitted: OmittedP0s::default(),
             stats: ExporterStats::default(),
         }
     }
@@ -181,6 +194,13 @@ impl Buffer {
     pub(super) fn skip(&mut self, spans: u64) {
         self.stats.spans_received += spans;
         *self.stats.spans_dropped.of(Reason::Invalid) += spans;
+    }
+
+    /// Counts spans that are not sent, and so become part of no payload.
+    pub(super) fn omit(&mut self, spans: u64, omitted: OmittedP0s) {
+        self.stats.spans_received += spans;
+        self.stats.spans_omitted += spans;
+        self.omitted.add(omitted);
     }
 
     /// Takes in what one export brings; the ticket tells later whether all of it is settled.
@@ -214,6 +234,7 @@ impl Buffer {
     /// into the memory. While the Agent takes nothing the oldest goes alone: a try costs little then.
     pub(super) fn take(&mut self) -> Option<Flight> {
         let mut first = self.lanes.pop_oldest()?;
+        let is_counted = first.origin().is_counted;
         let mut rest = Vec::new();
         let mut bytes = first.raw_len();
         while !self.is_failing {
@@ -230,7 +251,11 @@ impl Buffer {
         let mut flight = Flight::of(first);
         for next in rest {
             flight.spans += next.spans();
+            flight.omitted.add(next.omitted);
             flight.packed.push(next);
+        }
+        if is_counted {
+            flight.omitted.add(std::mem::take(&mut self.omitted));
         }
         let copy = if flight.packed.is_empty() { 0 } else { bytes };
         self.flight = Some((flight.held(), copy));
@@ -309,7 +334,7 @@ impl Buffer {
 
     /// Its halves go back in its place. A single span cannot be halved: then false, and nothing happens.
     pub(super) fn halve(&mut self, flight: &Flight) -> bool {
-        let Flight { payload, ticket, doubts, breaks, .. } = flight;
+        let Flight { payload, ticket, doubts, breaks, omitted, .. } = flight;
         let Some((first, second)) = payload.halve() else { return false };
         let (refused, ticket, doubts, breaks) = (payload.len(), *ticket, *doubts, *breaks);
         self.flight = None;
@@ -317,8 +342,15 @@ impl Buffer {
         // A size that was too large is not tried again soon; the halves are not joined again.
         self.request_limit = self.request_limit.min(refused.saturating_sub(1));
         self.since_refusal = 0;
-        for payload in [second, first] {
-            self.lanes.push_front(Waiting { payload, packed: None, ticket, doubts, breaks });
+        for (payload, omitted) in [(second, OmittedP0s::default()), (first, *omitted)] {
+            self.lanes.push_front(Waiting {
+                payload,
+                packed: None,
+                ticket,
+                doubts,
+                breaks,
+                omitted,
+            });
         }
         self.make_room();
         true

@@ -54,6 +54,16 @@ pub(super) fn observe(shared: &Arc<Shared>) {
             }
         })
         .build();
+    let (weak, attributes) = (Arc::downgrade(shared), component.clone());
+    meter
+        .u64_observable_counter("datadog.exporter.span.omitted")
+        .with_description("Spans that were counted in client statistics and not sent.")
+        .with_unit("{span}")
+        .with_callback(move |observer| {
+            let Some(stats) = stats(&weak) else { return };
+            observer.observe(stats.spans_omitted, &attributes);
+        })
+        .build();
     let (weak, attributes) = (Arc::downgrade(shared), component);
     meter
         .i64_observable_up_down_counter("otel.sdk.exporter.span.inflight")

@@ -36,9 +36,12 @@ use crate::encoding::{Payload, WireKind};
 #[cfg(feature = "metrics")]
 use crate::guard;
 use crate::protocol::Protocol;
+use crate::stats::{Concentrator, Rules, Sender};
+use buffer::OmittedP0s;
 use shared::Shared;
 
 pub(crate) use address::{Addresses, AgentAddress};
+pub(crate) use shared::wall_time;
 pub use stats::{DroppedSpans, ExporterStats};
 
 /// The longest wait of [`Delivery::export`] for the Agent's answer. It waits only if nothing else is outstanding.
@@ -64,6 +67,8 @@ pub(crate) struct DeliverySettings {
     pub(crate) payload_bytes: usize,
     /// The description of this process by a Kubernetes admission controller.
     pub(crate) external_env: Option<String>,
+    /// The sender of client statistics, if they are wanted. Its service is that of the spans.
+    pub(crate) stats: Option<Sender>,
 }
 
 /// Service, env and version as they are written; empty if unknown.
@@ -84,7 +89,8 @@ pub(crate) struct Delivery {
 impl Delivery {
     /// Starts the worker.
     pub(crate) fn start(settings: DeliverySettings) -> Result<Self, BuildError> {
-        let shared = Shared::new(settings.buffer_bytes, settings.payload_bytes, settings.protocol);
+        let DeliverySettings { buffer_bytes, payload_bytes, protocol, stats, .. } = &settings;
+        let shared = Shared::new(*buffer_bytes, *payload_bytes, *protocol, stats.is_some());
         let shared = Arc::new(shared);
         shared.lock().show_protocol();
         let (started, start) = std::sync::mpsc::sync_channel(1);
@@ -124,14 +130,31 @@ impl Delivery {
         self.shared.lock().buffer.skip(spans);
     }
 
-    /// Returns the wire to write in. The first call waits until the receiver has said what it takes, but not for
-    /// long.
-    pub(crate) async fn wire(&self) -> WireKind {
+    /// Counts spans that are not sent: all of them, and of those with priority 0 the chunks and spans.
+    pub(crate) fn omit(&self, spans: u64, p0_chunks: u64, p0_spans: u64) {
+        let omitted = OmittedP0s { chunks: p0_chunks, spans: p0_spans };
+        self.shared.lock().buffer.omit(spans, omitted);
+    }
+
+    /// The counting of spans.
+    pub(crate) fn concentrator(&self) -> &Mutex<Concentrator> {
+        &self.shared.concentrator
+    }
+
+    /// Has the worker look when numbers are to be sent.
+    pub(crate) fn look_at_stats(&self) {
+        self.shared.poke.notify_one();
+    }
+
+    /// Returns the wire to write in, and how spans are counted, if they are. The first call waits until the receiver
+    /// has said what it takes, but not for long.
+    pub(crate) async fn form_and_counting(&self) -> (WireKind, Option<Arc<Rules>>) {
         if let Some(choice) = self.shared.first_choice(EXPORT_WAIT) {
             // The worker lets go in any case; if it is gone, its last word counts.
             let _ = choice.await;
         }
-        self.shared.lock().form.wire
+        let state = self.shared.lock();
+        (state.form.wire, state.counting.clone())
     }
 
     /// Returns the form in use.
@@ -208,7 +231,7 @@ pub struct ExporterHandle {
 impl ExporterHandle {
     /// A handle of an exporter that is switched off: nothing to flush, nothing to count.
     pub(crate) fn of_nothing() -> Self {
-        let shared = Shared::new(0, 0, Protocol::Auto);
+        let shared = Shared::new(0, 0, Protocol::Auto, false);
         Self { shared: Arc::new(shared), first: None }
     }
 

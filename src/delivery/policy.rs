@@ -182,6 +182,29 @@ pub(super) fn decide(outcome: Outcome, situation: &Situation) -> Decision {
     Decision { action, wait: wait(outcome, action, situation), doubts, breaks }
 }
 
+/// The fate of numbers that were sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum StatsFate {
+    /// The Agent has them.
+    Delivered,
+    /// Certainly nobody has them: they are sent again after this time.
+    Again(Duration),
+    /// They are sent again in halves.
+    Halves,
+    /// They are given up: the Agent adds what it gets and compares nothing, so they are not sent twice.
+    Lost,
+}
+
+/// Decides what becomes of numbers.
+pub(super) fn decide_stats(outcome: Outcome, situation: &Situation) -> StatsFate {
+    match meaning(outcome, situation.link, 0) {
+        Taken => StatsFate::Delivered,
+        NotTaken => StatsFate::Again(wait(outcome, Action::Keep, situation).max(FIRST_DELAY / 2)),
+        TooLarge if situation.can_halve => StatsFate::Halves,
+        TooLarge | Refused | Doubtful => StatsFate::Lost,
+    }
+}
+
 /// Returns the wait after a question that reached nobody.
 pub(super) fn wait_unreached(situation: &Situation) -> Duration {
     wait(Outcome::NotSent, Action::Keep, situation)

@@ -41,6 +41,15 @@ pub(super) enum News {
     Refused(String),
 }
 
+/// A line that is said once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Once {
+    NoRates,
+    NoStats,
+    LostStats,
+    Unstable,
+}
+
 /// Speaks for one exporter.
 #[derive(Debug)]
 pub(super) struct LogReporter {
@@ -48,8 +57,8 @@ pub(super) struct LogReporter {
     speaker: Speaker,
     /// The protocol that was announced last.
     protocol: Option<Protocol>,
-    lacks_rates: bool,
-    is_unstable: bool,
+    /// Lines that are said once, and were.
+    said: Vec<Once>,
     outages: Outages,
     refused: Damped,
     full: Damped,
@@ -137,8 +146,7 @@ impl LogReporter {
             agent,
             speaker: Speaker::default(),
             protocol: None,
-            lacks_rates: false,
-            is_unstable: false,
+            said: Vec::new(),
             outages: Outages::new(),
             refused: Damped::new(REPEAT),
             full: Damped::new(REPEAT),
@@ -156,6 +164,15 @@ impl LogReporter {
             News::Refused(cause) => self.refused(now, cause, stats),
         }
         self.overflow(now, stats);
+    }
+
+    /// Returns true the first time that it is asked about a line.
+    fn is_first(&mut self, line: Once) -> bool {
+        let is_first = !self.said.contains(&line);
+        if is_first {
+            self.said.push(line);
+        }
+        is_first
     }
 
     /// Waits for the lines so far, but not for long.
@@ -180,7 +197,7 @@ impl LogReporter {
 
     /// Somebody follows the Agent's rates, and the receiver gives none: said once.
     pub(super) fn no_rates(&mut self, protocol: Protocol) {
-        if !std::mem::replace(&mut self.lacks_rates, true) {
+        if self.is_first(Once::NoRates) {
             let agent = self.agent.to_string();
             self.speaker.say(move |_| {
                 otel_warn!(
@@ -193,9 +210,40 @@ impl LogReporter {
         }
     }
 
+    /// Client statistics were asked for, and the receiver does not allow them.
+    pub(super) fn no_stats(&mut self, cause: &'static str) {
+        if self.is_first(Once::NoStats) {
+            let agent = self.agent.to_string();
+            self.speaker.say(move |_| {
+                otel_warn!(
+                    name: "DatadogExporter.NoStatistics",
+                    agent = agent.as_str(),
+                    cause = cause,
+                    message = "no client statistics: every span is sent, and the receiver counts"
+                );
+            });
+        }
+    }
+
+    /// Numbers were given up.
+    pub(super) fn lost_stats(&mut self, cause: String, spans: u64) {
+        if self.is_first(Once::LostStats) {
+            let agent = self.agent.to_string();
+            self.speaker.say(move |_| {
+                otel_warn!(
+                    name: "DatadogExporter.StatisticsLost",
+                    agent = agent.as_str(),
+                    cause = cause.as_str(),
+                    spans = spans,
+                    message = "client statistics of spans were given up: trace metrics miss them. Said once; `stats_dropped` counts them"
+                );
+            });
+        }
+    }
+
     /// The receiver changes its offer all the time: said once.
     pub(super) fn unstable(&mut self) {
-        if !std::mem::replace(&mut self.is_unstable, true) {
+        if self.is_first(Once::Unstable) {
             let agent = self.agent.to_string();
             self.speaker.say(move |_| {
                 otel_warn!(

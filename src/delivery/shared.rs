@@ -3,8 +3,8 @@
 //! No foreign code runs under the lock: an export that waits is woken by [`Locked`] after the lock is free.
 
 use std::ops::{Deref, DerefMut};
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use futures_channel::oneshot;
 use opentelemetry_sdk::error::{OTelSdkError, OTelSdkResult};
@@ -16,6 +16,7 @@ use super::{Identity, deadline_in};
 use crate::encoding::Payload;
 use crate::guard;
 use crate::protocol::{AgentRates, Form, Negotiation, Protocol};
+use crate::stats::{Concentrator, Rules};
 
 /// The shared part of delivery.
 #[derive(Debug)]
@@ -27,6 +28,8 @@ pub(super) struct Shared {
     pub(super) poke: Notify,
     /// The sampling rates of the Agent.
     pub(super) rates: AgentRates,
+    /// Counts spans. Its lock is the inner one where both are held.
+    pub(super) concentrator: Mutex<Concentrator>,
     /// The setting, which says whether the form may change.
     protocol: Protocol,
     /// The process in which the worker lives. A fork takes no thread along.
@@ -43,6 +46,10 @@ pub(super) struct State {
     pub(super) form: &'static Form,
     /// True if somebody follows the Agent's rates.
     pub(super) wants_rates: bool,
+    /// The rules by which the client counts spans; nothing if it does not.
+    pub(super) counting: Option<Arc<Rules>>,
+    /// Flushes of all statistics that were asked for, and those that are done.
+    pub(super) stats_flushes: (u64, u64),
     /// The first export, which waits until the form is chosen.
     pub(super) choice: Choice,
     pub(super) phase: Phase,
@@ -128,14 +135,21 @@ pub(super) struct Waiter {
 }
 
 impl Shared {
-    pub(super) fn new(buffer_bytes: usize, payload_bytes: usize, protocol: Protocol) -> Self {
-        let negotiation = Negotiation::new(protocol, Instant::now());
+    pub(super) fn new(
+        buffer_bytes: usize,
+        payload_bytes: usize,
+        protocol: Protocol,
+        wants_stats: bool,
+    ) -> Self {
+        let negotiation = Negotiation::new(protocol, wants_stats, Instant::now());
         let state = State {
             buffer: Buffer::new(buffer_bytes, payload_bytes),
             waiter: None,
             form: negotiation.form(),
             wants_rates: false,
-            choice: if negotiation.is_auto() { Choice::Open(None) } else { Choice::Made },
+            counting: None,
+            stats_flushes: (0, 0),
+            choice: if negotiation.asks() { Choice::Open(None) } else { Choice::Made },
             phase: Phase::Open,
             identity: Identity::default(),
             to_wake: Vec::new(),
@@ -147,6 +161,7 @@ impl Shared {
             settled: Condvar::new(),
             poke: Notify::new(),
             rates: AgentRates::default(),
+            concentrator: Mutex::new(Concentrator::new(wall_time())),
             protocol,
             process: std::process::id(),
         }
@@ -176,6 +191,11 @@ impl Shared {
                 ExporterStats { last_error: Some(error.to_string()), ..ExporterStats::default() }
             }
         }
+    }
+
+    /// The statistics under their lock.
+    pub(super) fn stats_lock(&self) -> MutexGuard<'_, Concentrator> {
+        self.concentrator.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Returns a channel that ends when the first form is chosen, or after this time; nothing if it is.
@@ -264,14 +284,25 @@ impl Shared {
         self.check_process()?;
         let deadline = deadline_in(timeout);
         let mut state = self.lock();
-        let Some(ticket) = state.buffer.last_ticket() else { return Ok(()) };
+        let ticket = state.buffer.last_ticket();
+        if ticket.is_none() && self.stats_lock().is_empty() {
+            return Ok(());
+        }
         if matches!(state.phase, Phase::Ended(lost) if lost > 0) {
             return Err(OTelSdkError::AlreadyShutdown);
         }
         let dropped = |state: &State| state.buffer.given_up();
         let before = dropped(&state);
-        while !state.buffer.is_settled(ticket) {
+        while ticket.is_some_and(|ticket| !state.buffer.is_settled(ticket)) {
             state = self.wait(state, deadline).ok_or(OTelSdkError::Timeout(timeout))?;
+        }
+        if !state.has_ended() && !self.stats_lock().is_empty() {
+            state.stats_flushes.0 += 1;
+            let flush = state.stats_flushes.0;
+            self.poke.notify_one();
+            while state.stats_flushes.1 < flush && !state.has_ended() {
+                state = self.wait(state, deadline).ok_or(OTelSdkError::Timeout(timeout))?;
+            }
         }
         match (dropped(&state) - before, state.phase) {
             (0, _) => Ok(()),
@@ -298,6 +329,7 @@ impl Shared {
             return;
         }
         let lost = state.buffer.drop_all();
+        state.buffer.stats_mut().stats_dropped += self.stats_lock().give_up(true);
         if let Some(waiter) = state.waiter.as_mut().filter(|_| lost > 0) {
             waiter.result = Err(OTelSdkError::AlreadyShutdown);
         }
@@ -317,6 +349,12 @@ impl Shared {
 
 fn too_large() -> OTelSdkError {
     OTelSdkError::InternalFailure("the batch is larger than the buffer".to_owned())
+}
+
+/// Returns this moment in nanoseconds since 1970.
+pub(crate) fn wall_time() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
 }
 
 impl State {
@@ -367,7 +405,7 @@ mod tests {
 
     #[test]
     fn after_a_fork_nothing_waits_for_the_worker_that_was_left_behind() {
-        let mut shared = Shared::new(1 << 20, 1 << 20, Protocol::V03Json);
+        let mut shared = Shared::new(1 << 20, 1 << 20, Protocol::V03Json, false);
         assert!(shared.check_process().is_ok());
         shared.process += 1;
         // The worker held the lock at the fork.

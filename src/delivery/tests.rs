@@ -31,6 +31,7 @@ fn start(candidates: Vec<AgentAddress>, is_default: bool) -> Delivery {
         buffer_bytes: 1 << 20,
         payload_bytes: 1 << 18,
         external_env: None,
+        stats: None,
     });
     delivery.unwrap()
 }

@@ -4,6 +4,7 @@
 //! decides under the lock and acts outside of it. It runs no foreign code: requests run on the HTTP thread, log lines
 //! on a thread of their own. Not here: delays and verdicts ([`super::policy`]).
 
+mod counting;
 mod exchange;
 
 use std::hash::{BuildHasher, RandomState};
@@ -27,6 +28,7 @@ use super::{DeliverySettings, identity};
 use exchange::{Asked, Turn};
 
 use crate::protocol::Negotiation;
+use crate::stats::{Sender, StatsRequest};
 use crate::{BuildError, guard};
 
 /// The most times that a worker that panicked is started again: a fault that lasts must not go on for ever.
@@ -55,6 +57,8 @@ pub(super) fn run(
     let _ = started.send(Ok(()));
     let mut reporter = LogReporter::new(Arc::clone(&agent));
     for restarts in 0.. {
+        // The numbers of a worker that panicked are lost.
+        shared.stats_lock().sent();
         let mut worker = Worker::new(settings, shared, &jobs, &mut reporter);
         if guard::catch(|| runtime.block_on(worker.work())).is_some() {
             break;
@@ -93,6 +97,12 @@ struct Worker<'a> {
     /// The receiver was asked since there was something to send.
     was_asked: bool,
     timeout: Duration,
+    /// The sender of client statistics, if they are wanted.
+    stats: Option<&'a Sender>,
+    /// The last flush of statistics that was begun.
+    stats_flush: u64,
+    #[cfg(test)]
+    began: (Instant, u64),
     link: Link,
     random: RandomState,
     /// The moment from which the next try may be made.
@@ -105,6 +115,7 @@ struct Worker<'a> {
 enum Step {
     Ask,
     Send(Flight),
+    Count(StatsRequest),
     Wait(Option<Instant>),
     End,
 }
@@ -116,7 +127,7 @@ fn now() -> Instant {
 
 impl<'a> Worker<'a> {
     fn new(
-        settings: &DeliverySettings,
+        settings: &'a DeliverySettings,
         shared: &'a Arc<Shared>,
         jobs: &'a Jobs,
         reporter: &'a mut LogReporter,
@@ -126,9 +137,17 @@ impl<'a> Worker<'a> {
             jobs,
             reporter,
             headers: identity::headers(settings.external_env.as_deref()),
-            negotiation: Negotiation::new(settings.protocol, Instant::now()),
+            negotiation: Negotiation::new(
+                settings.protocol,
+                settings.stats.is_some(),
+                Instant::now(),
+            ),
             was_asked: false,
             timeout: settings.timeout,
+            stats: settings.stats.as_ref(),
+            stats_flush: 0,
+            #[cfg(test)]
+            began: (now(), super::shared::wall_time()),
             link: Link::default(),
             random: RandomState::new(),
             next_try: Instant::now(),
@@ -143,6 +162,7 @@ impl<'a> Worker<'a> {
             match step {
                 Step::Ask => self.ask_first().await,
                 Step::Send(flight) => self.send(flight).await,
+                Step::Count(request) => self.send_stats(request).await,
                 Step::Wait(until) => self.wait(until).await,
                 Step::End => return,
             }
@@ -162,26 +182,34 @@ impl<'a> Worker<'a> {
                 self.next_try = now;
             }
             let tries = *self.tries_since_close.get_or_insert(0);
-            if state.buffer.is_idle() || now >= deadline || policy::ends_early(self.link, tries) {
+            let is_done = state.buffer.is_idle() && !self.has_stats();
+            if is_done || now >= deadline || policy::ends_early(self.link, tries) {
                 return Step::End;
             }
         }
         self.negotiation.want_rates(state.wants_rates, now);
-        state.speak(self.negotiation.form());
+        self.speak(state);
+        self.close_stats(state, now);
         if now >= self.next_try {
-            let has_reason = !self.was_asked || !state.buffer.is_idle();
+            let waits = !state.buffer.is_idle() || self.has_closed_stats();
+            let has_reason = !self.was_asked || waits;
             if has_reason && self.negotiation.should_ask(now) {
                 self.was_asked = true;
                 return Step::Ask;
             }
+            // They are few, and spans come all the time.
+            if let Some(request) = self.take_stats(state) {
+                return Step::Count(request);
+            }
             if let Some(flight) = state.buffer.take() {
                 return Step::Send(flight);
             }
-            return Step::Wait(None);
+            return Step::Wait(state.or_end(self.stats_due(now)));
         }
         // An export that waits for its answer need not wait for the next try.
         state.release_waiter();
-        let until = if state.buffer.is_idle() { None } else { Some(self.next_try) };
+        let waits = !state.buffer.is_idle() || self.has_closed_stats();
+        let until = if waits { Some(self.next_try) } else { self.stats_due(now) };
         Step::Wait(state.or_end(until))
     }
 
@@ -321,7 +349,8 @@ impl<'a> Worker<'a> {
         let now = now();
         let mut state = self.shared.lock();
         state.buffer.stats_mut().is_reachable = Some(false);
-        if state.buffer.is_idle() || state.has_ended() {
+        let is_idle = state.buffer.is_idle();
+        if is_idle && !self.has_closed_stats() || state.has_ended() {
             // Nothing waits for it, so there is nothing to say.
             return;
         }
@@ -333,10 +362,12 @@ impl<'a> Worker<'a> {
         let cause = describe(&answer);
         state.buffer.stats_mut().last_error = Some(cause.clone());
         state.release_waiter();
-        state.buffer.fail();
+        if !is_idle {
+            state.buffer.fail();
+        }
         let counters = state.buffer.stats();
         drop(state);
-        if !situation.is_closing {
+        if !situation.is_closing && !is_idle {
             self.reporter.report(now, News::Lost(cause), &counters);
         }
     }
@@ -369,6 +400,9 @@ impl<'a> Worker<'a> {
 
     /// Makes the form known that is spoken from now on, once a payload has told whether it is taken.
     fn announce_form(&mut self) {
+        if let Some(cause) = self.negotiation.lacks_counting() {
+            self.reporter.no_stats(cause);
+        }
         if !self.negotiation.is_auto() {
             return;
         }

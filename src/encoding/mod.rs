@@ -16,7 +16,7 @@ use std::fmt;
 
 pub(crate) use json::{Json, escape};
 pub(crate) use msgpack::{MessagePack, list_header};
-pub(crate) use payload::{Origin, Payload, Payloads};
+pub(crate) use payload::{ChunkFacts, ChunkWriter, Fate, Origin, Payload, Payloads};
 pub(crate) use span::{Buffers, Prepared, SpanWriter};
 pub(crate) use wire::{Wire, WireKind};
 
@@ -100,6 +100,27 @@ pub(crate) enum Text<'a> {
     Hex(&'a [u8]),
     /// Pieces and numbers, formatted straight into the body.
     Shown(fmt::Arguments<'a>),
+}
+
+impl<'a> Text<'a> {
+    /// Returns the text, built in a buffer where it is not one already.
+    pub(crate) fn as_str(self, buffer: &'a mut String) -> &'a str {
+        use fmt::Write as _;
+
+        match self {
+            Self::Str(text) | Self::Plain(text) => return text,
+            Self::Hex(bytes) => {
+                buffer.clear();
+                let digits = bytes.iter().flat_map(|byte| HEX[usize::from(*byte)]);
+                buffer.extend(digits.map(char::from));
+            }
+            Self::Shown(shown) => {
+                buffer.clear();
+                buffer.write_fmt(shown).expect("writing to a String cannot fail");
+            }
+        }
+        buffer
+    }
 }
 
 impl<'a> From<&'a str> for Text<'a> {

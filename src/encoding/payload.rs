@@ -8,7 +8,7 @@ mod batch;
 
 use super::reader::{self, ReadSpan};
 use super::{Buffers, Json, MessagePack, Wire, WireKind};
-pub(crate) use batch::Payloads;
+pub(crate) use batch::{ChunkFacts, ChunkWriter, Fate, Payloads};
 
 /// A buffer that is this many times as large as its usual content is a left-over of a burst.
 const IDLE_FACTOR: usize = 4;
@@ -33,6 +33,9 @@ pub(crate) struct Origin {
     pub(crate) env: String,
     /// The version; empty without one.
     pub(crate) version: String,
+    /// True if the spans are counted in client statistics, so that the Agent must not count them again. Decided when
+    /// they are mapped.
+    pub(crate) is_counted: bool,
 }
 
 /// The end of a chunk in its payload, and its size.

@@ -5,6 +5,7 @@
 //! depends on the attributes (name, resource, type) comes last and one pass over them is enough.
 
 use std::marker::PhantomData;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::{Fields, Sink, Text, Wire};
 
@@ -43,11 +44,27 @@ impl Buffers {
     }
 }
 
-/// Encoded entries, with separators between them.
+/// Encoded entries, with separators between them, and the same as texts.
 #[derive(Debug, Default)]
 pub(crate) struct Prepared {
     bytes: Vec<u8>,
     len: u32,
+    /// Each key and value, for a sink that looks for some of them.
+    texts: Vec<(Box<str>, Box<str>)>,
+    /// The question to which these tags were no answer when it was asked last.
+    answers_none: AtomicU64,
+}
+
+impl Prepared {
+    /// Returns the tags, unless they answered nothing when this question was asked last.
+    pub(crate) fn texts(&self, question: u64) -> &[(Box<str>, Box<str>)] {
+        if self.answers_none.load(Ordering::Relaxed) == question { &[] } else { &self.texts }
+    }
+
+    /// Says that the tags answer nothing of a question.
+    pub(crate) fn answers_nothing(&self, question: u64) {
+        self.answers_none.store(question, Ordering::Relaxed);
+    }
 }
 
 /// Writes one span at the end of a body.
@@ -83,6 +100,7 @@ impl<W: Wire> Sink for SpanWriter<'_, W> {
         for (key, value) in tags {
             W::entry(&mut prepared.bytes, prepared.len, key, value);
             prepared.len += 1;
+            prepared.texts.push(((*key).into(), (*value).into()));
         }
         prepared
     }

@@ -25,6 +25,7 @@ mod reference;
 mod resource;
 mod sampling;
 mod start;
+mod stored;
 mod status;
 mod statuses;
 mod systems;
@@ -53,6 +54,7 @@ pub(crate) use resource::ResourceFacts;
 pub(crate) use sampling::{has_priority, manual_priority, priority_attribute};
 pub(crate) use start::StartNames;
 pub(crate) use statuses::{ErrorStatuses, STATUSES_FORM};
+pub(crate) use stored::StoredResources;
 pub(crate) use text::of as text_of;
 
 /// The span types that are sent. Statements are the matter of [`Obfuscation`].

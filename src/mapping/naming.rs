@@ -20,7 +20,7 @@ use super::normalize::{self, MAX_NAME, MAX_RESOURCE};
 use super::obfuscate::{self, QuerySecrets};
 use super::text;
 use super::{Obfuscation, SpanTypes};
-pub(crate) use database::{Database, database};
+pub(crate) use database::{Database, NON_PARSABLE, database};
 
 /// Buffers for the names of one span, reused by the next.
 #[derive(Debug, Default)]

@@ -30,6 +30,12 @@ impl Document {
         Self { bytes, pieces }
     }
 
+    /// Takes a body as it is.
+    pub(crate) fn of_bytes(bytes: Vec<u8>) -> Self {
+        let bytes = Bytes::from(bytes);
+        Self { pieces: [bytes.clone(), Bytes::new(), Bytes::new()], bytes }
+    }
+
     /// Returns the body in order.
     pub(crate) fn pieces(&self) -> impl Iterator<Item = Bytes> {
         self.pieces.clone().into_iter().filter(|piece| !piece.is_empty())

@@ -133,5 +133,11 @@ pub(crate) type FormSet = u8;
 /// The header in which the Agent gives a digest of what it says of itself.
 pub(crate) const STATE_HEADER: &str = "datadog-agent-state";
 
+/// The path of statistics that a client has computed.
+pub(crate) const STATS_PATH: &str = "/v0.6/stats";
+
+/// The encoding of these.
+pub(crate) const STATS_CONTENT_TYPE: &str = "application/msgpack";
+
 /// The path at which a receiver introduces itself.
 pub(crate) const INFO_PATH: &str = "/info";

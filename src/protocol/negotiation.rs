@@ -1,8 +1,9 @@
 //! [`Negotiation`]: which form is spoken, when the receiver is asked what it takes, and when to change.
 //!
 //! Plain data without a clock or a socket: the worker says what happened and when. Only
-//! [`Protocol::Auto`] asks and changes.
+//! [`Protocol::Auto`] changes; with client statistics every protocol asks.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -10,7 +11,8 @@ use opentelemetry_http::Response;
 
 use super::choice::choose;
 use super::info::Info;
-use super::{FORMS, Form, FormSet, Protocol, STATE_HEADER};
+use super::{FORMS, Form, FormSet, Protocol, STATE_HEADER, STATS_PATH};
+use crate::stats::Rules;
 
 /// The pause before the next question to a receiver that gave no useful answer.
 const BUSY_PAUSE: Duration = Duration::from_secs(60);
@@ -40,6 +42,12 @@ pub(crate) enum Refusal {
 pub(crate) struct Negotiation {
     protocol: Protocol,
     wants_rates: bool,
+    /// Somebody asked for client statistics.
+    wants_stats: bool,
+    /// The rules by which the client counts spans, if the receiver allows it.
+    counting: Option<Arc<Rules>>,
+    /// The receiver said what it takes, or that it does not say it.
+    is_known: bool,
     info: Option<Info>,
     form: &'static Form,
     /// The time of the next question to the receiver; `None` without a reason to ask.
@@ -56,14 +64,17 @@ pub(crate) struct Negotiation {
 
 impl Negotiation {
     /// Starts with the form of a protocol. The receiver is asked at once where the form depends on it.
-    pub(crate) fn new(protocol: Protocol, now: Instant) -> Self {
+    pub(crate) fn new(protocol: Protocol, wants_stats: bool, now: Instant) -> Self {
         let fixed = FORMS.iter().find(|form| form.protocol == protocol).copied();
         Self {
             protocol,
             wants_rates: false,
+            wants_stats,
+            counting: None,
+            is_known: false,
             info: None,
             form: fixed.or_else(|| choose(None, false, 0)).unwrap_or(FORMS[0]),
-            ask_at: fixed.is_none().then_some(now),
+            ask_at: (fixed.is_none() || wants_stats).then_some(now),
             asked_at: None,
             doubted_at: None,
             state: None,
@@ -80,6 +91,32 @@ impl Negotiation {
     /// Returns true if the form follows the receiver.
     pub(crate) fn is_auto(&self) -> bool {
         self.protocol == Protocol::Auto
+    }
+
+    /// Returns whether anything depends on what the receiver says of itself.
+    pub(crate) fn asks(&self) -> bool {
+        self.is_auto() || self.wants_stats
+    }
+
+    /// Returns how spans are counted by the client; nothing if they are not.
+    pub(crate) fn counting(&self) -> Option<&Arc<Rules>> {
+        self.counting.as_ref()
+    }
+
+    /// Returns why spans are not counted although somebody asked for it, once the receiver is known.
+    pub(crate) fn lacks_counting(&self) -> Option<&'static str> {
+        if !self.wants_stats || !self.is_known {
+            return None;
+        }
+        match &self.info {
+            Some(info) => info.counting().err(),
+            None => Some("it does not say what it takes"),
+        }
+    }
+
+    /// Returns whether the receiver takes statistics; nothing as long as it is unknown.
+    pub(crate) fn takes_stats(&self) -> Option<bool> {
+        self.is_known.then(|| self.info.as_ref().is_some_and(|info| info.lists(STATS_PATH)))
     }
 
     /// Returns true if the receiver changed its offer so often that it is asked rarely.
@@ -133,19 +170,25 @@ impl Negotiation {
             Some(answer) if !is_busy(answer.status().as_u16()) => self.info = None,
             _ => return self.ask_at = Some(now + BUSY_PAUSE),
         }
+        self.is_known = true;
+        let rules = self.info.as_ref().and_then(|info| info.counting().ok());
+        let rules = rules.filter(|_| self.wants_stats);
+        if self.counting.as_deref() != rules {
+            self.counting = rules.cloned().map(Arc::new);
+        }
         self.choose_again(refused, now);
     }
 
     /// The connection is lost: the next answer may come from another receiver.
     pub(crate) fn lost(&mut self, now: Instant) {
-        if self.is_auto() {
+        if self.asks() {
             self.ask_at = Some(now);
         }
     }
 
     /// No answer came in time: the receiver is asked again, but not each time.
     pub(crate) fn timed_out(&mut self, now: Instant) {
-        if self.is_auto() {
+        if self.asks() {
             let at = self.asked_at.map_or(now, |asked| asked + BUSY_PAUSE);
             self.ask_at = Some(self.ask_at.map_or(at, |planned| planned.min(at)));
         }
@@ -153,7 +196,7 @@ impl Negotiation {
 
     /// Takes an answer at the trace endpoint: a new state means that the receiver has something new to say.
     pub(crate) fn answered(&mut self, answer: &Response<Bytes>) {
-        let Some(state) = state_of(answer).filter(|_| self.is_auto()) else { return };
+        let Some(state) = state_of(answer).filter(|_| self.asks()) else { return };
         let is_news = self.state.as_ref().map_or(self.info.is_none(), |known| *known != state);
         if is_news {
             let pause = if self.is_unstable() { BUSY_PAUSE } else { CHANGE_PAUSE };
@@ -233,7 +276,7 @@ mod tests {
     fn an_explicit_protocol_never_asks_and_never_changes() {
         let now = Instant::now();
         for protocol in [V03Json, V03MessagePack, V04] {
-            let mut negotiation = Negotiation::new(protocol, now);
+            let mut negotiation = Negotiation::new(protocol, false, now);
             negotiation.want_rates(true, now);
             negotiation.lost(now);
             negotiation.timed_out(now);
@@ -245,10 +288,45 @@ mod tests {
         }
     }
 
+    const COUNTS: &str = r#"{"endpoints":["/v0.3/traces","/v0.6/stats"],"client_drop_p0s":true}"#;
+    const TAKES: &str = r#"{"endpoints":["/v0.4/traces","/v0.6/stats"]}"#;
+
+    #[test]
+    fn whether_spans_are_counted_follows_the_receiver() {
+        let now = Instant::now();
+        for protocol in [Auto, V03Json] {
+            let mut negotiation = Negotiation::new(protocol, true, now);
+            let state = |negotiation: &Negotiation| {
+                let why_not = negotiation.lacks_counting().is_some();
+                (negotiation.counting().is_some(), why_not, negotiation.takes_stats())
+            };
+            assert!(negotiation.should_ask(now));
+            assert_eq!(state(&negotiation), (false, false, None));
+            negotiation.introduced(Some(&answer(503, "a", "")), 0, now);
+            assert_eq!(state(&negotiation), (false, false, None));
+            for (status, body, expected) in [
+                (200, COUNTS, (true, false, Some(true))),
+                (503, "", (true, false, Some(true))),
+                (200, TAKES, (false, true, Some(true))),
+                (404, "", (false, true, Some(false))),
+                (200, BOTH, (false, true, Some(false))),
+                (200, COUNTS, (true, false, Some(true))),
+            ] {
+                negotiation.introduced(Some(&answer(status, "a", body)), 0, now);
+                assert_eq!(state(&negotiation), expected, "{body}");
+            }
+            negotiation.lost(now);
+            assert!(negotiation.should_ask(now), "the next receiver may be another one");
+        }
+        let mut negotiation = Negotiation::new(Auto, false, now);
+        negotiation.introduced(Some(&answer(200, "a", COUNTS)), 0, now);
+        assert!(negotiation.counting().is_none(), "nobody asked for it");
+    }
+
     #[test]
     fn a_receiver_is_asked_at_the_start_and_spoken_to_as_it_offers() {
         let now = Instant::now();
-        let mut negotiation = Negotiation::new(Auto, now);
+        let mut negotiation = Negotiation::new(Auto, false, now);
         assert!(negotiation.should_ask(now));
         assert_eq!(negotiation.form().protocol, V03Json);
         negotiation.introduced(Some(&answer(200, "a", BOTH)), 0, now);
@@ -264,7 +342,7 @@ mod tests {
     #[test]
     fn a_busy_receiver_keeps_its_form_and_is_asked_again_after_a_pause() {
         let now = Instant::now();
-        let mut negotiation = Negotiation::new(Auto, now);
+        let mut negotiation = Negotiation::new(Auto, false, now);
         negotiation.introduced(Some(&answer(200, "a", BOTH)), 0, now);
         for busy in [Some(answer(503, "a", "")), Some(answer(429, "a", "")), None] {
             negotiation.introduced(busy.as_ref(), 0, now);
@@ -282,7 +360,7 @@ mod tests {
     #[test]
     fn an_answer_that_says_nothing_changes_no_form() {
         let now = Instant::now();
-        let mut negotiation = Negotiation::new(Auto, now);
+        let mut negotiation = Negotiation::new(Auto, false, now);
         assert!(negotiation.avoid(negotiation.form().bit(), now));
         assert_eq!(negotiation.form().protocol, V04);
         let html = answer(200, "a", "<html></html>");
@@ -297,7 +375,7 @@ mod tests {
     #[test]
     fn a_first_state_of_a_receiver_without_introduction_is_a_reason_to_ask() {
         let now = Instant::now();
-        let mut negotiation = Negotiation::new(Auto, now);
+        let mut negotiation = Negotiation::new(Auto, false, now);
         negotiation.introduced(Some(&answer(404, "", "")), 0, now);
         negotiation.answered(&answer(200, "", ""));
         assert!(!negotiation.should_ask(now + BUSY_PAUSE));
@@ -308,7 +386,7 @@ mod tests {
     #[test]
     fn changes_that_are_far_apart_make_no_receiver_unstable() {
         let mut now = Instant::now();
-        let mut negotiation = Negotiation::new(Auto, now);
+        let mut negotiation = Negotiation::new(Auto, false, now);
         for number in 0..=2 * MAX_CHANGES {
             now += CALM_PAUSE;
             negotiation.want_rates(number % 2 == 0, now);
@@ -319,7 +397,7 @@ mod tests {
     #[test]
     fn a_new_state_is_a_reason_to_ask_but_not_more_than_once_a_second() {
         let now = Instant::now();
-        let mut negotiation = Negotiation::new(Auto, now);
+        let mut negotiation = Negotiation::new(Auto, false, now);
         negotiation.introduced(Some(&answer(200, "a", BOTH)), 0, now);
         negotiation.answered(&answer(200, "a", ""));
         assert!(!negotiation.should_ask(now + BUSY_PAUSE));
@@ -331,7 +409,7 @@ mod tests {
     #[test]
     fn a_receiver_that_keeps_changing_is_asked_rarely() {
         let now = Instant::now();
-        let mut negotiation = Negotiation::new(Auto, now);
+        let mut negotiation = Negotiation::new(Auto, false, now);
         for number in 0..=MAX_CHANGES {
             assert!(!negotiation.is_unstable());
             let endpoints =
@@ -347,7 +425,7 @@ mod tests {
     #[test]
     fn each_refused_form_leads_to_another_until_none_is_left() {
         let now = Instant::now();
-        let mut negotiation = Negotiation::new(Auto, now);
+        let mut negotiation = Negotiation::new(Auto, false, now);
         assert_eq!(negotiation.refusal(404), Refusal::WrongForm);
         assert_eq!(
             negotiation.refusal(400),

@@ -4,7 +4,7 @@ use crate::mapping::{MAX_VALUE, cut};
 
 /// A pattern.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Glob(Vec<char>);
+pub(crate) struct Glob(Vec<char>);
 
 impl Glob {
     /// Reads a pattern; every text is one.
@@ -14,7 +14,7 @@ impl Glob {
 
     /// Returns true if the pattern fits a whole text, or as much of it as a tag holds. Walks once, and back to the
     /// last `*` where it does not fit.
-    pub(super) fn fits(&self, text: &str) -> bool {
+    pub(crate) fn fits(&self, text: &str) -> bool {
         let pattern = &self.0;
         let (mut at, mut rest) = (0, cut(text, MAX_VALUE).chars());
         let mut retry: Option<(usize, std::str::Chars<'_>)> = None;

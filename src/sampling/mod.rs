@@ -2,8 +2,9 @@
 //!
 //! | file | what |
 //! |---|---|
-//! | `builder.rs`, `settings.rs` | settings of the sampler: code over variables over defaults |
-//! | `rules.rs`, `glob.rs` | which traces a rate is for |
+//! | `builder.rs`, `settings.rs` | settings of the sampler, and of span rules: code over variables over defaults |
+//! | `rules.rs`, `patterns.rs`, `glob.rs` | which traces a rate is for |
+//! | `span_rules.rs` | which single spans of rejected traces are kept |
 //! | `rate.rs` | which traces a rate keeps: the same in every service |
 //! | `limit.rs` | how many traces a second the user's rates keep |
 //! | `weights.rs` | the number of traces that a kept one stands for |
@@ -18,10 +19,12 @@ mod builder;
 mod decision;
 mod glob;
 mod limit;
+mod patterns;
 mod processor;
 mod rate;
 mod rules;
 mod settings;
+mod span_rules;
 mod subject;
 mod weights;
 
@@ -45,9 +48,13 @@ use subject::{AppService, RootSpan, Started};
 use weights::{ALONE, KNOWN_SHARE, Kept, SPREAD, Weights};
 
 pub use builder::DatadogSamplerBuilder;
+pub(crate) use glob::Glob;
+pub(crate) use patterns::Subject;
 pub use processor::{ForwardRejected, SampledOnly};
 pub use rules::SamplingRule;
-pub(crate) use settings::SamplingSettings;
+pub(crate) use settings::{SamplingSettings, find_span_rules};
+pub use span_rules::SpanRule;
+pub(crate) use span_rules::{KeptSpan, SpanRules};
 
 /// The treatment of rejected traces.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -81,6 +88,7 @@ pub enum RejectedTraces {
 /// | the same, [recorded](RejectedTraces::Recorded), with [`ForwardRejected`] | any | `r`, at most the limit | everything, exactly | everything | 100 % |
 /// | `DatadogSampler` behind a caller that rejects, dropped | any | what the caller keeps | everything, by weight | what the caller keeps | 100.1 % |
 /// | the same, recorded, with [`ForwardRejected`] | any | what the caller keeps | everything, exactly | everything | 100 % |
+/// | recorded, with [`ForwardRejected`] and [client statistics](crate::DatadogExporterBuilder::with_client_stats) | any | `r`, at most the limit | everything, exactly | everything recorded, `r` sent | 100 % |
 /// | with the Agent's rates, dropped | `V04` | what the Agent wants: 10 traces/s | everything, by weight | `r` | 100.0 % |
 /// | the same, recorded, with [`ForwardRejected`] | `V04` | what the Agent wants | everything, exactly | everything | 100 % |
 /// | with the Agent's rates | `V03` | everything: its answers have no rates | everything | everything | 100 % |

@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use serde_json::Value as Json;
 
-use super::glob::Glob;
+use super::patterns::{Patterns, Subject, number};
 use super::rate::Rate;
 use crate::BuildError;
 
@@ -39,10 +39,7 @@ pub(crate) const RULES_FORM: &str = r#"a JSON list like [{"service":"web*","name
 #[must_use = "a rule does nothing until a sampler has it"]
 pub struct SamplingRule {
     rate: f64,
-    service: Option<Glob>,
-    name: Option<Glob>,
-    resource: Option<Glob>,
-    tags: Vec<(String, Glob)>,
+    patterns: Patterns,
 }
 
 /// Reads one object of the JSON list of `DD_TRACE_SAMPLING_RULES`.
@@ -71,45 +68,33 @@ impl FromStr for SamplingRule {
     }
 }
 
-/// Facts about a root span when it starts.
-pub(super) trait Subject {
-    /// Says whether a pattern fits the service.
-    fn service_fits(&self, pattern: &Glob) -> bool;
-    /// Says whether a pattern fits the operation name.
-    fn name_fits(&self, pattern: &Glob) -> bool;
-    /// Says whether a pattern fits the resource.
-    fn resource_fits(&self, pattern: &Glob) -> bool;
-    /// Says whether a pattern fits the text of an attribute.
-    fn tag_fits(&self, key: &str, pattern: &Glob) -> bool;
-}
-
 impl SamplingRule {
     /// Starts a rule for all traces; `rate` is the fraction to keep, from 0 to 1.
     pub fn new(rate: f64) -> Self {
-        Self { rate, service: None, name: None, resource: None, tags: Vec::new() }
+        Self { rate, patterns: Patterns::default() }
     }
 
     /// Restricts the rule to services that fit.
     pub fn with_service(mut self, pattern: impl AsRef<str>) -> Self {
-        self.service = Some(Glob::new(pattern.as_ref()));
+        self.patterns.set_service(pattern.as_ref());
         self
     }
 
     /// Restricts the rule to operation names that fit, such as `http.server.request`.
     pub fn with_name(mut self, pattern: impl AsRef<str>) -> Self {
-        self.name = Some(Glob::new(pattern.as_ref()));
+        self.patterns.set_name(pattern.as_ref());
         self
     }
 
     /// Restricts the rule to resources that fit, such as `GET /users/{id}`.
     pub fn with_resource(mut self, pattern: impl AsRef<str>) -> Self {
-        self.resource = Some(Glob::new(pattern.as_ref()));
+        self.patterns.set_resource(pattern.as_ref());
         self
     }
 
     /// Restricts the rule to root spans with an attribute whose text fits.
     pub fn with_tag(mut self, key: impl Into<String>, pattern: impl AsRef<str>) -> Self {
-        self.tags.push((key.into(), Glob::new(pattern.as_ref())));
+        self.patterns.add_tag(key.into(), pattern.as_ref());
         self
     }
 
@@ -120,13 +105,7 @@ impl SamplingRule {
 
     /// Returns true if the rule is for a trace.
     pub(super) fn fits(&self, subject: &impl Subject) -> bool {
-        let fits = |pattern: &Option<Glob>, fits: &dyn Fn(&Glob) -> bool| {
-            pattern.as_ref().is_none_or(|pattern| pattern.fits_all() || fits(pattern))
-        };
-        fits(&self.service, &|pattern| subject.service_fits(pattern))
-            && fits(&self.name, &|pattern| subject.name_fits(pattern))
-            && fits(&self.resource, &|pattern| subject.resource_fits(pattern))
-            && self.tags.iter().all(|(key, pattern)| subject.tag_fits(key, pattern))
+        self.patterns.fit(subject)
     }
 
     /// Reads rules from JSON, and counts those that are none; nothing if it is no list.
@@ -141,45 +120,14 @@ impl SamplingRule {
     }
 
     fn read(rule: &Json) -> Option<Self> {
-        let mut read = Self::new(number(rule.get("sample_rate")?)?.clamp(0.0, 1.0));
-        for (member, value) in rule.as_object()?.iter().filter(|(_, value)| !value.is_null()) {
-            match member.as_str() {
-                "service" => read.service = Some(Glob::new(value.as_str()?)),
-                "name" => read.name = Some(Glob::new(value.as_str()?)),
-                "resource" => read.resource = Some(Glob::new(value.as_str()?)),
-                "tags" => {
-                    for (key, pattern) in value.as_object()? {
-                        read.tags.push((key.clone(), Glob::new(&text(pattern)?)));
-                    }
-                }
-                // Newer tracers know more: none of it changes what these say.
-                _ => {}
-            }
-        }
-        Some(read)
-    }
-}
-
-/// Returns a number, also one that is written as a text.
-fn number(value: &Json) -> Option<f64> {
-    let number = match value {
-        Json::String(text) => text.trim().parse().ok(),
-        value => value.as_f64(),
-    };
-    number.filter(|number: &f64| !number.is_nan())
-}
-
-/// Returns the pattern of a tag, which may be a number.
-fn text(value: &Json) -> Option<String> {
-    match value {
-        Json::String(text) => Some(text.clone()),
-        Json::Number(_) | Json::Bool(_) => Some(value.to_string()),
-        _ => None,
+        let rate = number(rule.get("sample_rate")?)?.clamp(0.0, 1.0);
+        Some(Self { rate, patterns: Patterns::read(rule)? })
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::glob::Glob;
     use super::*;
 
     struct Span;

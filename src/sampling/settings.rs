@@ -1,8 +1,11 @@
 //! Search for the settings of the sampler: code over variables.
 
+use std::io::Read as _;
+
 use super::rate::Rate;
 use super::rules::RULES_FORM;
-use super::{DatadogSamplerBuilder, SamplingRule};
+use super::span_rules::SPAN_RULES_FORM;
+use super::{DatadogSamplerBuilder, SamplingRule, SpanRule, SpanRules};
 use crate::BuildError;
 use crate::config::{Variables, checked, of_process};
 
@@ -72,6 +75,55 @@ impl<F: Fn(&str) -> Option<String>> Variables<F> {
         self.warnings.push(format!("ignored {bad}: expected {RULES_FORM}"));
         rules
     }
+}
+
+/// Finds the rules for single spans: those in code, else those in the environment; says what was wrong in it.
+pub(crate) fn find_span_rules(
+    in_code: Vec<SpanRule>,
+    variable: impl Fn(&str) -> Option<String>,
+) -> Result<(Option<SpanRules>, Vec<String>), BuildError> {
+    let mut variables = Variables::of(variable);
+    let rules = if in_code.is_empty() { variables.span_rules() } else { in_code };
+    Ok((SpanRules::new(rules)?, variables.warnings))
+}
+
+impl<F: Fn(&str) -> Option<String>> Variables<F> {
+    /// Reads the list of span rules, from a file if the variable for it is not set. They are not shown either.
+    fn span_rules(&mut self) -> Vec<SpanRule> {
+        const NAME: &str = "DD_SPAN_SAMPLING_RULES";
+        const FILE: &str = "DD_SPAN_SAMPLING_RULES_FILE";
+        let (name, text) = match self.text(NAME) {
+            Some(text) => (NAME, text),
+            None => match self.text(FILE).map(read_rules) {
+                Some(Ok(text)) => (FILE, text),
+                Some(Err(error)) => {
+                    self.warnings.push(format!("ignored `{FILE}`: cannot read it: {error}"));
+                    return Vec::new();
+                }
+                None => return Vec::new(),
+            },
+        };
+        let (rules, bad) = match SpanRule::read_all(&text) {
+            Some((rules, 0)) => return rules,
+            Some((rules, bad)) => (rules, format!("{bad} of the rules of `{name}`")),
+            None => (Vec::new(), format!("`{name}`")),
+        };
+        self.warnings.push(format!("ignored {bad}: expected {SPAN_RULES_FORM}"));
+        rules
+    }
+}
+
+/// Reads a file of rules.
+fn read_rules(path: String) -> std::io::Result<String> {
+    /// The most bytes of a file: a thousand long rules.
+    const MAX_BYTES: u64 = 1024 * 1024;
+
+    let mut text = String::new();
+    let bytes = std::fs::File::open(path)?.take(MAX_BYTES + 1).read_to_string(&mut text)?;
+    if bytes as u64 > MAX_BYTES {
+        return Err(std::io::Error::other("it has more than 1 MiB"));
+    }
+    Ok(text)
 }
 
 /// Returns a limit, if it is possible.
@@ -159,5 +211,31 @@ mod tests {
             let error = builder.build().unwrap_err().to_string();
             assert!(error.contains(text), "{error}");
         }
+    }
+
+    #[test]
+    fn span_rules_come_from_a_variable_or_a_file_and_bad_ones_are_warnings() {
+        const NAME: &str = "DD_SPAN_SAMPLING_RULES";
+        const FILE: &str = "DD_SPAN_SAMPLING_RULES_FILE";
+        // A folder that every build has, and that no commit holds.
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/target");
+        let file =
+            std::path::Path::new(folder).join(format!("span-rules-{}.json", std::process::id()));
+        std::fs::create_dir_all(folder).unwrap();
+        std::fs::write(&file, r#"[{"name":"a"},{"sample_rate":"x"}]"#).unwrap();
+        let path = file.to_str().unwrap();
+        let found = |list: &[(&str, &str)]| {
+            let mut variables = Variables::of(environment(list));
+            let rules = variables.span_rules();
+            assert!(variables.warnings.iter().all(|warning| !warning.contains("secret")));
+            (rules.len(), variables.warnings.len())
+        };
+        assert_eq!(found(&[]), (0, 0));
+        assert_eq!(found(&[(NAME, r#"[{"service":"a"},{"max_per_second":5}]"#)]), (2, 0));
+        assert_eq!(found(&[(NAME, "[{}]"), (FILE, path)]), (1, 0));
+        assert_eq!(found(&[(FILE, path)]), (1, 1));
+        assert_eq!(found(&[(NAME, r#"{"tags":{"a":"secret"}}"#)]), (0, 1));
+        assert_eq!(found(&[(FILE, "/no/such/file")]), (0, 1));
+        std::fs::remove_file(file).unwrap();
     }
 }

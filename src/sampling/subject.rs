@@ -8,7 +8,7 @@ use opentelemetry::{KeyValue, Value};
 use opentelemetry_sdk::trace::SpanData;
 
 use super::glob::Glob;
-use super::rules::Subject;
+use super::patterns::Subject;
 use crate::delivery::ExporterHandle;
 use crate::mapping::{self, SpanNames, StartNames, stored_service, text_of};
 

@@ -19,6 +19,7 @@ mod property;
 mod public;
 mod runtimes;
 mod sampling;
+mod statistics;
 mod secrets;
 mod support;
 mod tidy;

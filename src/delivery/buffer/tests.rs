@@ -18,7 +18,7 @@ fn payload(spans: usize, bytes: usize) -> Payload {
 fn of_version(version: &str, spans: usize, bytes: usize) -> Payload {
     let mut payloads = Payloads::new(16 * LIMIT);
     let text = "x".repeat(bytes / spans);
-    payloads.start(None);
+    payloads.start(None, false);
     payloads.trace::<Json, _>(&vec![(); spans], |(), _, mut writer, facts| {
         facts.say("", version, true);
         writer.tag("text", &text);

@@ -17,6 +17,21 @@ pub(in crate::delivery) struct Waiting {
     pub(super) doubts: u8,
     /// Tries whose connection broke.
     pub(super) breaks: u8,
+    pub(super) omitted: OmittedP0s,
+}
+
+/// Rejected chunks and spans that were left out before a payload: the Agent's rates need them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(in crate::delivery) struct OmittedP0s {
+    pub(in crate::delivery) chunks: u64,
+    pub(in crate::delivery) spans: u64,
+}
+
+impl OmittedP0s {
+    pub(in crate::delivery) fn add(&mut self, other: Self) {
+        self.chunks += other.chunks;
+        self.spans += other.spans;
+    }
 }
 
 #[derive(Debug)]
@@ -27,7 +42,8 @@ pub(super) struct Packed {
 
 impl Waiting {
     pub(super) fn new(payload: Payload, ticket: u64) -> Self {
-        Self { payload, packed: None, ticket, doubts: 0, breaks: 0 }
+        let omitted = OmittedP0s::default();
+        Self { payload, packed: None, ticket, doubts: 0, breaks: 0, omitted }
     }
 
     pub(super) fn origin(&self) -> &Origin {
@@ -61,6 +77,7 @@ impl Waiting {
     pub(super) fn join(&mut self, other: &Self) {
         self.payload.append(&other.payload);
         self.ticket = self.ticket.min(other.ticket);
+        self.omitted.add(other.omitted);
     }
 
     /// Compresses the chunks. It stays as it is if it is compressed already.

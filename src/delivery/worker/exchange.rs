@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 use tokio::time::timeout_at;
 
+use super::counting::counted_headers;
 use super::{Worker, now, outcome};
 use crate::delivery::buffer::Flight;
 use crate::delivery::client::{Answer, Progress, Request, SendError};
@@ -72,6 +73,9 @@ impl Worker<'_> {
         let document = form.document(flight.payload());
         let mut headers = self.headers.clone();
         headers.extend(form.headers(flight.payload().chunk_count(), &self.shared.rates));
+        if flight.payload().origin().is_counted {
+            headers.extend(counted_headers(flight.omitted()));
+        }
         let body = Some(document.clone());
         let progress = Arc::new(Progress::default());
         let request = Request { method: "PUT", path: form.path(), headers, body, progress };
@@ -117,7 +121,7 @@ impl Worker<'_> {
     }
 
     /// Sends a request within the time-out and waits for its answer; nothing if the exporter has to end before.
-    async fn exchange(&mut self, request: Request, limit: Duration) -> Option<Answer> {
+    pub(super) async fn exchange(&mut self, request: Request, limit: Duration) -> Option<Answer> {
         let progress = Arc::clone(&request.progress);
         let (answer, mut receiver) = oneshot::channel();
         if self.jobs.send(Job { request, limit, answer }).is_err() {
@@ -178,7 +182,7 @@ impl Worker<'_> {
 
     /// Lets exports write in the form that is spoken from now on.
     fn show_form(&mut self) {
-        self.shared.lock().speak(self.negotiation.form());
+        self.speak(&mut self.shared.lock());
     }
 
     /// Returns true if the exporter has to end now.

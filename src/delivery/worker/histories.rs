@@ -17,7 +17,8 @@ use crate::delivery::sender::Job;
 use crate::delivery::stats::ExporterStats;
 use crate::delivery::{Addresses, AgentAddress};
 use crate::encoding::{Fields, Json, Payloads, Sink as _};
-use crate::protocol::Protocol;
+use crate::protocol::{Document, Protocol, STATE_HEADER, STATS_PATH};
+use crate::stats::{Counted, Key, Parts};
 
 /// Time-out of a request.
 const TIMEOUT: Duration = Duration::from_secs(3);
@@ -61,9 +62,55 @@ fn weather() -> impl Strategy<Value = Weather> {
     ]
 }
 
+/// The attitude of an Agent to client statistics.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Attitude {
+    /// It lets clients count.
+    Asks,
+    /// It takes numbers, and does not ask for them: Lambda's extension.
+    Takes,
+    /// It has no endpoint for them.
+    KnowsNothing,
+}
+
+impl Attitude {
+    fn info(self) -> &'static str {
+        match self {
+            Self::Asks => r#"{"endpoints":["/v0.6/stats"],"client_drop_p0s":true}"#,
+            Self::Takes => r#"{"endpoints":["/v0.6/stats"]}"#,
+            Self::KnowsNothing => r#"{"endpoints":[]}"#,
+        }
+    }
+}
+
+fn attitude() -> impl Strategy<Value = Attitude> {
+    use Attitude::*;
+    prop_oneof![3 => Just(Asks), 1 => Just(Takes), 1 => Just(KnowsNothing)]
+}
+
+/// The state of something over time; the last one lasts.
+type Times<T> = [(T, Duration)];
+
+fn at<T: Copy>(times: &Times<T>, begin: Instant, last: T) -> T {
+    let mut left = begin.elapsed();
+    for (state, length) in times {
+        match left.checked_sub(*length) {
+            Some(rest) => left = rest,
+            None => return *state,
+        }
+    }
+    last
+}
+
 /// An Agent under changing weather, and what it saw.
 struct Sky {
     weather: Vec<(Weather, Duration)>,
+    attitudes: Vec<(Attitude, Duration)>,
+    /// Spans that came as counted, and as not counted.
+    counted: BTreeMap<u64, u32>,
+    uncounted: BTreeMap<u64, u32>,
+    /// Hits that were taken, and those of them that were answered.
+    hits: (u64, u64),
     begin: Instant,
     /// Times that each span was taken, answered for or not.
     taken: BTreeMap<u64, u32>,
@@ -78,32 +125,63 @@ struct Sky {
 
 impl Sky {
     fn now(&self) -> Weather {
-        let mut left = self.begin.elapsed();
-        for (weather, length) in &self.weather {
-            match left.checked_sub(*length) {
-                Some(rest) => left = rest,
-                None => return *weather,
-            }
-        }
-        Weather::Well
+        at(&self.weather, self.begin, Weather::Well)
+    }
+
+    fn attitude(&self) -> Attitude {
+        at(&self.attitudes, self.begin, Attitude::Asks)
     }
 
     /// Serves requests until the worker is gone.
     async fn serve(mut self, mut jobs: mpsc::UnboundedReceiver<Job>) -> Self {
         while let Some(Job { request, limit, answer }) = jobs.recv().await {
             let is_question = request.method == "GET";
-            let ids = request.body.as_ref().map(|body| ids(&body.to_bytes())).unwrap_or_default();
+            let body = request.body.as_ref().map(Document::to_bytes).unwrap_or_default();
+            if request.path == STATS_PATH {
+                sleep(STEP).await;
+                let reply = self.reply_to_stats(hits(&body));
+                let _ = answer.send(reply);
+                continue;
+            }
+            let ids = if is_question { Vec::new() } else { ids(&body) };
+            let names = request.headers.iter().map(|(name, _)| *name);
+            let is_counted = names.filter(|name| *name == "datadog-client-computed-stats").count();
+            add(if is_counted == 1 { &mut self.counted } else { &mut self.uncounted }, &ids);
             if !is_question {
                 self.requests += 1;
                 self.check_pace();
             }
             let weather = self.now();
             sleep(if weather == Weather::Hangs && !is_question { limit } else { STEP }).await;
-            let reply = self.reply(weather, is_question, &ids);
+            let mut reply = self.reply(weather, is_question, &ids);
+            if let Ok(response) = &mut reply {
+                // A new one tells that the Agent has something new to say.
+                let state = format!("{:?}", self.attitude());
+                response.headers_mut().insert(STATE_HEADER, state.parse().unwrap());
+            }
             self.note(&reply, is_question);
             let _ = answer.send(reply);
         }
         self
+    }
+
+    fn reply_to_stats(&mut self, hits: u64) -> Answer {
+        let error = |outcome| Err(SendError::new(outcome, "scripted"));
+        let (is_taken, reply) = match self.now() {
+            Weather::Refuses => (false, error(Outcome::NotSent)),
+            Weather::Away { after_reading: true } => (false, error(Outcome::Closed)),
+            Weather::Away { after_reading: false } => (false, error(Outcome::Broken)),
+            Weather::Gateway(code) => (false, Ok(response(code, None))),
+            Weather::Overloaded { retry_after } => (false, Ok(response(429, retry_after))),
+            _ if self.attitude() == Attitude::KnowsNothing => (false, Ok(response(404, None))),
+            Weather::LosesAnswers => (true, error(Outcome::Closed)),
+            Weather::Hangs => (true, error(Outcome::Unanswered)),
+            Weather::TooLarge if hits > 3 => (false, Ok(response(413, None))),
+            Weather::Well | Weather::TooLarge => (true, Ok(response(200, None))),
+        };
+        self.hits.0 += if is_taken { hits } else { 0 };
+        self.hits.1 += if reply.as_ref().is_ok_and(|r| r.status() == 200) { hits } else { 0 };
+        reply
     }
 
     fn reply(&mut self, weather: Weather, is_question: bool, ids: &[u64]) -> Answer {
@@ -113,7 +191,7 @@ impl Sky {
             Weather::Away { after_reading: true } => error(Outcome::Closed),
             Weather::Away { after_reading: false } => error(Outcome::Broken),
             Weather::Gateway(code) => Ok(response(code, None)),
-            _ if is_question => Ok(info()),
+            _ if is_question => Ok(info(self.attitude())),
             Weather::Overloaded { retry_after } => Ok(response(429, retry_after)),
             Weather::LosesAnswers => {
                 add(&mut self.taken, ids);
@@ -184,10 +262,25 @@ fn response(status: u16, retry_after: Option<u64>) -> Response<Bytes> {
 }
 
 /// An Agent that takes JSON only, so that the ids can be read.
-fn info() -> Response<Bytes> {
+fn info(attitude: Attitude) -> Response<Bytes> {
     let mut response = response(200, None);
-    *response.body_mut() = Bytes::from_static(br#"{"endpoints":[]}"#);
+    *response.body_mut() = Bytes::from_static(attitude.info().as_bytes());
     response
+}
+
+/// Returns the sum of hits in a body of statistics.
+fn hits(body: &[u8]) -> u64 {
+    const KEY: &[u8] = b"\xa4Hits";
+    let numbers = body.windows(KEY.len() + 3).filter(|window| window.starts_with(KEY));
+    let number = |window: &[u8]| -> u64 {
+        match window[KEY.len()..] {
+            [small @ 0..0x80, ..] => small.into(),
+            [0xcc, number, _] => number.into(),
+            [0xcd, high, low] => u16::from_be_bytes([high, low]).into(),
+            _ => panic!("more hits than a test has"),
+        }
+    };
+    numbers.map(number).sum()
 }
 
 fn ids(body: &[u8]) -> Vec<u64> {
@@ -196,9 +289,9 @@ fn ids(body: &[u8]) -> Vec<u64> {
     spans.map(|span| span["span_id"].as_u64().unwrap()).collect()
 }
 
-fn payload(first: u64, spans: u64) -> Vec<crate::encoding::Payload> {
+fn payload(first: u64, spans: u64, is_counted: bool) -> Vec<crate::encoding::Payload> {
     let mut payloads = Payloads::new(1 << 20);
-    payloads.start(None);
+    payloads.start(None, is_counted);
     for id in first..first + spans {
         payloads.trace::<Json, _>(&[id], |id, _, writer, _| {
             writer.finish(&Fields { trace_id: *id, span_id: *id, ..Fields::default() });
@@ -217,11 +310,34 @@ fn settings(protocol: Protocol) -> DeliverySettings {
         buffer_bytes: 1 << 24,
         payload_bytes: 1 << 20,
         external_env: None,
+        stats: Some(Sender::default()),
     }
 }
 
+/// Counts spans of some groups, as an export does, and returns how many.
+fn book(shared: &Shared, first: u64, spans: u64, wall: u64) -> u64 {
+    for id in first..first + spans {
+        let text = ["a", "b", "c"][usize::try_from(id % 3).unwrap()];
+        let parts: Parts = [1; 8];
+        let key = Key { text, parts, http_status: 0, root: 1, synthetics: false };
+        let span = Counted { key, end: wall, duration: id, is_error: false, is_top_level: true };
+        shared.stats_lock().book(("", ""), 1.0, std::iter::once(span), wall);
+    }
+    spans
+}
+
 /// Runs one history: exports come while the weather changes, flushes storm, and the Agent is well in the end.
-fn run(weather: &[(Weather, Duration)], exports: &[(Duration, u64)], protocol: Protocol) -> Sky {
+fn run(weather: &Times<Weather>, exports: &[(Duration, u64)], protocol: Protocol) -> Sky {
+    run_counting(weather, &[], exports, protocol)
+}
+
+/// Likewise, while the Agent changes its mind about statistics.
+fn run_counting(
+    weather: &Times<Weather>,
+    attitudes: &Times<Attitude>,
+    exports: &[(Duration, u64)],
+    protocol: Protocol,
+) -> Sky {
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
     runtime.unwrap().block_on(async {
@@ -229,6 +345,10 @@ fn run(weather: &[(Weather, Duration)], exports: &[(Duration, u64)], protocol: P
         let total: Duration = weather.iter().map(|(_, length)| *length).sum();
         let sky = Sky {
             weather: weather.to_vec(),
+            attitudes: attitudes.to_vec(),
+            counted: BTreeMap::new(),
+            uncounted: BTreeMap::new(),
+            hits: (0, 0),
             begin,
             taken: BTreeMap::new(),
             in_doubt: BTreeMap::new(),
@@ -238,17 +358,26 @@ fn run(weather: &[(Weather, Duration)], exports: &[(Duration, u64)], protocol: P
             requests: 0,
         };
         let settings = settings(protocol);
-        let shared = Arc::new(Shared::new(settings.buffer_bytes, settings.payload_bytes, protocol));
+        let shared =
+            Arc::new(Shared::new(settings.buffer_bytes, settings.payload_bytes, protocol, true));
         let (jobs, receiver) = mpsc::unbounded_channel();
         let serving = tokio::spawn(sky.serve(receiver));
         let agent = Arc::new(AgentInUse::new(settings.addresses.clone()));
         let mut reporter = LogReporter::new(agent);
         let mut worker = Worker::new(&settings, &shared, &jobs, &mut reporter);
+        let (worker_began, wall) = worker.began;
+        let wall_now = || wall + u64::try_from((now() - worker_began).as_nanos()).unwrap();
+        let mut booked = 0;
         let users = async {
             let mut next = 1;
             for (at, spans) in exports {
                 sleep_until(begin + *at).await;
-                let answer = shared.push(payload(next, *spans), now() + STEP).unwrap();
+                let is_counted = shared.lock().counting.is_some();
+                if is_counted {
+                    booked += book(&shared, next, *spans, wall_now());
+                }
+                let payloads = payload(next, *spans, is_counted);
+                let answer = shared.push(payloads, now() + STEP).unwrap();
                 drop(answer);
                 next += spans;
                 for _ in 0..10 {
@@ -260,12 +389,20 @@ fn run(weather: &[(Weather, Duration)], exports: &[(Duration, u64)], protocol: P
             sleep_until(begin + total + CALM).await;
             let stats = shared.stats();
             assert_eq!(stats.spans_buffered, 0, "{stats:?}");
+            assert!(shared.stats_lock().is_empty(), "numbers wait for nothing");
             assert!(shared.close(now() + STEP).is_some());
         };
         tokio::join!(worker.work(), users);
         drop(jobs);
         let sky = serving.await.unwrap();
-        check(&sky, exports.iter().map(|(_, spans)| spans).sum(), &shared.stats());
+        let stats = shared.stats();
+        check(&sky, exports.iter().map(|(_, spans)| spans).sum(), &stats);
+        // Each span was counted once: here, in every try to send it, or in the Agent.
+        let both = sky.counted.keys().find(|id| sky.uncounted.contains_key(id));
+        assert_eq!(both, None, "counted here and there");
+        let (taken, answered) = sky.hits;
+        assert_eq!(answered + stats.stats_dropped, booked, "{stats:?}");
+        assert!(taken <= booked, "{taken} hits of {booked}");
         sky
     })
 }
@@ -299,6 +436,48 @@ proptest! {
         run(&weather, &exports, Protocol::Auto);
     }
 }
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 256, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn no_history_counts_a_span_twice_or_loses_a_number_in_silence(
+        weather in prop::collection::vec((weather(), (1_u64..40_000).prop_map(Duration::from_millis)), 0..8),
+        attitudes in prop::collection::vec((attitude(), (1_u64..40_000).prop_map(Duration::from_millis)), 0..6),
+        exports in prop::collection::vec(((0_u64..60_000).prop_map(Duration::from_millis), 1_u64..20), 1..12),
+    ) {
+        let mut exports = exports;
+        exports.sort();
+        run_counting(&weather, &attitudes, &exports, Protocol::Auto);
+    }
+}
+
+/// A span is exported each second for so long.
+fn each_second(seconds: u64) -> Vec<(Duration, u64)> {
+    (0..seconds).map(|second| (Duration::from_secs(second), 1)).collect()
+}
+
+#[test]
+fn an_outage_of_an_hour_costs_no_number() {
+    let weather = [(Weather::Well, Duration::from_secs(60)), (Weather::Refuses, HOUR)];
+    let sky = run(&weather, &each_second(60 + 60 * 60), Protocol::Auto);
+    // The first one came before the Agent had said anything.
+    assert_eq!((sky.hits, sky.counted.len()), ((3_659, 3_659), 3_659));
+}
+
+#[test]
+fn numbers_follow_from_an_agent_to_an_extension_and_back() {
+    const MINUTE: Duration = Duration::from_secs(60);
+    let attitudes = [(Attitude::Asks, MINUTE), (Attitude::Takes, MINUTE)];
+    let sky = run_counting(&[], &attitudes, &each_second(180), Protocol::Auto);
+    let (counted, uncounted) = (sky.counted.len(), sky.uncounted.len());
+    assert_eq!(sky.hits, (counted as u64, counted as u64));
+    // It takes an answer and a second to see that the Agent is another one.
+    assert!((55..=65).contains(&uncounted) && counted + uncounted == 180, "{uncounted}");
+}
+
+/// An hour.
+const HOUR: Duration = Duration::from_secs(60 * 60);
 
 /// An Agent is away for these times, behind something that accepts connections and closes them.
 #[test]

@@ -4,11 +4,12 @@
 //! differ in either go to different payloads. (The host name is the same for the whole process.) A
 //! chunk is written at the end of the payload that was used last and moved if it turns out to belong
 //! elsewhere, which is rare. A chunk that reaches the limit ends before the span that crosses it, and that
-//! span becomes the head of the next chunk.
+//! span becomes the head of the next chunk. Once a chunk is complete its writer decides its fate: it stays, it is
+//! thinned to some of its spans, or its bytes are cut off before anything else sees them.
 
 use std::collections::HashMap;
 
-use super::{BRACKETS, Origin, Payload, reader};
+use super::{BRACKETS, Origin, Payload, count, reader};
 use crate::encoding::{Buffers, SpanWriter, Wire};
 
 /// Facts that the mapping tells about the chunk that it writes.
@@ -47,6 +48,49 @@ impl ChunkFacts {
     }
 }
 
+/// The fate of a chunk.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Fate<'k> {
+    /// It is sent.
+    Keep,
+    /// Of each span: true if it is sent. At least one is.
+    Thin(&'k [bool]),
+    /// Nothing of it is sent.
+    Omit,
+}
+
+/// Writes the spans of chunks.
+pub(crate) trait ChunkWriter<W: Wire, T> {
+    /// Maps one item into the writer that it is given, once. It is told whether the item is the head span, and tells
+    /// the facts of the chunk.
+    fn write(&mut self, item: &T, is_head: bool, writer: SpanWriter<'_, W>, facts: &mut ChunkFacts);
+
+    /// Decides about the oldest spans that it wrote and did not decide about: so many are a complete chunk.
+    fn end(&mut self, spans: u32, origin: &Origin) -> Fate<'_>;
+}
+
+/// Sends every chunk.
+struct SendsAll<F>(F);
+
+impl<W: Wire, T, F> ChunkWriter<W, T> for SendsAll<F>
+where
+    F: FnMut(&T, bool, SpanWriter<'_, W>, &mut ChunkFacts),
+{
+    fn write(
+        &mut self,
+        item: &T,
+        is_head: bool,
+        writer: SpanWriter<'_, W>,
+        facts: &mut ChunkFacts,
+    ) {
+        (self.0)(item, is_head, writer, facts);
+    }
+
+    fn end(&mut self, _: u32, _: &Origin) -> Fate<'_> {
+        Fate::Keep
+    }
+}
+
 /// The payloads of one batch.
 #[derive(Debug)]
 pub(crate) struct Payloads {
@@ -61,6 +105,8 @@ pub(crate) struct Payloads {
     limit: usize,
     facts: ChunkFacts,
     buffers: Buffers,
+    /// First byte of each span of the open chunk, and first byte behind it.
+    spans: Vec<(usize, usize)>,
 }
 
 /// The chunk that is being written.
@@ -69,9 +115,6 @@ struct OpenChunk {
     start: usize,
     /// The place of its list, for [`Wire::close_list`].
     list: usize,
-    /// First byte of its head span, and first byte behind it.
-    head: (usize, usize),
-    spans: u32,
 }
 
 impl Payloads {
@@ -85,35 +128,41 @@ impl Payloads {
             limit,
             facts: ChunkFacts::default(),
             buffers: Buffers::default(),
+            spans: Vec::new(),
         }
     }
 
-    /// Writes the spans of one trace as a chunk, or as several if they exceed the limit.
-    ///
-    /// `write` maps one item into the writer that it is given, once. Its flag is true for the head span, and it
-    /// writes the facts of the chunk.
+    /// Writes the spans of one trace as [`Self::trace_by`] does; all of them are sent.
     pub(crate) fn trace<W: Wire, T>(
         &mut self,
         items: &[T],
-        mut write: impl FnMut(&T, bool, SpanWriter<'_, W>, &mut ChunkFacts),
+        write: impl FnMut(&T, bool, SpanWriter<'_, W>, &mut ChunkFacts),
+    ) {
+        self.trace_by::<W, T>(items, &mut SendsAll(write));
+    }
+
+    /// Writes the spans of one trace as a chunk, or as several if they exceed the limit.
+    pub(crate) fn trace_by<W: Wire, T>(
+        &mut self,
+        items: &[T],
+        writer: &mut impl ChunkWriter<W, T>,
     ) {
         let mut chunk = self.begin::<W>();
         for item in items {
             let bytes = &mut self.open[self.last].bytes;
             let before = bytes.len();
-            W::item(bytes, chunk.spans);
+            W::item(bytes, count(self.spans.len()));
             let from = bytes.len();
-            let is_head = chunk.spans == 0;
-            write(item, is_head, SpanWriter::new(bytes, &mut self.buffers), &mut self.facts);
-            if is_head {
-                chunk.head = (from, bytes.len());
-            } else if bytes.len() - chunk.start + BRACKETS > self.limit {
-                chunk = self.cut::<W>(&chunk, before, from);
+            let is_head = self.spans.is_empty();
+            writer.write(item, is_head, SpanWriter::new(bytes, &mut self.buffers), &mut self.facts);
+            if !is_head && bytes.len() - chunk.start + BRACKETS > self.limit {
+                chunk = self.cut::<W, T>(&chunk, before, from, writer);
+            } else {
+                self.spans.push((from, bytes.len()));
             }
             self.facts.join();
-            chunk.spans += 1;
         }
-        self.end::<W>(&chunk);
+        self.end::<W, T>(&chunk, writer);
     }
 
     /// Starts a chunk in the payload that was used last.
@@ -122,20 +171,28 @@ impl Payloads {
             self.open.push(Payload::new(W::KIND, &Origin::default(), self.spare.take()));
         }
         self.facts.clear();
+        self.spans.clear();
         let payload = &mut self.open[self.last];
         let start = payload.len();
-        OpenChunk { start, list: payload.open_chunk::<W>(), head: (0, 0), spans: 0 }
+        OpenChunk { start, list: payload.open_chunk::<W>() }
     }
 
     /// Ends a chunk before its last span and starts another one, of which that span is the head.
-    fn cut<W: Wire>(&mut self, chunk: &OpenChunk, before: usize, from: usize) -> OpenChunk {
+    fn cut<W: Wire, T>(
+        &mut self,
+        chunk: &OpenChunk,
+        before: usize,
+        from: usize,
+        writer: &mut impl ChunkWriter<W, T>,
+    ) -> OpenChunk {
         let bytes = &mut self.open[self.last].bytes;
         let span = reader::read_span(W::KIND, &bytes[from..]);
-        let head = reader::read_span(W::KIND, &bytes[chunk.head.0..chunk.head.1]);
+        let head = self.spans.first().map(|head| &bytes[head.0..head.1]);
+        let head = head.and_then(|head| reader::read_span(W::KIND, head));
         let written = bytes.split_off(from);
         bytes.truncate(before);
-        self.end::<W>(chunk);
-        let mut next = self.begin::<W>();
+        self.end::<W, T>(chunk, writer);
+        let next = self.begin::<W>();
         let bytes = &mut self.open[self.last].bytes;
         let from = bytes.len();
         match (span, head) {
@@ -146,14 +203,20 @@ impl Payloads {
             // It was written a moment ago, so it can be read; if not, it is sent as it is.
             _ => bytes.extend_from_slice(&written),
         }
-        next.head = (from, bytes.len());
+        self.spans.push((from, bytes.len()));
         next
     }
 
-    /// Ends a chunk. It stays where it is, or moves to a payload of its origin that has room.
-    fn end<W: Wire>(&mut self, chunk: &OpenChunk) {
+    /// Ends a chunk. It stays where it is, or moves to a payload of its origin that has room; or not all of it is
+    /// sent.
+    fn end<W: Wire, T>(&mut self, chunk: &OpenChunk, writer: &mut impl ChunkWriter<W, T>) {
+        match writer.end(count(self.spans.len()), &self.facts.origin) {
+            Fate::Keep => {}
+            Fate::Thin(keep) => self.thin::<W>(keep),
+            Fate::Omit => return self.open[self.last].bytes.truncate(chunk.start),
+        }
         let last = &mut self.open[self.last];
-        last.close_chunk::<W>(chunk.list, chunk.spans);
+        last.close_chunk::<W>(chunk.list, count(self.spans.len()));
         if last.chunks.len() == 1 {
             last.origin.clone_from(&self.facts.origin);
             return;
@@ -175,17 +238,60 @@ impl Payloads {
         self.open[self.last].push(&bytes, spans);
     }
 
+    /// Leaves only some spans in the open chunk. Where the head span goes, the first of them takes its facts over.
+    fn thin<W: Wire>(&mut self, keep: &[bool]) {
+        let bytes = &mut self.open[self.last].bytes;
+        let Some(first) = keep.iter().position(|keep| *keep) else { return };
+        let (start, head_end) = self.spans[0];
+        let mut new_head = Vec::new();
+        if first > 0 {
+            let (from, to) = self.spans[first];
+            let head = reader::read_span(W::KIND, &bytes[start..head_end]);
+            match (reader::read_span(W::KIND, &bytes[from..to]), head) {
+                (Some(mut span), Some(head)) => {
+                    span.make_head(&head);
+                    span.write::<W>(&mut new_head, &mut self.buffers);
+                }
+                _ => new_head.extend_from_slice(&bytes[from..to]),
+            }
+        }
+        let mut rest = Vec::new();
+        for at in first + 1..self.spans.len() {
+            if keep.get(at) == Some(&true) {
+                // With the bytes that stand before it.
+                rest.extend_from_slice(&bytes[self.spans[at - 1].1..self.spans[at].1]);
+            }
+        }
+        bytes.truncate(if first > 0 { start } else { head_end });
+        bytes.extend_from_slice(&new_head);
+        bytes.extend_from_slice(&rest);
+        self.spans.truncate(keep.iter().filter(|keep| **keep).count());
+    }
+
     /// Begins a batch, in the memory of a payload that is done.
-    pub(crate) fn start(&mut self, spare: Option<Payload>) {
-        self.spare = spare;
+    pub(crate) fn start(&mut self, spare: Option<Payload>, is_counted: bool) {
+        self.spare = spare.or(self.spare.take());
+        self.facts.origin.is_counted = is_counted;
         self.open.clear();
         self.newest = HashMap::new();
         self.last = 0;
     }
 
-    /// Hands the payloads over.
+    /// Hands the payloads over that hold something.
     pub(crate) fn finish(&mut self) -> Vec<Payload> {
+        /// The spans of usual chunks; a chunk of very many leaves no memory behind.
+        const KEPT_SPANS: usize = 4_096;
+
         self.buffers.shrink();
-        std::mem::take(&mut self.open)
+        self.spans.clear();
+        self.spans.shrink_to(KEPT_SPANS);
+        if self.open.iter().all(|payload| payload.chunk_count() > 0) {
+            return std::mem::take(&mut self.open);
+        }
+        let (full, empty) =
+            self.open.drain(..).partition(|payload: &Payload| payload.chunk_count() > 0);
+        let empty: Vec<_> = empty;
+        self.spare = empty.into_iter().next();
+        full
     }
 }

@@ -10,7 +10,7 @@ use crate::mapping::obfuscate::{
 use crate::mapping::systems::{self, System};
 
 /// The Agent's resource for a statement that it cannot read.
-const NON_PARSABLE: &str = "Non-parsable SQL query";
+pub(crate) const NON_PARSABLE: &str = "Non-parsable SQL query";
 
 /// Facts about the database that a span called, known before the span has its names.
 #[derive(Clone, Copy)]

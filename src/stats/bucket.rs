@@ -1,0 +1,207 @@
+//! [`Bucket`]: the groups of a span of time, bounded in number.
+
+use std::collections::{HashMap, HashSet};
+use std::hash::{BuildHasher, BuildHasherDefault, Hasher, RandomState};
+
+use super::group::{BLOCKED, Counted, Group, Key, PARTS, Part, rewritten};
+
+/// The most keys of a bucket; what is beyond shares one key. Those of dd-trace-go, as the next two.
+const MAX_KEYS: usize = 7_000;
+/// The most resources of a bucket; further ones share one.
+const MAX_RESOURCES: usize = 1_024;
+/// The most sets of peer tags of a bucket; further ones share one.
+const MAX_PEERS: usize = 512;
+
+/// The text of peer tags that are beyond a limit.
+const BLOCKED_PEERS: &str = "tracer_blocked_value\0";
+
+/// Takes a number that is random already as it is.
+#[derive(Debug, Default)]
+struct AsItIs(u64);
+
+impl Hasher for AsItIs {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, _: &[u8]) {
+        unreachable!("only numbers of 64 bits are hashed")
+    }
+
+    fn write_u64(&mut self, number: u64) {
+        self.0 = number;
+    }
+}
+
+type Hashes = BuildHasherDefault<AsItIs>;
+
+/// The groups of a span of time.
+#[derive(Debug, Default)]
+pub(super) struct Bucket {
+    /// In nanoseconds since 1970.
+    pub(super) start: u64,
+    groups: Vec<Group>,
+    /// The place of each group by the hash of its key. Where two keys have one hash the second has the next number.
+    places: HashMap<u64, u32, Hashes>,
+    /// Hashes of what was let in so far: whole keys, resources, sets of peer tags.
+    keys: HashSet<u64, Hashes>,
+    resources: HashSet<u64, Hashes>,
+    peers: HashSet<u64, Hashes>,
+}
+
+/// Memory and randomness that all buckets share.
+#[derive(Debug, Default)]
+pub(super) struct Tools {
+    random: RandomState,
+    text: String,
+}
+
+impl Bucket {
+    pub(super) fn new(start: u64) -> Self {
+        Self { start, ..Self::default() }
+    }
+
+    /// Counts a span. Nothing is allocated for a group that is known, but for new bins.
+    pub(super) fn add(&mut self, origin: u32, span: &Counted<'_>, weight: f64, tools: &mut Tools) {
+        let at = self.place(origin, &span.key, tools);
+        self.groups[at].values.add(span, weight);
+    }
+
+    /// Adds the numbers of a group whose key passed the limits of another bucket. All of this bucket takes at most
+    /// `limit` bytes, of which `memory` are used; beyond it the numbers go where those beyond other limits are.
+    /// Returns the memory that is used then.
+    pub(super) fn merge(
+        &mut self,
+        group: Group,
+        (memory, limit): (usize, usize),
+        tools: &mut Tools,
+    ) -> usize {
+        let hash = hash(group.origin, &group.key(), &tools.random);
+        let grown = memory + 2 * group.memory();
+        let at = match self.find(group.origin, &group.key(), hash) {
+            _ if grown > limit => self.blocked_place(group.origin, &group.key(), tools),
+            Ok(at) => at,
+            Err(_) if self.places.len() >= MAX_KEYS => {
+                self.blocked_place(group.origin, &group.key(), tools)
+            }
+            Err(free) => {
+                self.keys.insert(hash);
+                self.places.insert(free, u32::try_from(self.groups.len()).unwrap_or(u32::MAX));
+                let memory = memory + group.memory();
+                self.groups.push(group);
+                return memory;
+            }
+        };
+        let target = &mut self.groups[at];
+        let before = target.memory();
+        target.values.merge(&group.values);
+        memory + target.memory() - before
+    }
+
+    /// Takes the groups out.
+    pub(super) fn into_groups(self) -> Vec<Group> {
+        self.groups
+    }
+
+    pub(super) fn groups(&self) -> &[Group] {
+        &self.groups
+    }
+
+    /// Bytes that it takes.
+    pub(super) fn memory(&self) -> usize {
+        self.groups.iter().map(Group::memory).sum()
+    }
+
+    /// Returns the place of a group for this key, or for what stands for it beyond the limits.
+    fn place(&mut self, origin: u32, key: &Key<'_>, tools: &mut Tools) -> usize {
+        let whole = hash(origin, key, &tools.random);
+        let free = match self.find(origin, key, whole) {
+            Ok(at) => return at,
+            Err(free) => free,
+        };
+        if !admit(&mut self.keys, whole, MAX_KEYS) {
+            return self.blocked_place(origin, key, tools);
+        }
+        let of = |part: Part| tools.random.hash_one(key.part(part));
+        let resource = key.part(Part::Resource).is_empty()
+            || admit(&mut self.resources, of(Part::Resource), MAX_RESOURCES);
+        let peers =
+            key.part(Part::Peers).is_empty() || admit(&mut self.peers, of(Part::Peers), MAX_PEERS);
+        if resource && peers {
+            return self.insert(origin, key, free);
+        }
+        let mut text = std::mem::take(&mut tools.text);
+        let key = rewritten(key, &mut text, |part| match part {
+            Part::Resource if !resource => Some(BLOCKED),
+            Part::Peers if !peers => Some(BLOCKED_PEERS),
+            _ => None,
+        });
+        let at = self.find_or_insert(origin, &key, &tools.random);
+        tools.text = text;
+        at
+    }
+
+    /// Returns the place of the group beyond all limits.
+    fn blocked_place(&mut self, origin: u32, key: &Key<'_>, tools: &mut Tools) -> usize {
+        let mut text = std::mem::take(&mut tools.text);
+        let key = rewritten(key, &mut text, |part| match part {
+            Part::Grpc => Some(""),
+            Part::Peers => Some(BLOCKED_PEERS),
+            _ => Some(BLOCKED),
+        });
+        let key = Key { http_status: 0, root: 0, synthetics: false, ..key };
+        let at = self.find_or_insert(origin, &key, &tools.random);
+        tools.text = text;
+        at
+    }
+
+    fn find_or_insert(&mut self, origin: u32, key: &Key<'_>, random: &RandomState) -> usize {
+        match self.find(origin, key, hash(origin, key, random)) {
+            Ok(at) => at,
+            Err(free) => self.insert(origin, key, free),
+        }
+    }
+
+    /// Returns the place of a group, or the number under which there is none yet.
+    fn find(&self, origin: u32, key: &Key<'_>, mut hash: u64) -> Result<usize, u64> {
+        while let Some(at) = self.places.get(&hash) {
+            let group = &self.groups[*at as usize];
+            if group.origin == origin && group.key() == *key {
+                return Ok(*at as usize);
+            }
+            hash = hash.wrapping_add(1);
+        }
+        Err(hash)
+    }
+
+    fn insert(&mut self, origin: u32, key: &Key<'_>, free: u64) -> usize {
+        let at = self.groups.len();
+        self.groups.push(Group::new(origin, key));
+        self.places.insert(free, u32::try_from(at).unwrap_or(u32::MAX));
+        at
+    }
+}
+
+/// Returns true if a hash is in a set of at most so many, or has room there.
+fn admit(set: &mut HashSet<u64, Hashes>, hash: u64, most: usize) -> bool {
+    if set.contains(&hash) {
+        return true;
+    }
+    let has_room = set.len() < most;
+    if has_room {
+        set.insert(hash);
+    }
+    has_room
+}
+
+fn hash(origin: u32, key: &Key<'_>, random: &RandomState) -> u64 {
+    let mut hasher = random.build_hasher();
+    hasher.write(key.text.as_bytes());
+    // Texts of equal sums and other borders are told apart by the comparison of keys.
+    let numbers = u64::from(key.http_status) << 32
+        | u64::from(key.parts[PARTS - 2]) << 8
+        | u64::from(key.root) << 1
+        | u64::from(key.synthetics);
+    hasher.write_u64(numbers ^ u64::from(origin) << 56);
+    hasher.finish()
+}
