@@ -10,7 +10,9 @@ import (
 
 	pb "github.com/DataDog/datadog-agent/pkg/proto/pbgo/trace"
 	"github.com/DataDog/datadog-agent/pkg/proto/pbgo/trace/idx"
+	"github.com/DataDog/sketches-go/ddsketch/pb/sketchpb"
 	"github.com/tinylib/msgp/msgp"
+	"google.golang.org/protobuf/proto"
 )
 
 // intake takes what the Agent would send to Datadog, and keeps it.
@@ -262,11 +264,40 @@ type statsRow struct {
 	Errors       uint64   `json:"errors"`
 	TopLevelHits uint64   `json:"top_level_hits"`
 	Duration     uint64   `json:"duration"`
+	GRPCStatus   string   `json:"grpc_status"`
+	Synthetics   bool     `json:"synthetics"`
+	Source       string   `json:"source"`
+	// Ok and Failed are the durations by bin; bin -1 holds those that are zero.
+	Ok     map[int32]float64 `json:"ok"`
+	Failed map[int32]float64 `json:"failed"`
+}
+
+// bins reads a sketch.
+func bins(bytes []byte) map[int32]float64 {
+	var sketch sketchpb.DDSketch
+	if err := proto.Unmarshal(bytes, &sketch); err != nil {
+		panic(fmt.Sprintf("the intake cannot read a sketch: %v", err))
+	}
+	found := map[int32]float64{}
+	add := func(bin int32, count float64) {
+		if count != 0 {
+			found[bin] += count
+		}
+	}
+	add(-1, sketch.ZeroCount)
+	for bin, count := range sketch.GetPositiveValues().GetBinCounts() {
+		add(bin, count)
+	}
+	for n, count := range sketch.GetPositiveValues().GetContiguousBinCounts() {
+		add(sketch.GetPositiveValues().GetContiguousBinIndexOffset()+int32(n), count)
+	}
+	return found
 }
 
 func ofGroup(client *pb.ClientStatsPayload, g *pb.ClientGroupedStats) statsRow {
 	return statsRow{
 		client.Env, client.Version, client.Hostname, client.Lang, g.Service, g.Name, g.Resource, g.Type, g.SpanKind,
 		g.HTTPStatusCode, g.PeerTags, g.IsTraceRoot == pb.Trilean_TRUE, g.Hits, g.Errors, g.TopLevelHits, g.Duration,
+		g.GRPCStatusCode, g.Synthetics, g.ServiceSource, bins(g.OkSummary), bins(g.ErrorSummary),
 	}
 }

@@ -24,6 +24,7 @@ mod probes;
 mod restart;
 mod sampling;
 mod statements;
+mod statistics;
 mod tracer;
 mod variables;
 mod vectors;

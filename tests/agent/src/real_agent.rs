@@ -79,7 +79,7 @@ pub(crate) struct Span {
 }
 
 /// One group of spans that the Agent counted.
-#[derive(Clone, Debug, Deserialize, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, Deserialize, PartialEq, PartialOrd)]
 pub(crate) struct Counted {
     pub(crate) env: String,
     pub(crate) version: String,
@@ -95,6 +95,14 @@ pub(crate) struct Counted {
     pub(crate) errors: u64,
     pub(crate) top_level_hits: u64,
     pub(crate) duration: u64,
+    #[serde(default)]
+    pub(crate) peer_tags: Option<Vec<String>>,
+    pub(crate) grpc_status: String,
+    pub(crate) synthetics: bool,
+    pub(crate) source: String,
+    /// The durations by bin.
+    pub(crate) ok: BTreeMap<i32, f64>,
+    pub(crate) failed: BTreeMap<i32, f64>,
 }
 
 impl Span {
@@ -168,7 +176,7 @@ impl RealAgent {
     /// Returns what the Agent counted, sorted. It tells at its end.
     pub(crate) fn counted(&self) -> Vec<Counted> {
         let mut counted: Vec<Counted> = self.read("stats");
-        counted.sort();
+        counted.sort_by(|a, b| a.partial_cmp(b).expect("counts are numbers"));
         counted
     }
 
