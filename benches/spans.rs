@@ -163,7 +163,7 @@ fn encode<W: Wire>(bencher: Bencher<'_, '_>) {
         .collect();
     let mut payloads = Payloads::new(usize::MAX);
     bencher.counter(ItemsCount::new(BATCH)).bench_local(|| {
-        payloads.start(None);
+        payloads.start(None, false);
         payloads.trace::<W, _>(&[(); BATCH], |(), _, mut writer, _| {
             for (key, value) in &tags {
                 writer.text(key, value);
@@ -188,9 +188,14 @@ struct Nowhere;
 #[async_trait]
 impl HttpClient for Nowhere {
     async fn send_bytes(&self, _: Request<Bytes>) -> Result<Response<Bytes>, HttpError> {
-        Ok(Response::new(Bytes::new()))
+        Ok(Response::new(Bytes::from_static(INFO)))
     }
 }
+
+/// An Agent that lets clients count.
+const INFO: &[u8] = br#"{"endpoints":["/v0.3/traces","/v0.6/stats"],"client_drop_p0s":true,
+    "peer_tags":["peer.service","db.name","db.system","server.address","out.host"],
+    "span_kinds_stats_computed":["server","consumer","client","producer"]}"#;
 
 fn to_nowhere(protocol: Protocol) -> DatadogExporter {
     let builder = DatadogExporter::builder().with_protocol(protocol).with_http_client(Nowhere);
@@ -216,6 +221,15 @@ fn export_json_to_nowhere(bencher: Bencher<'_, '_>, shape: Shape) {
 #[divan::bench(args = SHAPES)]
 fn export_msgpack_to_nowhere(bencher: Bencher<'_, '_>, shape: Shape) {
     export(bencher, &to_nowhere(Protocol::V03MessagePack), &batch(shape, BATCH));
+}
+
+/// The difference is the cost of counting.
+#[divan::bench(args = [false, true])]
+fn export_with_client_stats(bencher: Bencher<'_, '_>, counts: bool) {
+    let builder = DatadogExporter::builder().with_client_stats(counts).with_http_client(Nowhere);
+    let mut exporter = builder.with_protocol(Protocol::V03MessagePack).build().unwrap();
+    exporter.set_resource(&resource());
+    export(bencher, &exporter, &batch(Shape::Typical, BATCH));
 }
 
 #[divan::bench(args = [1, 8, 64, 512, 4_096, 10_000])]

@@ -3,6 +3,8 @@
 #
 #   bash tests/measure.sh                the list of tables
 #   bash tests/measure.sh instructions   instructions of `export` for a span: a commit beside the working tree
+#   bash tests/measure.sh counting       instructions of client statistics for a span
+#   bash tests/measure.sh sampled        CPU of exporter and real Agent for a span where most traces are rejected
 #   bash tests/measure.sh host           CPU of exporter and real Agent for a span, this crate beside others
 #   bash tests/measure.sh peers          CPU, bytes, allocations and builds of every exporter
 #   bash tests/measure.sh outages        spans delivered under each fault
@@ -54,8 +56,22 @@ instructions() {
     done
 }
 
+# The difference between an export that counts and one that does not.
+counting() {
+    local program counts few many
+    program=$(bench .)
+    printf '| `export`, instructions for a span | |\n|---|--:|\n'
+    for counts in false true; do
+        few=$(count "$program" "export_with_client_stats.*$counts" 4)
+        many=$(count "$program" "export_with_client_stats.*$counts" 24)
+        printf '| client statistics: %s | %d |\n' "$counts" $(((many - few) / 20 / 512))
+    done
+}
+
 case ${1:-} in
 instructions) surroundings && instructions "${2:-}" ;;
+counting) surroundings && counting ;;
+sampled) surroundings && cargo run --quiet --release --manifest-path tests/peers/Cargo.toml -- sampled ;;
 host) surroundings && cargo run --quiet --release --manifest-path tests/peers/Cargo.toml -- host ;;
 peers) surroundings && cargo run --quiet --release --manifest-path tests/peers/Cargo.toml ;;
 outages) surroundings && cargo bench --quiet --bench outages ;;

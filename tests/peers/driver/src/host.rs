@@ -15,7 +15,10 @@ const RUNS: usize = 3;
 const SETTLES: Duration = Duration::from_secs(2);
 
 /// Package, variant, and the address of the Agent that it speaks to.
-const ROWS: [(&str, &str, &str); 5] = [
+type Row = (&'static str, &'static str, &'static str);
+
+/// The table of exporters.
+pub const HOST: &[Row] = &[
     ("ours", "auto", "url"),
     ("ours", "json", "url"),
     ("old", "v0.3", "url"),
@@ -23,14 +26,27 @@ const ROWS: [(&str, &str, &str); 5] = [
     ("otlp-grpc", "", "otlp"),
 ];
 
-/// Measures and prints the table.
-pub fn print() {
+/// The table of what is rejected: every span is recorded, this many percent are kept, and the Agent or the exporter
+/// counts.
+pub const SAMPLED: &[Row] = &[
+    // The floor: spans are made and recorded, and dropped.
+    ("bare", "", "url"),
+    ("ours", "recorded-100", "url"),
+    ("ours", "counted-100", "url"),
+    ("ours", "recorded-10", "url"),
+    ("ours", "counted-10", "url"),
+    ("ours", "recorded-1", "url"),
+    ("ours", "counted-1", "url"),
+];
+
+/// Measures and prints a table.
+pub fn print(rows: &[Row]) {
     let cores = thread::available_parallelism().map_or(1, usize::from);
-    let target = build();
-    let mut measured: [Vec<(f64, f64)>; ROWS.len()] = Default::default();
+    let target = build(rows);
+    let mut measured: Vec<Vec<(f64, f64)>> = vec![Vec::new(); rows.len()];
     for turn in 1..=RUNS {
         eprintln!("host, run {turn} of {RUNS}");
-        for ((package, variant, address), into) in ROWS.iter().zip(&mut measured) {
+        for ((package, variant, address), into) in rows.iter().zip(&mut measured) {
             let program = target.join(format!("peers-{package}"));
             into.push(run(&program, variant, address, cores));
         }
@@ -39,7 +55,7 @@ pub fn print() {
         "| exporter | CPU of the exporter, µs/span | CPU of the Agent, µs/span | together |\n\
          |---|--:|--:|--:|"
     );
-    for ((package, variant, _), runs) in ROWS.iter().zip(&measured) {
+    for ((package, variant, _), runs) in rows.iter().zip(&measured) {
         let exporter = median(runs.iter().map(|(exporter, _)| *exporter));
         let agent = median(runs.iter().map(|(_, agent)| *agent));
         println!(
@@ -49,12 +65,14 @@ pub fn print() {
     }
 }
 
-/// Builds the peers and the Agent; returns the folder of the programs.
-fn build() -> PathBuf {
+/// Builds the peers of some rows and the Agent; returns the folder of the programs.
+fn build(rows: &[Row]) -> PathBuf {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
-    command.args(["build", "--release", "--quiet", "--workspace"]).current_dir(&folder);
+    command.args(["build", "--release", "--quiet"]).current_dir(&folder);
+    command
+        .args(rows.iter().flat_map(|(package, ..)| ["-p".to_owned(), format!("peers-{package}")]));
     assert!(command.status().expect("cargo starts").success(), "{command:?} failed");
     let mut command = Command::new("go");
     command.args(["build", "-o", "../target/tools/real-agent", "."]);

@@ -23,8 +23,10 @@ const EXPORT_RUNS: usize = 5;
 const PROVIDER_RUNS: usize = 3;
 
 fn main() {
-    if env::args().nth(1).is_some_and(|table| table == "host") {
-        return host::print();
+    match env::args().nth(1).as_deref() {
+        Some("host") => return host::print(host::HOST),
+        Some("sampled") => return host::print(host::SAMPLED),
+        _ => {}
     }
     let scratch = Scratch::new();
     let built: BTreeMap<&str, Built> = PACKAGES
