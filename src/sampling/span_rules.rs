@@ -44,6 +44,7 @@ pub(crate) const SPAN_RULES_FORM: &str = r#"a JSON list like [{"service":"web*",
 /// # Ok::<(), opentelemetry_datadog_agent::BuildError>(())
 /// ```
 #[derive(Clone, Debug, PartialEq)]
+#[must_use = "a rule does nothing until an exporter has it"]
 #[doc(alias = "SingleSpanSampling")]
 pub struct SpanRule {
     rate: f64,
@@ -92,35 +93,30 @@ impl SpanRule {
     }
 
     /// Restricts the rule to services that fit.
-    #[must_use]
     pub fn with_service(mut self, pattern: impl AsRef<str>) -> Self {
         self.patterns.set_service(pattern.as_ref());
         self
     }
 
     /// Restricts the rule to operation names that fit, such as `http.server.request`.
-    #[must_use]
     pub fn with_name(mut self, pattern: impl AsRef<str>) -> Self {
         self.patterns.set_name(pattern.as_ref());
         self
     }
 
     /// Restricts the rule to resources that fit, such as `GET /users/{id}`.
-    #[must_use]
     pub fn with_resource(mut self, pattern: impl AsRef<str>) -> Self {
         self.patterns.set_resource(pattern.as_ref());
         self
     }
 
     /// Restricts the rule to spans with a tag whose text fits. A number counts as its text.
-    #[must_use]
     pub fn with_tag(mut self, key: impl Into<String>, pattern: impl AsRef<str>) -> Self {
         self.patterns.add_tag(key.into(), pattern.as_ref());
         self
     }
 
     /// Limits how many spans a second this rule keeps; 0 or more.
-    #[must_use]
     pub fn with_max_per_second(mut self, spans: f64) -> Self {
         self.max_per_second = Some(spans);
         self

@@ -38,6 +38,7 @@ public_types!(
     SampledOnly<Inner>,
     SamplingRule,
     SpanNames<'static>,
+    SpanRule,
     SpanTypes,
     SqlComment,
     SqlCommentMode,
