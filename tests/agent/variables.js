@@ -44,6 +44,12 @@ function outcome (inputs) {
     span.context()._traceId = id(String(number), 10)
     return sampler.isSampled(span)
   }
+  const spanSampler = new (inside('span_sampler'))(config.sampler)
+  const isKeptAlone = number => {
+    const span = tracer.startSpan('work')
+    span.context()._traceId = span.context()._spanId = id(String(number), 10)
+    return spanSampler.findRule(span)?.sample(span.context()) ?? false
+  }
   const read = headers => tracer.extract('http_headers', headers)
   const isRead = headers => read(headers)?._traceId !== undefined
 
@@ -62,6 +68,8 @@ function outcome (inputs) {
     meta,
     errors: inputs.statuses.filter(code => !validate(code)),
     kept: inputs.ids.filter(isKept),
+    alone: inputs.ids.filter(isKeptAlone),
+    statistics: config.stats.DD_TRACE_STATS_COMPUTATION_ENABLED,
     limit: sampler._limiter._rateLimit,
     extract: Object.keys(inputs.styles).filter(style => isRead(inputs.styles[style])),
     inject: Object.keys(inputs.styles).filter(style => Object.keys(inputs.styles[style])[0] in headers),

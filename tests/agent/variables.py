@@ -13,6 +13,7 @@ def outcome(inputs):
     from ddtrace import tracer
     from ddtrace.contrib.internal.trace_utils import set_http_meta
     from ddtrace.internal.runtime import container
+    from ddtrace.internal.sampling import get_span_sampling_rules
     from ddtrace.internal.settings._agent import config as agent
     from ddtrace.internal.settings.integration import IntegrationConfig
     from ddtrace.propagation._database_monitoring import _DBM_Propagator
@@ -47,6 +48,13 @@ def outcome(inputs):
         span.set_tag("team", "a")
         return tracer._sampler.sample(span)
 
+    span_rules = get_span_sampling_rules()
+
+    def is_kept_alone(number):
+        span = Span("work", service=config.service, trace_id=number, span_id=number)
+        rule = next((rule for rule in span_rules if rule.match(span)), None)
+        return rule is not None and rule.sample(span)
+
     def is_read(headers):
         context = HTTPPropagator.extract(headers)
         return context is not None and context.trace_id is not None
@@ -64,6 +72,8 @@ def outcome(inputs):
         "meta": meta,
         "errors": [code for code in inputs["statuses"] if config._http_server.is_error_code(code)],
         "kept": [number for number in inputs["ids"] if is_kept(number)],
+        "alone": [number for number in inputs["ids"] if is_kept_alone(number)],
+        "statistics": config._trace_compute_stats,
         "limit": tracer._sampler.limiter.rate_limit,
         "extract": [style for style, headers in inputs["styles"].items() if is_read(headers)],
         "inject": [style for style, own in inputs["styles"].items() if next(iter(own)) in written],

@@ -2,8 +2,9 @@
 //! inputs and in the same form as the programs for the other tracers.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
-use datadog_test_agent::{ReceivedSpan, TestAgent};
+use datadog_test_agent::{Fault, ReceivedSpan, TestAgent};
 use futures_executor::block_on;
 use opentelemetry::propagation::{TextMapCompositePropagator, TextMapPropagator};
 use opentelemetry::trace::{
@@ -17,9 +18,11 @@ use opentelemetry_datadog_agent::{
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::propagation::BaggagePropagator;
 use opentelemetry_sdk::trace::{
-    SamplingDecision, SdkTracer, SdkTracerProvider, ShouldSample as _, SpanExporter as _,
+    SamplingDecision, SdkTracer, SdkTracerProvider, ShouldSample as _, SpanData, SpanExporter as _,
 };
 use serde_json::{Map, Value as Json, json};
+
+use crate::traces::span;
 
 use super::{DATABASES, IDS, SPAN, STATUSES, STYLES, TRACE, URL, headers};
 
@@ -41,6 +44,9 @@ fn child() {
     let mut said = spans();
     said.insert("kept".into(), json!(kept()));
     said.insert("limit".into(), json!(limit()));
+    let (counts, alone) = rejected();
+    said.insert("statistics".into(), json!(counts));
+    said.insert("alone".into(), json!(alone));
     said.insert("extract".into(), json!(styles_read()));
     println!("\n{}", Json::Object(said));
 }
@@ -173,6 +179,27 @@ fn kept() -> Vec<u64> {
         result.decision == SamplingDecision::RecordAndSample
     };
     IDS.into_iter().filter(is_kept).collect()
+}
+
+/// Exports rejected spans to an Agent that lets clients count: are they counted, and which are kept alone?
+fn rejected() -> (bool, Vec<u64>) {
+    const INFO: &str =
+        r#"{"endpoints":["/v0.3/traces","/v0.4/traces","/v0.6/stats"],"client_drop_p0s":true}"#;
+    let agent = TestAgent::start().unwrap();
+    agent.set_info_reply(Fault::StatusAndBody(200, INFO.to_owned()));
+    let exporter = DatadogExporter::builder().with_agent_url(agent.url()).build().unwrap();
+    let spans = IDS.map(|id| SpanData {
+        attributes: vec![
+            KeyValue::new("sampling.priority", -1),
+            KeyValue::new("operation.name", "work"),
+        ],
+        ..span(id, id, 0)
+    });
+    block_on(exporter.export(spans.to_vec())).unwrap();
+    exporter.handle().flush(Duration::from_secs(10)).unwrap();
+    let alone = |span: &ReceivedSpan| span.metrics.contains_key("_dd.span_sampling.mechanism");
+    let alone: Vec<_> = agent.spans().iter().filter(|s| alone(s)).map(|s| s.span_id).collect();
+    (!agent.stats().is_empty(), IDS.into_iter().filter(|id| alone.contains(id)).collect())
 }
 
 fn limit() -> f64 {
