@@ -114,6 +114,11 @@ pub enum RejectedTraces {
 /// tests/peers/Cargo.toml`, two shared cores). At `r` = 0.1 that is 151 bytes for each span of the application if
 /// the rest is dropped, and all 1,513 if it is recorded.
 ///
+/// With [client statistics](crate::DatadogExporterBuilder::with_client_stats) what is rejected costs no bytes. CPU of the
+/// host for a span, the making of the span included, without and with them: 34 and 35 µs at `r` = 1, 27 and 13 µs at
+/// 0.1, 25 and 9 µs at 0.01; the Agent's part of it is 21 and 6 µs at 0.1 (`bash tests/measure.sh sampled`, two shared
+/// cores).
+///
 /// A decision allocates nothing and takes no lock but that of the limit. It costs some 10 ns below a local parent,
 /// 15 to 70 ns at a root with a rate, 90 ns with the Agent's rates, 180 ns above the limit or behind a caller that
 /// rejects, 300 ns with ten rules that ask for names. What the SDK wants to have as the answer comes on top: a list
