@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::mapping::hash;
 use crate::sampling::SpanRules;
 use crate::stats::{Filter, Rules};
 
@@ -81,10 +80,10 @@ pub(super) struct Keys {
     pub(super) span_rules: Option<Arc<SpanRules>>,
     /// Names of the tags that span rules ask for.
     pub(super) rule_tags: Vec<String>,
-    /// A bit for each mark of a name: most other names need no closer look.
-    marks: [u64; 4],
-    /// An open-addressing table.
-    slots: Vec<Option<(Box<str>, Roles)>>,
+    /// The names, by their marks.
+    names: Vec<(Box<str>, Roles)>,
+    /// The place of the first name of each mark, and behind the last one. Most other names have a mark without any.
+    firsts: Vec<usize>,
 }
 
 impl Keys {
@@ -112,48 +111,27 @@ impl Keys {
                 rule_tags.push(name.to_owned());
             }
         }
-        let mut keys = Self {
+        names.sort_by_key(|(name, _)| mark(name));
+        let firsts = (0..=usize::from(u8::MAX) + 1)
+            .map(|wanted| names.partition_point(|(name, _)| usize::from(mark(name)) < wanted));
+        Self {
             question: QUESTIONS.fetch_add(1, Ordering::Relaxed),
             rules,
             span_rules,
             rule_tags,
-            marks: [0; 4],
-            slots: vec![const { None }; (4 * names.len()).next_power_of_two()],
-        };
-        for (name, roles) in names {
-            let mark = mark(&name);
-            keys.marks[usize::from(mark >> 6)] |= 1 << (mark & 63);
-            let mut at = keys.slot(&name);
-            while keys.slots[at].is_some() {
-                at = (at + 1) % keys.slots.len();
-            }
-            keys.slots[at] = Some((name.into(), roles));
+            firsts: firsts.collect(),
+            names: names.into_iter().map(|(name, roles)| (name.into(), roles)).collect(),
         }
-        keys
     }
 
-    /// Returns the roles of a tag that is looked for.
+    /// Returns the roles of a tag that is looked for. Without a hash: that is 1,500 instructions less for a span
+    /// (callgrind).
     #[inline]
     pub(super) fn find(&self, name: &str) -> Option<Roles> {
-        let mark = mark(name);
-        let may_be = self.marks[usize::from(mark >> 6)] >> (mark & 63) & 1 == 1;
-        if may_be { self.look_up(name) } else { None }
-    }
-
-    fn look_up(&self, name: &str) -> Option<Roles> {
-        let mut at = self.slot(name);
-        while let Some((known, roles)) = &self.slots[at] {
-            if **known == *name {
-                return Some(*roles);
-            }
-            at = (at + 1) % self.slots.len();
-        }
-        None
-    }
-
-    #[expect(clippy::cast_possible_truncation, reason = "a slot needs only the low bits")]
-    fn slot(&self, name: &str) -> usize {
-        hash(name) as usize % self.slots.len()
+        let mark = usize::from(mark(name));
+        let (first, end) = (self.firsts[mark], self.firsts[mark + 1]);
+        let found = self.names[first..end].iter().find(|(known, _)| **known == *name);
+        found.map(|(_, roles)| *roles)
     }
 }
 
