@@ -115,8 +115,8 @@ pub enum RejectedTraces {
 /// the rest is dropped, and all 1,513 if it is recorded.
 ///
 /// With [client statistics](crate::DatadogExporterBuilder::with_client_stats) what is rejected costs no bytes. CPU of the
-/// host for a span, the making of the span included, without and with them: 34 and 35 µs at `r` = 1, 27 and 13 µs at
-/// 0.1, 25 and 9 µs at 0.01; the Agent's part of it is 21 and 6 µs at 0.1 (`bash tests/measure.sh sampled`, two shared
+/// host for a span, the making of the span included, without and with them: 32 and 32 µs at `r` = 1, 26 and 12 µs at
+/// 0.1, 24 and 8 µs at 0.01; the Agent's part of it is 20 and 6 µs at 0.1 (`bash tests/measure.sh sampled`, two shared
 /// cores).
 ///
 /// A decision allocates nothing and takes no lock but that of the limit. It costs some 10 ns below a local parent,
