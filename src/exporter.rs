@@ -16,10 +16,10 @@ use opentelemetry_sdk::trace::{SpanData, SpanExporter};
 use crate::BuildError;
 use crate::builder::DatadogExporterBuilder;
 use crate::config::Settings;
+use crate::deferred::Deferred;
 use crate::delivery::{Delivery, ExporterHandle, Identity};
 use crate::encoding::{Json, MessagePack, Payload, Prepared, SpanWriter, Wire, WireKind};
 use crate::guard::{self, HookScope};
-use crate::kept::Kept;
 use crate::mapping::{self, NamesHook, Obfuscation, Options, Place, ResourceFacts, Scratch};
 use crate::noting::Omitted;
 use crate::sampling::SpanRules;
@@ -68,7 +68,7 @@ pub struct DatadogExporter {
     delivery: Option<Delivery>,
     is_shut_down: AtomicBool,
     /// Settings and warnings, until somebody can hear them.
-    settings: Arc<Kept<SettingsLines>>,
+    settings: Arc<Deferred<SettingsLines>>,
     notices: Notices,
 }
 
@@ -103,7 +103,7 @@ impl DatadogExporter {
         span_rules: Option<SpanRules>,
     ) -> Result<Self, BuildError> {
         let payload_bytes = settings.delivery.payload_bytes;
-        let lines = Arc::new(Kept::new(SettingsLines::of(&settings)));
+        let lines = Arc::new(Deferred::new(SettingsLines::of(&settings)));
         let span_rules = span_rules.map(Arc::new);
         let delivery =
             if settings.enabled { Some(Delivery::start(settings.delivery)?) } else { None };

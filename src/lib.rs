@@ -97,7 +97,7 @@ mod config;
 mod error;
 mod exporter;
 mod guard;
-mod kept;
+mod deferred;
 mod noting;
 mod traces;
 mod datadog;

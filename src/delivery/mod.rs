@@ -19,7 +19,7 @@ mod reporter;
 mod resolver;
 mod sender;
 mod shared;
-mod speaker;
+mod log_queue;
 mod stats;
 mod worker;
 

@@ -1,7 +1,7 @@
 //! [`LogReporter`]: one line when the Agent is lost, one when it is back, repeats damped.
 //!
 //! Nothing is said per payload. No line holds a tag value or credentials of ours; the start of the Agent's
-//! answer is quoted. The [`Speaker`] says the lines: the worker runs no subscriber.
+//! answer is quoted. The [`LogQueue`] says the lines: the worker runs no subscriber.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -10,8 +10,8 @@ use opentelemetry::{otel_debug, otel_info, otel_warn};
 
 use super::address::AgentInUse;
 use super::client::{Answer, MAX_TEXT, line_of};
+use super::log_queue::LogQueue;
 use super::policy::Outcome;
-use super::speaker::Speaker;
 use super::stats::ExporterStats;
 use crate::protocol::Protocol;
 
@@ -54,7 +54,7 @@ enum Once {
 #[derive(Debug)]
 pub(super) struct LogReporter {
     agent: Arc<AgentInUse>,
-    speaker: Speaker,
+    queue: LogQueue,
     /// The protocol that was announced last.
     protocol: Option<Protocol>,
     /// Lines that are said once, and were.
@@ -144,7 +144,7 @@ impl LogReporter {
     pub(super) fn new(agent: Arc<AgentInUse>) -> Self {
         Self {
             agent,
-            speaker: Speaker::default(),
+            queue: LogQueue::default(),
             protocol: None,
             said: Vec::new(),
             outages: Outages::new(),
@@ -177,14 +177,14 @@ impl LogReporter {
 
     /// Waits for the lines so far, but not for long.
     pub(super) fn finish(&self) {
-        self.speaker.finish(LAST_LINES);
+        self.queue.finish(LAST_LINES);
     }
 
     /// The form was chosen by the receiver's offer: said once for each change.
     pub(super) fn protocol(&mut self, protocol: Protocol) {
         if self.protocol.replace(protocol) != Some(protocol) {
             let agent = self.agent.to_string();
-            self.speaker.say(move |_| {
+            self.queue.say(move |_| {
                 otel_debug!(
                     name: "DatadogExporter.Protocol",
                     agent = agent.as_str(),
@@ -199,7 +199,7 @@ impl LogReporter {
     pub(super) fn no_rates(&mut self, protocol: Protocol) {
         if self.is_first(Once::NoRates) {
             let agent = self.agent.to_string();
-            self.speaker.say(move |_| {
+            self.queue.say(move |_| {
                 otel_warn!(
                     name: "DatadogExporter.NoRates",
                     agent = agent.as_str(),
@@ -214,7 +214,7 @@ impl LogReporter {
     pub(super) fn no_stats(&mut self, cause: &'static str) {
         if self.is_first(Once::NoStats) {
             let agent = self.agent.to_string();
-            self.speaker.say(move |_| {
+            self.queue.say(move |_| {
                 otel_warn!(
                     name: "DatadogExporter.NoStatistics",
                     agent = agent.as_str(),
@@ -229,7 +229,7 @@ impl LogReporter {
     pub(super) fn lost_stats(&mut self, cause: String, spans: u64) {
         if self.is_first(Once::LostStats) {
             let agent = self.agent.to_string();
-            self.speaker.say(move |_| {
+            self.queue.say(move |_| {
                 otel_warn!(
                     name: "DatadogExporter.StatisticsLost",
                     agent = agent.as_str(),
@@ -245,7 +245,7 @@ impl LogReporter {
     pub(super) fn unstable(&mut self) {
         if self.is_first(Once::Unstable) {
             let agent = self.agent.to_string();
-            self.speaker.say(move |_| {
+            self.queue.say(move |_| {
                 otel_warn!(
                     name: "DatadogExporter.ProtocolUnstable",
                     agent = agent.as_str(),
@@ -258,7 +258,7 @@ impl LogReporter {
     /// The worker panicked, and was started again or not.
     pub(super) fn worker_panicked(&self, is_over: bool, stats: &ExporterStats) {
         let (buffered, dropped) = (stats.spans_buffered, stats.spans_dropped.total());
-        self.speaker.say(move |_| {
+        self.queue.say(move |_| {
             otel_warn!(
                 name: "DatadogExporter.WorkerPanicked",
                 is_over = is_over,
@@ -279,7 +279,7 @@ impl LogReporter {
             self.dropped_at_loss = dropped;
         }
         let agent = self.agent.to_string();
-        self.speaker.say(move |lines_left_out| {
+        self.queue.say(move |lines_left_out| {
             otel_warn!(
                 name: "DatadogExporter.AgentLost",
                 agent = agent.as_str(),
@@ -302,7 +302,7 @@ impl LogReporter {
         let buffered = stats.spans_buffered;
         let lost = stats.spans_dropped.total() - self.dropped_at_loss;
         let agent = self.agent.to_string();
-        self.speaker.say(move |_| {
+        self.queue.say(move |_| {
             otel_info!(
                 name: "DatadogExporter.AgentBack",
                 agent = agent.as_str(),
@@ -320,7 +320,7 @@ impl LogReporter {
         }
         let dropped = stats.spans_dropped.total();
         let agent = self.agent.to_string();
-        self.speaker.say(move |_| {
+        self.queue.say(move |_| {
             otel_warn!(
                 name: "DatadogExporter.SpansRefused",
                 agent = agent.as_str(),
@@ -340,7 +340,7 @@ impl LogReporter {
         self.overflowed = dropped;
         let bytes = stats.bytes_buffered;
         let agent = self.agent.to_string();
-        self.speaker.say(move |_| {
+        self.queue.say(move |_| {
             otel_warn!(
                 name: "DatadogExporter.BufferFull",
                 agent = agent.as_str(),

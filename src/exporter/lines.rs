@@ -7,8 +7,8 @@ use opentelemetry_sdk::trace::SpanData;
 
 use crate::config::Settings;
 use crate::datadog::ids::has_equal_ids;
+use crate::deferred::Deferred;
 use crate::guard;
-use crate::kept::Kept;
 
 /// Why spans keep the names of the mapping although there is a hook.
 #[derive(Clone, Copy, Debug)]
@@ -61,7 +61,7 @@ impl SettingsLines {
     }
 
     /// Says the settings, the first time.
-    pub(super) fn say_once(kept: &Kept<Self>) {
+    pub(super) fn say_once(kept: &Deferred<Self>) {
         if let Some(lines) = kept.take() {
             guard::say(|| lines.say());
         }

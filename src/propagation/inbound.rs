@@ -16,7 +16,7 @@ use opentelemetry_sdk::trace::{Span, SpanData, SpanProcessor};
 use super::PropagationStyle;
 use super::context::{PropagationError, TraceContext};
 use super::settings::baggage_keys;
-use crate::kept::Kept;
+use crate::deferred::Deferred;
 
 /// The tag with the propagation error.
 pub(super) const ERROR_KEY: &str = "_dd.propagation_error";
@@ -106,14 +106,14 @@ pub struct PropagationSpanProcessor {
     /// The keys of baggage that become tags.
     baggage: Vec<String>,
     /// Warnings about variables, until somebody can hear them.
-    warnings: Arc<Kept<Vec<String>>>,
+    warnings: Arc<Deferred<Vec<String>>>,
 }
 
 impl PropagationSpanProcessor {
     /// Returns a processor with the baggage tags of `DD_TRACE_BAGGAGE_TAG_KEYS`.
     pub fn new() -> Self {
         let (baggage, warnings) = baggage_keys();
-        Self { baggage, warnings: Arc::new(Kept::new(warnings)) }
+        Self { baggage, warnings: Arc::new(Deferred::new(warnings)) }
     }
 
     /// Sets the keys of baggage that become tags of the first span of this service, `baggage.<key>`. Keys are

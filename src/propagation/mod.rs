@@ -39,8 +39,8 @@ use opentelemetry::propagation::{Extractor, Injector, TextMapPropagator};
 use opentelemetry::trace::TraceContextExt as _;
 use opentelemetry::{Context, KeyValue, SpanId, otel_warn};
 
+use crate::deferred::Deferred;
 use crate::guard;
-use crate::kept::Kept;
 use context::TraceContext;
 use inbound::{ERROR_KEY, Inbound, RESTARTED, TERMINATED, link};
 pub(crate) use settings::PropagationSettings;
@@ -99,7 +99,7 @@ pub struct DatadogPropagator {
     /// Every header that is written.
     fields: Vec<String>,
     /// Warnings about variables, until somebody can hear them.
-    warnings: Kept<Vec<String>>,
+    warnings: Deferred<Vec<String>>,
     /// True if a warning about broken headers was logged.
     has_warned: AtomicBool,
 }
@@ -118,7 +118,7 @@ impl DatadogPropagator {
     fn with_settings(settings: PropagationSettings, warnings: Vec<String>) -> Self {
         let headers = settings.inject.iter().flat_map(|style| style.headers());
         let fields = headers.map(|header| (*header).to_owned()).collect();
-        let (warnings, has_warned) = (Kept::new(warnings), AtomicBool::new(false));
+        let (warnings, has_warned) = (Deferred::new(warnings), AtomicBool::new(false));
         Self { settings, fields, warnings, has_warned }
     }
 

@@ -11,7 +11,7 @@ use opentelemetry::{Context, KeyValue, otel_warn};
 
 use super::settings::SqlSettings;
 use crate::config::Unified;
-use crate::kept::Kept;
+use crate::deferred::Deferred;
 
 /// The tag of a span whose trace stands in a statement.
 const INJECTED: &str = "_dd.dbm_trace_injected";
@@ -65,7 +65,7 @@ pub struct SqlComment {
     database: Option<String>,
     peer_service: Option<String>,
     /// Warnings about variables, until somebody can hear them.
-    warnings: Arc<Kept<Vec<String>>>,
+    warnings: Arc<Deferred<Vec<String>>>,
 }
 
 impl SqlComment {
@@ -80,7 +80,7 @@ impl SqlComment {
             host: None,
             database: None,
             peer_service: None,
-            warnings: Arc::new(Kept::new(warnings)),
+            warnings: Arc::new(Deferred::new(warnings)),
         }
     }
 

@@ -7,7 +7,7 @@ use super::limit::Limit;
 use super::rate::Rate;
 use super::weights::Weights;
 use super::{DatadogSampler, Inner, OTHER_SOURCES, RejectedTraces, SamplingRule, SamplingSettings};
-use crate::kept::Kept;
+use crate::deferred::Deferred;
 use crate::{BuildError, ExporterHandle};
 
 /// The warning for a sampler that would follow rates which never come.
@@ -106,7 +106,7 @@ impl DatadogSamplerBuilder {
             agent,
             rejected,
             weights,
-            warnings: Kept::new(warnings),
+            warnings: Deferred::new(warnings),
         };
         Ok(DatadogSampler { inner: Arc::new(inner) })
     }

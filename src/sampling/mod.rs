@@ -38,8 +38,8 @@ use opentelemetry_sdk::trace::{SamplingDecision, SamplingResult, ShouldSample};
 
 use crate::datadog::ids::low_half;
 use crate::datadog::sampling::caller_fraction;
+use crate::deferred;
 use crate::delivery::ExporterHandle;
-use crate::kept;
 use crate::propagation;
 use decision::{Decision, Mechanism, weighed};
 use limit::{Asked, Limit};
@@ -164,7 +164,7 @@ struct Inner {
     /// Counts what is rejected; none if it is recorded, and so counted by the Agent.
     weights: Option<Weights>,
     /// Warnings about variables, until somebody can hear them.
-    warnings: kept::Kept<Vec<String>>,
+    warnings: deferred::Deferred<Vec<String>>,
 }
 
 impl DatadogSampler {

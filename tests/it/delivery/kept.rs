@@ -12,7 +12,7 @@ use opentelemetry_sdk::trace::{SdkTracerProvider, SpanExporter as _};
 use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::layer::{Context as LayerContext, Layer, SubscriberExt as _};
 
-use super::voice::{Line, Lines};
+use super::log_lines::{Line, Lines};
 use super::{batch, export, in_child};
 use crate::support::{agent, block_on};
 

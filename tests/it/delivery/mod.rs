@@ -14,7 +14,7 @@ mod requests;
 mod scripts;
 mod http_client;
 #[cfg(feature = "internal-logs")]
-mod voice;
+mod log_lines;
 
 use std::collections::BTreeMap;
 use std::env;

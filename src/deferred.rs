@@ -1,4 +1,4 @@
-//! [`Kept`]: log lines that wait until a subscriber can hear them.
+//! [`Deferred`]: log lines that wait until a subscriber can hear them.
 //!
 //! `tracing-opentelemetry` needs a tracer before its subscriber exists, so everybody builds the exporter first.
 //! Constructors therefore say nothing: settings and warnings are kept and said once, at the first use.
@@ -10,12 +10,12 @@ use std::sync::{Mutex, PoisonError};
 use crate::guard;
 
 /// Lines that are said once, later. Asking whether they were costs one load.
-pub(crate) struct Kept<T> {
+pub(crate) struct Deferred<T> {
     is_said: AtomicBool,
     lines: Mutex<Option<T>>,
 }
 
-impl<T> Kept<T> {
+impl<T> Deferred<T> {
     /// Keeps lines.
     pub(crate) fn new(lines: T) -> Self {
         Self { is_said: AtomicBool::new(false), lines: Mutex::new(Some(lines)) }
@@ -31,7 +31,7 @@ impl<T> Kept<T> {
     }
 }
 
-impl Kept<Vec<String>> {
+impl Deferred<Vec<String>> {
     /// Says each line if nobody did. A subscriber that panics costs its line and nothing else.
     pub(crate) fn say_each(&self, say: impl Fn(&str)) {
         for line in self.take().into_iter().flatten() {
@@ -40,9 +40,9 @@ impl Kept<Vec<String>> {
     }
 }
 
-impl<T> fmt::Debug for Kept<T> {
+impl<T> fmt::Debug for Deferred<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Kept").field("is_said", &self.is_said).finish_non_exhaustive()
+        f.debug_struct("Deferred").field("is_said", &self.is_said).finish_non_exhaustive()
     }
 }
 
@@ -52,13 +52,13 @@ mod tests {
 
     #[test]
     fn lines_are_handed_out_once() {
-        let kept = Kept::new(7);
+        let kept = Deferred::new(7);
         assert_eq!((kept.take(), kept.take()), (Some(7), None));
     }
 
     #[test]
     fn a_line_whose_subscriber_panics_costs_no_other() {
-        let kept = Kept::new(vec!["a".to_owned(), "b".to_owned()]);
+        let kept = Deferred::new(vec!["a".to_owned(), "b".to_owned()]);
         let said = Mutex::new(Vec::new());
         for _ in 0..2 {
             kept.say_each(|line| {

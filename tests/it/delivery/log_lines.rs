@@ -109,7 +109,7 @@ fn assert_said(lines: &[Line], level: Level, name: &str, parts: &[&str]) {
 
 #[test]
 fn an_agent_that_is_lost_and_comes_back_is_worth_two_lines() {
-    let test = "delivery::voice::an_agent_that_is_lost_and_comes_back_is_worth_two_lines";
+    let test = "delivery::log_lines::an_agent_that_is_lost_and_comes_back_is_worth_two_lines";
     in_child(test, &[], || {
         let lines = Lines::of_this_process();
         let agent = agent();
@@ -150,7 +150,7 @@ fn an_agent_that_is_lost_and_comes_back_is_worth_two_lines() {
 
 #[test]
 fn spans_that_are_refused_are_worth_one_line() {
-    let test = "delivery::voice::spans_that_are_refused_are_worth_one_line";
+    let test = "delivery::log_lines::spans_that_are_refused_are_worth_one_line";
     in_child(test, &[], || {
         let lines = Lines::of_this_process();
         let agent = agent();
@@ -179,7 +179,7 @@ impl<S: Subscriber> Layer<S> for Curious {
 
 #[test]
 fn a_subscriber_may_ask_for_the_counters() {
-    in_child("delivery::voice::a_subscriber_may_ask_for_the_counters", &[], || {
+    in_child("delivery::log_lines::a_subscriber_may_ask_for_the_counters", &[], || {
         let asked = Arc::new(Mutex::new(None));
         let curious = Curious(Arc::clone(&asked));
         tracing::subscriber::set_global_default(Registry::default().with(curious)).unwrap();
@@ -198,7 +198,7 @@ fn a_subscriber_may_ask_for_the_counters() {
 
 #[test]
 fn spans_that_a_drop_loses_are_worth_one_line() {
-    in_child("delivery::voice::spans_that_a_drop_loses_are_worth_one_line", &[], || {
+    in_child("delivery::log_lines::spans_that_a_drop_loses_are_worth_one_line", &[], || {
         let lines = Lines::of_this_process();
         let agent = agent();
         drop(exporter(&agent));
@@ -218,7 +218,7 @@ fn spans_that_a_drop_loses_are_worth_one_line() {
 
 #[test]
 fn a_full_buffer_is_worth_one_line() {
-    in_child("delivery::voice::a_full_buffer_is_worth_one_line", &[], || {
+    in_child("delivery::log_lines::a_full_buffer_is_worth_one_line", &[], || {
         let lines = Lines::of_this_process();
         let agent = agent();
         agent.pause();
@@ -249,7 +249,7 @@ fn a_full_buffer_is_worth_one_line() {
 #[test]
 fn shared_tags_without_room_are_left_out_with_one_line_that_names_them() {
     let test =
-        "delivery::voice::shared_tags_without_room_are_left_out_with_one_line_that_names_them";
+        "delivery::log_lines::shared_tags_without_room_are_left_out_with_one_line_that_names_them";
     in_child(test, &[], || {
         let lines = Lines::of_this_process();
         let agent = agent();
@@ -285,7 +285,7 @@ fn shared_tags_without_room_are_left_out_with_one_line_that_names_them() {
 
 #[test]
 fn the_choice_of_a_protocol_is_said_at_each_change_until_the_receiver_is_unstable() {
-    let test = "delivery::voice::the_choice_of_a_protocol_is_said_at_each_change_until_the_receiver_is_unstable";
+    let test = "delivery::log_lines::the_choice_of_a_protocol_is_said_at_each_change_until_the_receiver_is_unstable";
     in_child(test, &[], || {
         let lines = Lines::of_this_process();
         let agent = agent();
@@ -318,7 +318,7 @@ fn the_choice_of_a_protocol_is_said_at_each_change_until_the_receiver_is_unstabl
 #[test]
 fn a_receiver_without_rates_is_worth_one_line_if_a_sampler_follows_them() {
     let test =
-        "delivery::voice::a_receiver_without_rates_is_worth_one_line_if_a_sampler_follows_them";
+        "delivery::log_lines::a_receiver_without_rates_is_worth_one_line_if_a_sampler_follows_them";
     in_child(test, &[], || {
         let lines = Lines::of_this_process();
         let agent = TestAgent::builder().with_receiver(Receiver::DocumentedApi).start().unwrap();

@@ -1,4 +1,4 @@
-//! [`Speaker`]: log lines in order, on a thread that comes with the first line and goes with the last.
+//! [`LogQueue`]: log lines in order, on a thread that comes with the first line and goes with the last.
 //!
 //! A subscriber is foreign code: it may block, panic, or come back to the exporter. None of that holds the worker up.
 
@@ -17,7 +17,7 @@ type Line = Box<dyn FnOnce(u64) + Send>;
 
 /// Says lines for one exporter.
 #[derive(Clone, Default)]
-pub(super) struct Speaker(Arc<Shared>);
+pub(super) struct LogQueue(Arc<Shared>);
 
 #[derive(Default)]
 struct Shared {
@@ -33,7 +33,7 @@ struct Lines {
     left_out: u64,
 }
 
-impl Speaker {
+impl LogQueue {
     /// Says a line soon.
     pub(super) fn say(&self, line: impl FnOnce(u64) + Send + 'static) {
         let mut lines = self.0.lock();
@@ -95,9 +95,9 @@ impl Shared {
     }
 }
 
-impl std::fmt::Debug for Speaker {
+impl std::fmt::Debug for LogQueue {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Speaker")
+        f.write_str("LogQueue")
     }
 }
 
@@ -112,15 +112,15 @@ mod tests {
     #[test]
     fn lines_come_in_order_although_one_panics() {
         let (said, hear) = channel();
-        let speaker = Speaker::default();
+        let queue = LogQueue::default();
         for number in 0..10 {
             let said = said.clone();
-            speaker.say(move |_| {
+            queue.say(move |_| {
                 assert_ne!(number, 4, "expected: a subscriber panics");
                 said.send(number).unwrap();
             });
         }
-        speaker.finish(SOON);
+        queue.finish(SOON);
         let heard: Vec<i32> = hear.try_iter().collect();
         assert_eq!(heard, [0, 1, 2, 3, 5, 6, 7, 8, 9]);
     }
@@ -129,21 +129,21 @@ mod tests {
     fn a_subscriber_that_blocks_holds_nothing_up_and_costs_lines_beyond_a_limit() {
         let (go_on, wait) = channel::<()>();
         let (said, hear) = channel();
-        let speaker = Speaker::default();
-        speaker.say(move |_| {
+        let queue = LogQueue::default();
+        queue.say(move |_| {
             let _ = wait.recv();
         });
         // The first line is taken at once, or waits for the thread.
-        while !speaker.0.lock().waiting.is_empty() {
+        while !queue.0.lock().waiting.is_empty() {
             std::thread::yield_now();
         }
         for _ in 0..MAX_WAITING + 3 {
             let said = said.clone();
-            speaker.say(move |left_out| said.send(left_out).unwrap());
+            queue.say(move |left_out| said.send(left_out).unwrap());
         }
-        speaker.finish(Duration::ZERO);
+        queue.finish(Duration::ZERO);
         go_on.send(()).unwrap();
-        speaker.finish(SOON);
+        queue.finish(SOON);
         let heard: Vec<u64> = hear.try_iter().collect();
         assert_eq!((heard.len(), heard[0]), (MAX_WAITING, 3));
     }
