@@ -6,7 +6,28 @@
 //! costs it least ([`Protocol`]). It needs no runtime of yours, touches no globals, and works under the batch and
 //! the simple processor, in a plain `main` and inside tokio.
 //!
-//! # For your own provider
+//! # With `tracing`
+//!
+//! ```no_run
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! use opentelemetry::trace::TracerProvider as _;
+//! use opentelemetry_datadog_agent::DatadogExporter;
+//! use opentelemetry_sdk::trace::SdkTracerProvider;
+//! use tracing_subscriber::{filter::LevelFilter, layer::SubscriberExt as _};
+//!
+//! let exporter = DatadogExporter::builder().with_service("checkout").build()?;
+//! let provider = SdkTracerProvider::builder().with_batch_exporter(exporter).build();
+//! let layer = tracing_opentelemetry::layer().with_tracer(provider.tracer("checkout"));
+//! let subscriber = tracing_subscriber::registry().with(LevelFilter::INFO).with(layer);
+//! tracing::subscriber::set_global_default(subscriber)?;
+//!
+//! tracing::info_span!("place-order").in_scope(|| { /* work */ });
+//! provider.shutdown()?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # In a provider of your own
 //!
 //! ```no_run
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -22,39 +43,55 @@
 //! # }
 //! ```
 //!
-//! # Configuration
+//! # Pages
 //!
-//! Code beats `DD_*` variables, these beat the OpenTelemetry resource, that beats the default; a span
-//! attribute beats them all. Each method of [`DatadogExporterBuilder`] names its variable. A bad value
-//! in code is a [`BuildError`], a bad variable one warning. Warnings and debug lines go through
-//! `tracing`, target `opentelemetry-datadog-agent` (feature `internal-logs`, on by default).
-//!
-//! # When the Agent is away
-//!
-//! `export` waits for an answer 100 ms at most, and only if nothing else is outstanding: behind a slow
-//! or dead Agent it does not wait. Spans that the Agent does not take are buffered, bounded in real memory and
-//! compressed, and sent in order when it is back; each answer has a row in the table of `delivery/policy.rs` that
-//! says whether its payload is delivered, buffered, halved or dropped.
-//! [`DatadogExporter::handle`] gives an [`ExporterHandle`]: `flush` waits until all is delivered, `stats`
-//! accounts for every span.
+//! | page | question |
+//! |---|---|
+//! | [`docs::frameworks`] | What do I write with axum, actix-web, tonic, reqwest, sqlx, sea-orm, mongodb, redis, async-graphql? |
+//! | [`docs::configuration`] | Which settings are there, and where does each value come from? |
+//! | [`docs::troubleshooting`] | Something is missing in Datadog or looks wrong: what is it, and what helps? |
+//! | [`docs::mapping`] | What becomes of a span: which names, types, tags, errors and limits? |
+//! | [`docs::outages`] | What happens to my spans while the Agent is away, slow or strict? |
+//! | [`docs::costs`] | What does a span cost my service, and what does it cost the host? |
+//! | [`docs::alternatives`] | Which exporter for the Datadog Agent fits my program? |
+//! | [`docs::from_opentelemetry_datadog`] | How do I move from `opentelemetry-datadog` 0.9 to 0.20? |
+//! | [`docs::from_elsewhere`] | How do I move from `datadog-opentelemetry`, from OTLP, or from a fork? |
 //!
 //! # One trace across services
 //!
-//! [`DatadogPropagator`] reads and writes `x-datadog-*` and W3C headers. What a caller says beside the ids
-//! (priority, origin, trace tags) stays in the trace state under `dd`; the exporter reads it there, so the
-//! SDK's own W3C propagator is enough for it too. [`LogCorrelation`] gives log lines the ids of their span,
-//! [`SqlComment`] gives SQL statements the comment that Database Monitoring reads.
+//! [`DatadogPropagator`] reads and writes `x-datadog-*` and W3C headers. Priority, origin and trace tags of a caller
+//! travel in the trace state under `dd`, and the exporter reads them there. So the SDK's own W3C propagator is
+//! enough for it, too. [`LogCorrelation`] gives log lines the ids of their span, [`SqlComment`] gives SQL statements
+//! the comment that Database Monitoring reads.
+//!
+//! # Sampling
+//!
+//! The sampler of your provider stays in force. [`DatadogSampler`] adds Datadog's rules, limits and the Agent's rates.
+//!
+//! # When the Agent is away
+//!
+//! `export` waits for an answer 100 ms at most, and only if nothing else is outstanding. Spans that the Agent does not
+//! take are buffered in 64 MiB of memory, compressed, and sent in order when the Agent is back.
+//! [`DatadogExporter::handle`] gives an [`ExporterHandle`]: `flush` waits until all is delivered, `stats` accounts
+//! for every span.
 //!
 //! # Features
 //!
 //! | feature | what |
 //! |---|---|
-//! | `internal-logs` (default) | warnings and debug lines through `tracing` |
+//! | `internal-logs` (default) | warnings and debug lines through `tracing`, target `opentelemetry-datadog-agent` |
 //! | `json-logs` | `JsonLogFormat`: JSON lines of `tracing-subscriber` with the ids of the span |
 //! | `metrics` | the counters as `otel.sdk.exporter.span.exported` and `.inflight` on the global meter; set its provider before `build` |
 //! | `rustls` | an `https` Agent URL, for an Agent behind a proxy |
 //!
+//! # Tests of your own
+//!
+//! The crate [`datadog-test-agent`](https://docs.rs/datadog-test-agent) is an Agent inside your test: it takes
+//! the exporter's requests, decodes them as strictly as the real one, and hands you typed spans.
+//!
 //! # The path of a span
+//!
+//! For readers of the code:
 //!
 //! | stage | where | what |
 //! |---|---|---|
@@ -64,31 +101,16 @@
 //! | note | `noting/`, `stats/` | with client statistics: what is counted of the span; then its chunk is kept, thinned or taken back |
 //! | encode | `encoding/` | the mapping's calls become chunks in JSON or MessagePack, with no span object between |
 //! | document | `protocol/` | asks the receiver what it takes; makes one request of a payload's chunks |
-//! | send | `delivery/` | a thread of its own brings payloads to the receiver, and keeps what it does not take |
+//! | send | `delivery/` | a thread of its own brings payloads to the receiver, and buffers those that it does not take |
 //!
 //! Beside the path stand `propagation/`, headers in and out, and `sampling/`, which decides about a trace at its
-//! root. Both share `mapping/state.rs` with the exporter: what a trace state says to Datadog.
+//! root. Both share `datadog/` with the mapping: ids, trace state and priorities. `config/` finds the settings.
 //!
-//! On the way nothing is kept twice: a span is mapped once, straight into a chunk, and from then
-//! on only bytes move. Four walls hold this up: mapping knows no bytes, encoding no OpenTelemetry, protocol no sockets,
-//! delivery no spans. The rules of the mapping are rows: `mapping/attributes.rs` says what each attribute does,
-//! `mapping/naming.rs` how spans are named, `mapping/status.rs` where error tags come from,
-//! `mapping/systems.rs` what databases speak; `mapping/obfuscate/` takes the literals out of that.
-//!
-//! # Pages
-//!
-//! | page | for whom |
-//! |---|---|
-//! | [`docs::from_opentelemetry_datadog`] | you use `opentelemetry-datadog` 0.9 to 0.20 |
-//! | [`docs::from_elsewhere`] | you use `datadog-opentelemetry`, OTLP to the Agent, or a fork of the old exporter |
-//! | [`docs::frameworks`] | you use axum, actix-web, tonic, reqwest, sqlx, sea-orm, mongodb, redis or async-graphql |
-//! | [`docs::mapping`] | you want to know what becomes of an attribute, or where a name comes from |
-//! | [`docs::troubleshooting`] | something is missing in Datadog, or looks wrong |
-//!
-//! # Testing your own instrumentation
-//!
-//! The crate [`datadog-test-agent`](https://docs.rs/datadog-test-agent) is an Agent inside your test: it takes
-//! what the exporter sends, decodes it as strictly as the real one, and hands you typed spans.
+//! A span is mapped once, straight into a chunk; from then on only bytes move. Four walls hold this up: mapping knows no
+//! bytes, encoding no OpenTelemetry, protocol no sockets, delivery no spans. The rules of the mapping are rows:
+//! `mapping/attributes.rs` says what each attribute does, `mapping/naming.rs` how spans are named, `mapping/errors.rs`
+//! where error tags come from, `mapping/systems.rs` which language databases speak. `mapping/obfuscate/` takes the
+//! literals out of that language.
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 

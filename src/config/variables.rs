@@ -7,7 +7,7 @@ use crate::delivery::{Addresses, AgentAddress};
 use crate::mapping::{ErrorStatuses, Query, QuerySecrets, STATUSES_FORM};
 use crate::protocol::Protocol;
 
-/// Every variable that is read. The README's table has the same.
+/// Every variable that is read. The table of `docs/configuration.md` has the same.
 pub(crate) const VARIABLES: &[&str] = &[
     "DD_SERVICE",
     "DD_ENV",

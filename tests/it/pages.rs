@@ -136,7 +136,7 @@ fn each_page_is_in_the_list_of_pages() {
         let included = format!("include_str!(\"docs/{file}\")");
         assert!(modules.contains(&included), "src/docs.rs has no {included}");
         let first = text.lines().next().unwrap_or("");
-        assert!(first.ends_with('.') && !first.starts_with('#'), "{file} begins with: {first}");
+        assert!(first.ends_with('?') && !first.starts_with('#'), "{file} begins with: {first}");
     }
 }
 

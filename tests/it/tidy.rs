@@ -152,15 +152,15 @@ fn every_file_says_what_it_is_for() {
 }
 
 #[test]
-fn the_readme_lists_exactly_the_variables_that_are_read() {
+fn the_settings_page_lists_exactly_the_variables_that_are_read() {
     let config = read("src/config/variables.rs");
     let (_, table) = config.split_once("const VARIABLES").expect("the table has moved");
     let (table, _) = table.split_once("];").unwrap();
-    let readme = read("README.md");
-    let rows = readme.lines().filter(|line| line.starts_with('|')).collect::<String>();
+    let page = read("src/docs/configuration.md");
+    let rows = page.lines().filter(|line| line.starts_with('|')).collect::<String>();
     let (read, listed) = (variables(table), variables(&rows));
     assert!(read.len() > 5, "{read:?}");
-    assert_eq!(read, listed, "left: src/config/variables.rs, right: README.md");
+    assert_eq!(read, listed, "left: src/config/variables.rs, right: src/docs/configuration.md");
 }
 
 /// Returns the names of variables in a text.
@@ -181,10 +181,14 @@ fn this_version_has_a_changelog_entry() {
 }
 
 #[test]
-fn the_quickstart_is_one_text_everywhere() {
+fn the_code_of_the_readme_is_code_that_is_compiled() {
     let readme = read("README.md");
-    let quickstart = snippet(&readme);
-    assert!(quickstart.contains("DatadogExporter::builder()"), "{quickstart}");
+    let blocks: Vec<_> = readme
+        .split("```rust\n")
+        .skip(1)
+        .filter_map(|rest| Some(rest.split_once("```")?.0))
+        .collect();
+    let [tracing, provider, complete] = blocks[..] else { panic!("{blocks:?}") };
     let docs: String = read("src/lib.rs")
         .lines()
         .filter_map(|line| line.strip_prefix("//!"))
@@ -192,14 +196,13 @@ fn the_quickstart_is_one_text_everywhere() {
         .filter(|line| !line.starts_with("# ") || line.starts_with("# For"))
         .flat_map(|line| [line, "\n"])
         .collect();
-    assert!(docs.contains(quickstart), "not in the docs of src/lib.rs:\n{quickstart}");
-}
-
-/// Returns the code for the reader's own provider.
-fn snippet(readme: &str) -> &str {
-    let after = readme.find("your own provider").unwrap_or(0);
-    let (_, code) = readme[after..].split_once("```rust\n").expect("no code");
-    code.split_once("```").expect("the code ends").0
+    for code in [tracing, provider] {
+        assert!(docs.contains(code), "not in the docs of src/lib.rs:\n{code}");
+    }
+    let example = read("examples/complete.rs");
+    let (_, body) = example.split_once("// snippet: complete\n").expect("a beginning");
+    let (body, _) = body.split_once("    // end\n").expect("an end");
+    assert_eq!(body.replace("\n    ", "\n").trim_start(), complete, "left: the example");
 }
 
 #[test]

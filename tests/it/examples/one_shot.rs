@@ -40,15 +40,22 @@ fn the_quickstart_draws_its_picture_and_sends_its_trace() {
     let printed = plain(&run("quickstart", &agent));
     picture.push(note);
     assert_eq!(printed, picture);
+}
 
-    // Each copy of the picture in the README is the same.
-    let readme = include_str!("../../../README.md");
-    for block in readme.split("```text\n").skip(1) {
-        let block = plain(block.split("```").next().unwrap_or_default());
-        if block.first() == picture.first() {
-            assert_eq!(block, picture[..block.len()]);
-        }
-    }
+#[cfg(feature = "json-logs")]
+#[test]
+fn the_complete_set_up_delivers_its_span_and_ties_its_log_line_to_it() {
+    let agent = agent();
+    let printed = run("complete", &agent);
+    let [output, picture] = &shown("complete")[..] else { panic!("it shows two texts") };
+    let (line, rest) = printed.split_once('\n').unwrap();
+    assert_eq!(rest.trim_end(), output);
+    assert_arrived(&agent, picture);
+    let line: serde_json::Value = serde_json::from_str(line).unwrap();
+    let span = &agent.spans()[0];
+    assert_eq!(line["dd.span_id"], format!("{:016x}", span.span_id));
+    assert_eq!(line["dd.trace_id"], span.meta["otel.trace_id"]);
+    assert_eq!((&line["dd.env"], &line["dd.version"]), (&"prod".into(), &"1.4.2".into()));
 }
 
 #[test]
