@@ -134,6 +134,12 @@ impl AgentAddress {
         }
     }
 
+    /// Returns true if requests to it are encrypted.
+    #[cfg(feature = "rustls")]
+    pub(super) fn is_https(&self) -> bool {
+        matches!(self, Self::Http(base) if base.scheme() == "https")
+    }
+
     fn http(text: &str) -> Option<Self> {
         let mut url = Url::parse(text).ok()?;
         url.host()?;

@@ -13,6 +13,8 @@ mod receivers;
 mod requests;
 mod scripts;
 mod http_client;
+#[cfg(all(feature = "rustls", target_os = "linux"))]
+mod tls;
 #[cfg(feature = "internal-logs")]
 mod log_lines;
 
