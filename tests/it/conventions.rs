@@ -248,3 +248,38 @@ fn exported(key: &str, other: &str) -> Vec<ReceivedSpan> {
     assert_eq!(spans.len(), count);
     spans
 }
+
+/// Renamed attributes of which the older name counts: the Agent asks for it first.
+const OLDER_COUNTS: [&str; 1] = ["http.response.status_code"];
+
+#[test]
+fn of_both_names_of_a_renamed_attribute_the_one_on_the_left_counts() {
+    let page = read("src/docs/mapping.md");
+    let (text, rest) = page.split_once("<!-- table: renamed -->").unwrap();
+    let (table, _) = rest.split_once("<!-- end -->").unwrap();
+    let paragraph = text.rsplit("\n\n").find(|text| text.starts_with("**Renamed.**")).unwrap();
+    let agent = agent();
+    let mut checked = 0;
+    for row in table.lines().filter(|line| line.starts_with("| `")) {
+        let names: Vec<_> = row.split('`').skip(1).step_by(2).map(str::to_owned).collect();
+        let [left, right] = &names[..] else { panic!("{row}") };
+        let older = OLDER_COUNTS.contains(&&**left);
+        assert_eq!(paragraph.contains(&format!("`{right}`")), older, "{paragraph}");
+        for turned in [false, true] {
+            let mut attributes =
+                vec![KeyValue::new(left.clone(), "201"), KeyValue::new(right.clone(), "202")];
+            if turned {
+                attributes.reverse();
+            }
+            agent.clear();
+            let exporter = DatadogExporter::builder().with_agent_url(agent.url()).build().unwrap();
+            block_on(exporter.export(vec![SpanData { attributes, ..span() }])).unwrap();
+            exporter.shutdown().unwrap();
+            let meta = &agent.spans()[0].meta;
+            assert_eq!(meta[right], if older { "202" } else { "201" }, "{row}");
+            assert!(!meta.contains_key(left), "{row}");
+        }
+        checked += 1;
+    }
+    assert!(checked > 10, "only {checked} rows");
+}
