@@ -16,7 +16,8 @@ use opentelemetry::trace::{
 };
 use opentelemetry::{Context, InstrumentationScope, KeyValue, SpanId, StringValue, TraceId, Value};
 use opentelemetry_datadog_agent::{
-    DatadogExporter, DatadogSampler, Obfuscation, Protocol, SamplingRule, SpanRule, SpanTypes,
+    DatadogExporter, DatadogSampler, LogCorrelation, Obfuscation, Protocol, SamplingRule, SpanRule,
+    SpanTypes,
 };
 use opentelemetry_http::{Bytes, HttpClient, HttpError, Request, Response};
 use opentelemetry_sdk::Resource;
@@ -235,6 +236,31 @@ fn a_decision_allocates_nothing_but_the_answer_that_the_sdk_asks_for() {
         // The least of several, since other threads have their moments.
         let least = (0..5).map(|_| count()).min();
         assert!(least.is_some_and(|(decided, copied)| decided <= copied), "{at}: {least:?}");
+    }
+}
+
+#[test]
+fn the_fields_of_a_log_line_allocate_nothing() {
+    use std::io::Write as _;
+
+    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    let logs = LogCorrelation::new().with_service("shop").with_env("prod").with_version("1");
+    let span = context(1, 2, "");
+    for logs in [logs.clone(), logs.with_decimal_ids(true)] {
+        let write = || {
+            let mut line = [0; 256];
+            let before = ALLOCATIONS.load(Relaxed);
+            let mut rest = &mut line[..];
+            for (name, value) in logs.fields(&span).iter() {
+                write!(rest, "{name}={value} ").unwrap();
+            }
+            let written = 256 - rest.len();
+            let allocations = ALLOCATIONS.load(Relaxed) - before;
+            assert!(line[..written].starts_with(b"dd.service=shop "), "{line:?}");
+            allocations
+        };
+        // The least of several, since other threads have their moments.
+        assert_eq!((0..5).map(|_| write()).min(), Some(0));
     }
 }
 
