@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use opentelemetry::trace::{TraceContextExt as _, Tracer as _, TracerProvider as _};
 use opentelemetry::{Context, KeyValue};
-use opentelemetry_datadog_agent::{DatadogSampler, RejectedTraces, SamplingRule};
+use opentelemetry_datadog_agent::{DatadogSampler, RejectedTraces, SamplingRule, SpanNames};
+use opentelemetry_sdk::trace::SpanData;
 
 use super::{
     KEPT, REJECTED, REJECTED_TRACES, arrived, builder, counted, found, half, kept_by, provider,
@@ -72,6 +73,20 @@ fn a_rule_sees_the_names_that_are_exported() {
         provider.shutdown().unwrap();
         assert_eq!(!arrived(&agent).is_empty(), kept, "{rule:?}");
     }
+}
+
+#[test]
+fn a_rule_does_not_see_the_names_of_a_hook() {
+    let agent = agent();
+    let hook = |_: &SpanData, names: &mut SpanNames<'_>| names.resource = "hidden".into();
+    let exporter = builder(&agent).with_names(hook).build().unwrap();
+    let rule = SamplingRule::new(0.0).with_resource("hidden");
+    let sampler = DatadogSampler::builder().with_rule(rule).build().unwrap();
+    let provider = provider_builder(exporter, sampler, RejectedTraces::Dropped, 1).build();
+    trace(&provider, &Context::new(), vec![], vec![]);
+    provider.shutdown().unwrap();
+    let spans = agent.spans();
+    assert!(!spans.is_empty() && spans.iter().all(|span| span.resource == "hidden"), "{spans:?}");
 }
 
 #[test]
