@@ -247,7 +247,8 @@ impl ExporterHandle {
     /// # Errors
     ///
     /// `Timeout` if spans still wait when the time is over (they go on waiting for the Agent);
-    /// `InternalFailure` if spans were dropped meanwhile; `AlreadyShutdown` if the exporter ended.
+    /// `InternalFailure` if spans were dropped meanwhile; `AlreadyShutdown` if the exporter ended and
+    /// some were lost.
     pub fn flush(&self, timeout: Duration) -> OTelSdkResult {
         if let Some(first) = &self.first {
             first();

@@ -1,6 +1,8 @@
 //! From the first export to the end of the thread, with and without an Agent.
 
 use std::net::TcpListener;
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -10,9 +12,10 @@ use opentelemetry_sdk::error::OTelSdkError;
 use opentelemetry_sdk::trace::SpanExporter as _;
 
 use super::{
-    SHORT, arrivals, assert_adds_up, assert_no_violations, batch, builder, each, export, until,
+    SHORT, arrivals, assert_adds_up, assert_no_violations, batch, builder, each, explicit, export,
+    until,
 };
-use crate::support::{SOON, agent, in_parallel, within};
+use crate::support::{SOON, agent, block_on, in_parallel, within};
 
 /// The time-out of a shutdown that is not meant to use it up.
 const PLENTY: Duration = Duration::from_secs(8);
@@ -111,6 +114,47 @@ fn an_agent_that_comes_back_during_a_shutdown_gets_everything() {
     });
     assert_eq!(arrivals(&agent), each(1..8, 1));
     assert_adds_up(&handle.stats(), "back");
+}
+
+#[test]
+fn an_export_waits_only_if_nothing_else_is_outstanding() {
+    let agent = agent();
+    agent.set_default_reply(Fault::Hang);
+    let exporter = explicit().with_agent_url(agent.url()).with_timeout(SHORT).build().unwrap();
+    let mut context = Context::from_waker(Waker::noop());
+    let mut first = pin!(exporter.export(batch(1..3, 1)));
+    assert!(first.as_mut().poll(&mut context).is_pending());
+    let mut second = pin!(exporter.export(batch(3..5, 1)));
+    assert!(matches!(second.as_mut().poll(&mut context), Poll::Ready(Ok(()))));
+    // Longer than its wait is no answer: the spans are buffered.
+    block_on(first).unwrap();
+    assert_eq!(exporter.handle().stats().spans_buffered, 4);
+}
+
+#[test]
+fn a_flush_says_why_it_failed() {
+    let (agent, exporter, handle) = lost_agent();
+    let late = handle.flush(SHORT);
+    assert!(matches!(late, Err(OTelSdkError::Timeout(time)) if time == SHORT), "{late:?}");
+
+    agent.reply_with([Fault::Status(400)]);
+    let retries = handle.stats().retries;
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            until("tries under the flush", || handle.stats().retries >= retries + 2);
+            agent.resume().unwrap();
+        });
+        let refused = handle.flush(SOON);
+        assert!(matches!(refused, Err(OTelSdkError::InternalFailure(_))), "{refused:?}");
+    });
+
+    agent.pause();
+    export(&exporter, batch(8..10, 1)).unwrap();
+    exporter.shutdown_with_timeout(SHORT).unwrap_err();
+    let ended = handle.flush(SOON);
+    assert!(matches!(ended, Err(OTelSdkError::AlreadyShutdown)), "{ended:?}");
+    let said = handle.stats().last_error;
+    assert!(said.is_some_and(|said| said.contains("cannot be reached")));
 }
 
 #[test]
