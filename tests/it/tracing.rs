@@ -14,6 +14,7 @@ use tracing_subscriber::layer::{Context, Layer, SubscriberExt as _};
 use tracing_subscriber::registry::Registry;
 
 use crate::support::{SOON, agent};
+use crate::tidy::read;
 
 #[derive(Debug)]
 struct Declined;
@@ -192,4 +193,44 @@ fn exporting_makes_no_span_about_itself() {
     let of_worker: Vec<_> =
         notes.iter().filter(|(_, thread)| thread.as_deref() == Some("datadog-exporter")).collect();
     assert!(of_worker.is_empty(), "{of_worker:?}");
+}
+
+/// Returns the bytes of a request with one span that has so many log lines.
+fn bytes(lines: usize, set: fn(SpanLayer) -> SpanLayer) -> usize {
+    let agent = agent();
+    let provider = provider(&agent);
+    let layer = set(tracing_opentelemetry::layer().with_tracer(provider.tracer("app")));
+    tracing::subscriber::with_default(Registry::default().with(layer), || {
+        info_span!("place-order", otel.kind = "server", http.route = "/orders/{id}").in_scope(
+            || {
+                for article in 0..lines {
+                    tracing::info!(article, "reserved an article for the order");
+                }
+            },
+        );
+    });
+    provider.shutdown().unwrap();
+    agent.requests()[0].body.len()
+}
+
+#[test]
+fn a_log_line_in_a_span_takes_as_many_bytes_as_the_pages_say() {
+    let plain = |layer: SpanLayer| {
+        layer.with_location(false).with_threads(false).with_tracked_inactivity(false)
+    };
+    let [none, ten] = [0, 10].map(|lines| bytes(lines, plain));
+    let [none_located, ten_located] = [0, 10].map(|lines| bytes(lines, |layer| layer));
+    let (line, located) = ((ten - none) / 10, (ten_located - none_located) / 10);
+    assert!(line.abs_diff(150) < 25 && located.abs_diff(250) < 40, "{line} and {located} bytes");
+    assert!((3 * none..=4 * none).contains(&ten), "{none} bytes without a line, {ten} with ten");
+    // A span has its place, its thread and its times as well.
+    assert!((100..=250).contains(&(none_located - none)), "{none_located} and {none} bytes");
+    for (page, text) in [
+        ("from_opentelemetry_datadog", "some 150 bytes for each line, 250 with the place"),
+        ("from_opentelemetry_datadog", "ten lines in a span make it three to four times as long"),
+        ("frameworks", "save some 150 bytes for each span, 100 for each log line"),
+    ] {
+        let page = read(&format!("src/docs/{page}.md")).replace('\n', " ");
+        assert!(page.contains(text), "{text}");
+    }
 }
