@@ -250,6 +250,20 @@ fn a_client_without_an_address_gets_the_port_and_no_socket() {
     });
 }
 
+#[test]
+fn a_client_gets_the_address_that_somebody_configured() {
+    for (address, uri) in [
+        ("http://agent:1/base", "http://agent:1/base/v0.3/traces"),
+        ("unix:///somewhere", "http://localhost/v0.3/traces"),
+    ] {
+        let client = Scripted::default();
+        let exporter = client.builder().with_agent_url(address).build().unwrap();
+        export(&exporter, batch(1..3, 1)).unwrap();
+        exporter.handle().flush(SOON).unwrap();
+        assert_eq!(client.requests()[0].uri(), uri);
+    }
+}
+
 /// Blocks its thread, as the documentation says it must not, until it is told to go on.
 #[derive(Debug)]
 struct Blocking(Mutex<Receiver<()>>);
