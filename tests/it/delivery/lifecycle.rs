@@ -126,6 +126,7 @@ fn an_export_waits_only_if_nothing_else_is_outstanding() {
     assert!(first.as_mut().poll(&mut context).is_pending());
     let mut second = pin!(exporter.export(batch(3..5, 1)));
     assert!(matches!(second.as_mut().poll(&mut context), Poll::Ready(Ok(()))));
+    assert_eq!(exporter.handle().stats().is_reachable, None);
     // Longer than its wait is no answer: the spans are buffered.
     block_on(first).unwrap();
     assert_eq!(exporter.handle().stats().spans_buffered, 4);
