@@ -6,7 +6,7 @@ use opentelemetry::Context;
 use opentelemetry::propagation::TextMapPropagator as _;
 use opentelemetry::trace::{Tracer as _, TracerProvider as _};
 use opentelemetry_datadog_agent::{
-    DatadogExporter, DatadogPropagator, DatadogSampler, LogCorrelation,
+    DatadogExporter, DatadogPropagator, DatadogSampler, LogCorrelation, SqlComment,
 };
 use opentelemetry_sdk::trace::{SdkTracerProvider, SpanExporter as _};
 use tracing::{Event, Level, Subscriber};
@@ -71,12 +71,17 @@ fn a_flush_or_a_shutdown_says_the_settings_too() {
 }
 
 #[test]
-fn the_propagator_and_the_sampler_warn_at_their_first_use() {
-    let test = "delivery::kept::the_propagator_and_the_sampler_warn_at_their_first_use";
-    let variables = [("OTEL_PROPAGATORS", "b3,baggage"), ("DD_TRACE_SAMPLE_RATE", "7")];
+fn propagator_sampler_and_sql_comment_warn_at_their_first_use() {
+    let test = "delivery::kept::propagator_sampler_and_sql_comment_warn_at_their_first_use";
+    let variables = [
+        ("OTEL_PROPAGATORS", "b3,baggage"),
+        ("DD_TRACE_SAMPLE_RATE", "7"),
+        ("DD_DBM_PROPAGATION_MODE", "all"),
+    ];
     in_child(test, &variables, || {
         let propagator = DatadogPropagator::builder().build();
         let sampler = DatadogSampler::builder().build().unwrap();
+        let comment = SqlComment::new();
         let lines = Lines::of_this_process();
         assert!(lines.all().is_empty());
         let provider = SdkTracerProvider::builder().with_sampler(sampler).build();
@@ -84,6 +89,7 @@ fn the_propagator_and_the_sampler_warn_at_their_first_use() {
             provider.tracer("test").in_span("work", |_| ());
             let carrier = std::collections::HashMap::<String, String>::new();
             propagator.extract_with_context(&Context::new(), &carrier);
+            assert_eq!(comment.before("SELECT 1"), "SELECT 1");
         }
         let said = lines.all();
         let [unknown, default] = named(&said, "DatadogPropagator.BadVariable")[..] else {
@@ -91,6 +97,7 @@ fn the_propagator_and_the_sampler_warn_at_their_first_use() {
         };
         assert!(unknown.text.contains("b3") && default.text.contains("the next source counts"));
         assert_eq!(named(&said, "DatadogSampler.BadVariable").len(), 1, "{said:#?}");
+        assert_eq!(named(&said, "DatadogExporter.BadVariable").len(), 1, "{said:#?}");
     });
 }
 
