@@ -37,8 +37,8 @@ impl DatadogExporterBuilder {
     /// A path after an `http` address is kept as a prefix, a query is not; without a port it is 80.
     /// `localhost` tries every address it has. `https://` needs the feature `rustls`, and
     /// `windows:\\.\pipe\name` is a named pipe on Windows.
-    /// Any other form is an error of [`build`](Self::build). User name and password are never in an error or a
-    /// log line.
+    /// Any other form is an error of [`build`](Self::build). User name and password are sent as basic authorisation, and
+    /// are never in an error or a log line.
     ///
     /// Otherwise `DD_TRACE_AGENT_URL`, or `DD_AGENT_HOST` with `DD_TRACE_AGENT_PORT`. Without any of them the Agent is
     /// looked for at the socket `/var/run/datadog/apm.socket` and at `http://localhost:8126`, anew whenever it does
@@ -144,8 +144,8 @@ impl DatadogExporterBuilder {
     /// Sets how much memory spans may take that wait for the Agent, in bytes: 1 MiB or more, otherwise
     /// 64 MiB. Less is an error of [`build`](Self::build).
     ///
-    /// Waiting spans are compressed about tenfold. When the buffer is full the oldest go first, and are
-    /// counted; a request under way cannot be taken back, so the oldest after it go then.
+    /// Buffered spans are compressed, typical ones to a fifth or less. When the buffer is full the oldest go first, and are
+    /// counted. A request under way cannot be taken back: then the oldest after it go.
     pub fn with_max_buffer_bytes(mut self, bytes: usize) -> Self {
         self.inputs.buffer_bytes = Some(bytes);
         self
@@ -202,8 +202,7 @@ impl DatadogExporterBuilder {
         self
     }
 
-    /// Sets which span types are sent, and with it who takes the literals out of statements: the documented
-    /// four and the exporter, or the Agent's own and the Agent. Otherwise [`SpanTypes::Documented`].
+    /// Sets which span types are sent; otherwise the four documented ones, [`SpanTypes::Documented`].
     pub fn with_span_types(mut self, types: SpanTypes) -> Self {
         self.inputs.types = types;
         self

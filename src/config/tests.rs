@@ -287,6 +287,19 @@ fn variables_are_in_the_table_once() {
 }
 
 #[test]
+fn a_request_takes_a_quarter_of_the_buffer_at_most() {
+    for (buffer, payload, expected) in [
+        (None, None, DEFAULT_PAYLOAD_BYTES),
+        (Some(MIB), None, MIB / 4),
+        (Some(MIB), Some(16 * 1024), 16 * 1024),
+        (Some(2 * MIB), Some(24 * MIB), MIB / 2),
+    ] {
+        let (_, bytes) = super::checked_sizes(buffer, payload).unwrap();
+        assert_eq!(bytes, expected, "{buffer:?} {payload:?}");
+    }
+}
+
+#[test]
 fn the_docs_of_the_builder_have_the_numbers_of_the_code() {
     let lines = include_str!("../builder.rs").lines();
     let docs: Vec<_> = lines.filter_map(|line| line.trim().strip_prefix("/// ")).collect();

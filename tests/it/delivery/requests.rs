@@ -283,3 +283,24 @@ fn an_agent_at_v04_says_its_rates_once() {
     assert_ne!(said[2], said[3]);
     assert_no_violations(&agent, "v0.4");
 }
+
+#[test]
+fn user_and_password_of_the_address_are_sent_as_basic_authorisation() {
+    let agent = agent();
+    let url = agent.url().replace("http://", "http://me:secret@");
+    let exporter = builder(&agent).with_agent_url(url).build().unwrap();
+    export(&exporter, batch(1..2, 1)).unwrap();
+    exporter.handle().flush(SOON).unwrap();
+    assert_eq!(agent.requests()[0].header("authorization"), Some("Basic bWU6c2VjcmV0"));
+}
+
+/// On a system where the name leads to `::1` first, nobody listens there.
+#[test]
+fn localhost_leads_to_an_agent_that_listens_on_one_of_its_addresses() {
+    let agent = agent();
+    let url = agent.url().replace("127.0.0.1", "localhost");
+    let exporter = builder(&agent).with_agent_url(url).build().unwrap();
+    export(&exporter, batch(1..2, 1)).unwrap();
+    exporter.handle().flush(SOON).unwrap();
+    assert_eq!(arrivals(&agent), each(1..2, 1));
+}
