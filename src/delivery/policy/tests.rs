@@ -185,7 +185,7 @@ fn the_pages_tell_what_becomes_of_each_answer() {
         line.split('|').nth(2).unwrap().trim()
     };
     let (first, most) = (FIRST_DELAY.as_millis(), MAX_DELAY.as_secs());
-    let kept = format!("kept and sent again, with growing pauses up to {most} s");
+    let kept = format!("buffered and sent again, with growing pauses up to {most} s");
     let pauses =
         format!("pauses of {first} ms to {most} s, a `Retry-After` is followed up to {most} s");
     let pauses = format!("sent again until delivered, or until a full buffer drops it; {pauses}");
@@ -202,7 +202,7 @@ fn the_pages_tell_what_becomes_of_each_answer() {
         (TROUBLE, "408, 5xx but 504", &[408, 500, 503, 505, 599], NotTaken, "likewise"),
         (TROUBLE, "504, or no answer", &[504], Doubtful, &*doubtful),
         (TROUBLE, "the connection breaks", &[], NotTaken, &*broken),
-        (TROUBLE, "any other", &[302, 400, 401, 404, 415], Refused, "given up"),
+        (TROUBLE, "any other", &[302, 400, 401, 404, 415], Refused, "dropped"),
         (OUTAGES, "2xx", &[200, 299], Taken, "delivered"),
         (OUTAGES, "no connection, 408, 429, 5xx except 504", &[408, 429, 500], NotTaken, &*pauses),
         (OUTAGES, "504, or no answer", &[504], Doubtful, &*doubtful),
