@@ -25,7 +25,8 @@ const OLD_INTERFACE: &[&str] = &[
 ];
 
 /// The beginnings of our log lines' names.
-const OWN: [&str; 3] = ["DatadogExporter.", "DatadogPropagator.", "DatadogSampler."];
+const OWN: [&str; 5] =
+    ["DatadogExporter.", "DatadogPropagator.", "DatadogSampler.", "LogCorrelation.", "SqlComment."];
 
 /// Variables of other crates, which the pages tell to remove.
 const FOREIGN: &[&str] = &[
@@ -211,6 +212,148 @@ fn the_pages_speak_of_no_variable_that_nobody_knows() {
             assert!(is_read != is_foreign, "{file}: {word} is read: {is_read}");
         }
     }
+}
+
+/// Files, each with a text that it has.
+type Texts = &'static [(&'static str, &'static str)];
+
+/// Limits and times: the file and the constant, and each text that tells it.
+#[rustfmt::skip]
+const NUMBERS: &[(&str, &str, Texts)] = &[
+    ("src/delivery/mod.rs", "EXPORT_WAIT: Duration = Duration::from_millis(100);", &[
+        ("README.md", "100 ms at most"), ("src/lib.rs", "100 ms at most"), ("src/docs/outages.md", "at most 100 ms")]),
+    ("src/config.rs", "DEFAULT_BUFFER_BYTES: usize = 64 * MIB;", &[
+        ("README.md", "a buffer of 64 MiB"), ("src/lib.rs", "64 MiB of memory"), ("src/docs/outages.md", "64 MiB"),
+        ("src/docs/configuration.md", "`with_max_buffer_bytes` | | | 64 MiB |")]),
+    ("src/exporter.rs", "FLUSH_TIMEOUT: Duration = Duration::from_secs(5);", &[("src/exporter.rs", "waits 5 s at most")]),
+    ("src/exporter.rs", "DROP_TIMEOUT: Duration = Duration::from_secs(2);", &[
+        ("src/exporter.rs", "for up to 2 s"), ("src/docs/troubleshooting.md", "tries for 2 s")]),
+    ("src/delivery/policy.rs", "MAX_DOUBTFUL_RETRIES: u8 = 3;", &[
+        ("src/builder.rs", "3 times at most"), ("src/docs/troubleshooting.md", "sent 3 times more at most")]),
+    ("src/delivery/reporter.rs", "REPEAT: Pauses = (Duration::from_secs(60), Duration::from_secs(60 * 60));", &[
+        ("src/docs/troubleshooting.md", "Repeated after 1 minute, 2, 4, up to an hour")]),
+    ("src/delivery/reporter.rs", "OUTAGE: Pauses = (Duration::from_secs(10), Duration::from_secs(5 * 60));", &[
+        ("src/docs/troubleshooting.md", "within 10 s of the last one, and later up to 5 min")]),
+    ("src/delivery/client.rs", "MAX_TEXT: usize = 200;", &[("SECURITY.md", "at most 200 printable bytes")]),
+    ("src/mapping/obfuscate/mod.rs", "MAX_READ: usize = 256 * 1_024;", &[
+        ("src/docs/mapping.md", "256 KiB are read"), ("SECURITY.md", "256 KiB at most")]),
+    ("src/mapping/resource.rs", "MAX_SHARED_BYTES: usize = 64 * 1024;", &[("src/docs/troubleshooting.md", "more than 64 KiB")]),
+    ("src/mapping/links.rs", "MAX_SHORT: usize = 2_000;", &[("src/docs/mapping.md", "values of 2,000 bytes at most")]),
+    ("src/mapping/normalize.rs", "MAX_NAME: usize = 100;", &[("README.md", "name, service and type 100 bytes")]),
+    ("src/mapping/normalize.rs", "MAX_RESOURCE: usize = 5_000;", &[("README.md", "resource 5,000"), ("src/builder.rs", "the resource 5,000")]),
+    ("src/mapping/normalize.rs", "MAX_KEY: usize = 200;", &[("README.md", "tag key 200"), ("src/builder.rs", "more than 200 bytes")]),
+    ("src/mapping/normalize.rs", "MAX_VALUE: usize = 25_000;", &[
+        ("README.md", "tag value 25,000"), ("src/builder.rs", "more than 25,000"),
+        ("src/docs/from_opentelemetry_datadog.md", "up to 25,000 bytes for each span")]),
+    ("src/propagation/member.rs", "MAX_VALUE: usize = 256;", &[("src/propagation/mod.rs", "256 bytes for priority")]),
+    ("src/propagation/tags.rs", "MAX_HEADER: usize = 512;", &[
+        ("src/docs/configuration.md", "512, the most"), ("src/propagation/builder.rs", "More than 512 counts as 512")]),
+    ("src/sampling/settings.rs", "DEFAULT_LIMIT: f64 = 100.0;", &[
+        ("src/docs/configuration.md", "`DD_TRACE_RATE_LIMIT` | | 100 |"), ("src/sampling/builder.rs", "or 100.")]),
+    ("src/sampling/weights.rs", "MAX_NAMES: f64 = 32.0;", &[("src/sampling/mod.rs", "Up to 32 names")]),
+];
+
+#[test]
+fn the_docs_have_the_numbers_of_the_code() {
+    for (file, constant, texts) in NUMBERS {
+        assert!(read(file).contains(&format!("const {constant}")), "{file} has no {constant}");
+        for (page, text) in *texts {
+            // A text may go on in the next line.
+            let words =
+                read(page).replace("\n    /// ", " ").replace("\n/// ", " ").replace('\n', " ");
+            assert!(words.contains(text), "{page} does not say {text:?}: {constant}");
+        }
+    }
+}
+
+/// The address of the crate's documentation, once it is published.
+const DOCS_RS: &str =
+    "https://docs.rs/opentelemetry-datadog-agent/latest/opentelemetry_datadog_agent/";
+
+#[test]
+fn the_compatibility_table_of_the_readme_is_that_of_the_manifest() {
+    let (readme, manifest) = (read("README.md"), read("Cargo.toml"));
+    let (_, table) = readme.split_once("| this crate |").unwrap();
+    let row = table.lines().nth(2).unwrap().split('|').map(str::trim).collect::<Vec<_>>();
+    let version = |start: &str| {
+        let line = manifest.lines().find(|line| line.starts_with(&format!("{start} = ")));
+        line.unwrap().split('"').nth(1).unwrap()
+    };
+    assert!(version("version").starts_with(&format!("{}.", row[1])), "{row:?}");
+    assert_eq!(row[2..5], ["opentelemetry", "tracing-opentelemetry", "rust-version"].map(version));
+    // A crate of edition 2021 gets dependencies that want a newer Rust, unless it asks for the resolver.
+    assert!(readme.contains("edition 2024 or `resolver = \"3\"`"), "README.md says how");
+    assert_eq!(version("edition"), "2024");
+}
+
+#[test]
+fn each_link_leads_to_a_page_an_item_or_a_file_that_is_there() {
+    let (lib, modules, sources) = (read("src/lib.rs"), read("src/docs.rs"), sources("src"));
+    let (_, exports) = lib.split_once("pub use ").unwrap();
+    let is_page = |name: &str| modules.contains(&format!("pub mod {name} {{}}"));
+    let is_item = |kind: &str, name: &str| {
+        let end = |rest: &str| !rest.starts_with(|c: char| c.is_alphanumeric() || c == '_');
+        let text = format!("pub {kind} {name}");
+        let is_name = |word: &str| word == name;
+        exports.split(|c: char| !c.is_alphanumeric()).any(is_name)
+            && sources.iter().any(|(_, source)| source.split(&text).skip(1).any(end))
+    };
+    let mut checked = 0;
+    for file in ["README.md", "SECURITY.md", "CONTRIBUTING.md", "CHANGELOG.md"] {
+        let text = read(file);
+        let links = text.split("](").skip(1).filter_map(|rest| Some(rest.split_once(')')?.0));
+        for link in links {
+            let is_there = if let Some(path) = link.strip_prefix(DOCS_RS) {
+                match path.split(['.', '/']).collect::<Vec<_>>()[..] {
+                    ["docs", page, ""] => is_page(page),
+                    [kind, name, "html"] => is_item(kind, name),
+                    _ => false,
+                }
+            } else if link.contains("://") {
+                continue;
+            } else {
+                Path::new(ROOT).join(link).exists()
+            };
+            assert!(is_there, "{file}: {link} leads nowhere");
+            checked += 1;
+        }
+    }
+    assert!(checked > 10, "only {checked} links");
+}
+
+#[test]
+fn each_anchor_is_a_heading_of_its_page() {
+    let pages: BTreeMap<String, String> = pages().into_iter().collect();
+    let mut checked = 0;
+    let mut check = |file: &str, page: &str, anchor: &str| {
+        let text = pages.get(&format!("{page}.md"));
+        let mut headings = text.into_iter().flat_map(|text| text.lines()).filter_map(heading);
+        assert!(headings.any(|heading| heading == anchor), "{file}: {page} has no #{anchor}");
+        checked += 1;
+    };
+    for (file, text) in
+        pages.iter().map(|(file, text)| (file.clone(), text.clone())).chain(sources("src"))
+    {
+        for link in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
+            match link.split_once('#') {
+                Some(("", anchor)) if !file.starts_with("src/") => {
+                    check(&file, file.trim_end_matches(".md"), anchor);
+                }
+                Some((path, anchor)) if path.starts_with("crate::docs::") => {
+                    check(&file, path.trim_start_matches("crate::docs::"), anchor);
+                }
+                _ => {}
+            }
+        }
+    }
+    assert!(checked > 15, "only {checked} anchors");
+}
+
+/// Returns the anchor that rustdoc gives a line, if it is a heading.
+fn heading(line: &str) -> Option<String> {
+    let title = line.strip_prefix('#')?.trim_start_matches('#').strip_prefix(' ')?.to_lowercase();
+    let kept = |c: &char| c.is_alphanumeric() || "-_ ".contains(*c);
+    Some(title.chars().filter(kept).map(|c| if c == ' ' { '-' } else { c }).collect())
 }
 
 /// Returns what stands in backticks.
