@@ -1,7 +1,6 @@
 //! The exporter on every thread an application may have: no runtime, each flavour of tokio, both
 //! processors, with a shutdown and without one, with an Agent and without one.
 
-use std::net::TcpListener;
 use std::time::Duration;
 
 use datadog_test_agent::{Fault, TestAgent};
@@ -10,6 +9,7 @@ use opentelemetry_datadog_agent::DatadogExporter;
 use opentelemetry_sdk::error::OTelSdkError;
 use opentelemetry_sdk::trace::{SdkTracerProvider, SpanExporter as _};
 
+use crate::delivery::NOBODY;
 use crate::support::{
     CALLERS, Caller, PROCESSORS, Processor, SOON, agent, block_on, context, in_parallel, span,
     within,
@@ -221,7 +221,7 @@ fn without_an_agent_every_caller_gets_its_thread_back() {
     in_parallel(cells.len(), cells, |(outage, caller, processor)| {
         let agent = agent();
         let url = match outage {
-            Outage::NobodyListens => closed_port(),
+            Outage::NobodyListens => NOBODY.to_owned(),
             _ => agent.url().to_owned(),
         };
         match outage {
@@ -247,12 +247,6 @@ fn without_an_agent_every_caller_gets_its_thread_back() {
         let agent = within(HANG, move || caller.run(work));
         assert_eq!(agent.spans(), [], "{outage:?}, {caller:?}, {processor:?}");
     });
-}
-
-/// Returns the address of a port on which nobody listens.
-fn closed_port() -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    format!("http://{}", listener.local_addr().unwrap())
 }
 
 #[test]

@@ -11,7 +11,9 @@ use opentelemetry_datadog_agent::{DatadogExporter, Protocol};
 use opentelemetry_sdk::trace::SpanExporter as _;
 
 use super::proxy::{Gate, Proxy};
-use super::{SHORT, arrivals, assert_adds_up, batch, each, explicit, export, until, with_noise};
+use super::{
+    NOBODY, SHORT, arrivals, assert_adds_up, batch, each, explicit, export, until, with_noise,
+};
 use crate::support::{SOON, agent, block_on, in_parallel};
 
 /// Runs a case for each protocol that behaves differently: one asks the receiver, one does not.
@@ -58,13 +60,9 @@ fn an_agent_that_is_away_behind_a_proxy_costs_no_span() {
 
 #[test]
 fn a_flush_hurries_no_try_against_an_agent_that_refuses_or_is_overloaded() {
-    let refused = {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        format!("http://{}", listener.local_addr().unwrap())
-    };
     let busy = agent();
     busy.set_default_reply(datadog_test_agent::Fault::Status(429));
-    for url in [refused.as_str(), busy.url()] {
+    for url in [NOBODY, busy.url()] {
         let exporter = explicit().with_agent_url(url).build().unwrap();
         let handle = exporter.handle();
         export(&exporter, batch(1..5, 2)).unwrap();

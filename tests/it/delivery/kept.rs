@@ -13,11 +13,8 @@ use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::layer::{Context as LayerContext, Layer, SubscriberExt as _};
 
 use super::log_lines::{Line, Lines};
-use super::{batch, export, in_child};
+use super::{NOBODY, batch, export, in_child};
 use crate::support::{agent, block_on};
-
-/// Nobody listens there.
-const NOBODY: &str = "http://127.0.0.1:1";
 
 fn named<'l>(lines: &'l [Line], name: &str) -> Vec<&'l Line> {
     lines.iter().filter(|line| line.name == name).collect()

@@ -1,6 +1,5 @@
 //! From the first export to the end of the thread, with and without an Agent.
 
-use std::net::TcpListener;
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 use std::thread;
@@ -12,8 +11,8 @@ use opentelemetry_sdk::error::OTelSdkError;
 use opentelemetry_sdk::trace::SpanExporter as _;
 
 use super::{
-    SHORT, arrivals, assert_adds_up, assert_no_violations, batch, builder, each, explicit, export,
-    until,
+    NOBODY, SHORT, arrivals, assert_adds_up, assert_no_violations, batch, builder, each, explicit,
+    export, until,
 };
 use crate::support::{SOON, agent, block_on, in_parallel, within};
 
@@ -22,9 +21,7 @@ const PLENTY: Duration = Duration::from_secs(8);
 
 /// An exporter for a port on which nobody listens.
 fn exporter_for_nobody() -> DatadogExporter {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let url = format!("http://{}", listener.local_addr().unwrap());
-    DatadogExporter::builder().with_agent_url(url).build().unwrap()
+    DatadogExporter::builder().with_agent_url(NOBODY).build().unwrap()
 }
 
 #[test]

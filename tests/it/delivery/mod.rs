@@ -35,6 +35,9 @@ use opentelemetry_sdk::trace::{SpanData, SpanExporter as _};
 
 use crate::support::{SOON, block_on, context, span};
 
+/// Nobody listens there. A port that was free a moment ago may be that of another test's Agent by now.
+pub(crate) const NOBODY: &str = "http://127.0.0.1:1";
+
 /// The longest time of a request that gets no answer: the shortest that a busy machine keeps.
 const SHORT: Duration = Duration::from_millis(300);
 
