@@ -29,6 +29,7 @@ const WALLS: &[(&str, &[&str], &[&str])] = &[
     ("src",          &["fs::"],                                 &["src/delivery/identity.rs", "src/delivery/tests.rs", "src/mapping/reference.rs", "src/propagation/tests.rs", "src/sampling/settings.rs"]),
     ("src",          &["global::"],                             &["src/delivery/metrics.rs"]),
     ("test-agent",   &["opentelemetry", "SpanData"],            &[]),
+    ("test-agent/src", &["env::var"],                           &["test-agent/src/waterfall.rs"]),
 ];
 
 #[test]
