@@ -67,6 +67,8 @@
 //! # Sampling
 //!
 //! The sampler of your provider stays in force. [`DatadogSampler`] adds Datadog's rules, limits and the Agent's rates.
+//! With [`with_client_stats`](DatadogExporterBuilder::with_client_stats) the exporter counts spans itself and leaves
+//! rejected traces out. A [`SpanRule`] keeps single spans of a rejected trace.
 //!
 //! # When the Agent is away
 //!
