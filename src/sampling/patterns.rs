@@ -4,6 +4,9 @@ use serde_json::Value as Json;
 
 use super::glob::Glob;
 
+/// The most rules that are read from a variable.
+const MAX_RULES: usize = 1_000;
+
 /// Patterns of a rule; one that is not given fits all.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Patterns {
@@ -77,6 +80,17 @@ impl Patterns {
         }
         Some(read)
     }
+}
+
+/// Reads rules from JSON, and counts those that are none; returns nothing if it is no list.
+pub(super) fn read_list<R>(text: &str, read: fn(&Json) -> Option<R>) -> Option<(Vec<R>, usize)> {
+    let Json::Array(rules) = serde_json::from_str(text).ok()? else { return None };
+    if rules.len() > MAX_RULES {
+        return None;
+    }
+    let found: Vec<_> = rules.iter().filter_map(read).collect();
+    let bad = rules.len() - found.len();
+    Some((found, bad))
 }
 
 /// Returns a number, also one that is written as a text.

@@ -67,12 +67,17 @@ impl<F: Fn(&str) -> Option<String>> Variables<F> {
     fn rules(&mut self) -> Vec<SamplingRule> {
         const NAME: &str = "DD_TRACE_SAMPLING_RULES";
         let Some(text) = self.text(NAME) else { return Vec::new() };
-        let (rules, bad) = match SamplingRule::read_all(&text) {
+        self.list(NAME, SamplingRule::read_all(&text), RULES_FORM)
+    }
+
+    /// Returns the rules of a list that was read, and says which are bad.
+    fn list<R>(&mut self, name: &str, read: Option<(Vec<R>, usize)>, expected: &str) -> Vec<R> {
+        let (rules, bad) = match read {
             Some((rules, 0)) => return rules,
-            Some((rules, bad)) => (rules, format!("{bad} of the rules of `{NAME}`")),
-            None => (Vec::new(), format!("`{NAME}`")),
+            Some((rules, bad)) => (rules, format!("{bad} of the rules of `{name}`")),
+            None => (Vec::new(), format!("`{name}`")),
         };
-        self.warnings.push(format!("ignored {bad}: expected {RULES_FORM}"));
+        self.warnings.push(format!("ignored {bad}: expected {expected}"));
         rules
     }
 }
@@ -103,13 +108,7 @@ impl<F: Fn(&str) -> Option<String>> Variables<F> {
                 None => return Vec::new(),
             },
         };
-        let (rules, bad) = match SpanRule::read_all(&text) {
-            Some((rules, 0)) => return rules,
-            Some((rules, bad)) => (rules, format!("{bad} of the rules of `{name}`")),
-            None => (Vec::new(), format!("`{name}`")),
-        };
-        self.warnings.push(format!("ignored {bad}: expected {SPAN_RULES_FORM}"));
-        rules
+        self.list(name, SpanRule::read_all(&text), SPAN_RULES_FORM)
     }
 }
 

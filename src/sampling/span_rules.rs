@@ -8,12 +8,9 @@ use std::time::Instant;
 use serde_json::Value as Json;
 
 use super::limit::Limit;
-use super::patterns::{Patterns, Subject, number};
+use super::patterns::{Patterns, Subject, number, read_list};
 use super::rate::Rate;
 use crate::BuildError;
-
-/// The most rules that are read from a variable.
-const MAX_RULES: usize = 1_000;
 
 /// One rule in JSON, for messages.
 const RULE_FORM: &str = r#"{"service":"web*","name":"http.*","resource":"GET *","tags":{"k":"v*"},"sample_rate":0.1,"max_per_second":50}"#;
@@ -124,13 +121,7 @@ impl SpanRule {
 
     /// Reads rules from JSON, and counts those that are none; nothing if it is no list.
     pub(crate) fn read_all(text: &str) -> Option<(Vec<Self>, usize)> {
-        let Json::Array(rules) = serde_json::from_str(text).ok()? else { return None };
-        if rules.len() > MAX_RULES {
-            return None;
-        }
-        let read: Vec<_> = rules.iter().filter_map(Self::read).collect();
-        let bad = rules.len() - read.len();
-        Some((read, bad))
+        read_list(text, Self::read)
     }
 
     fn read(rule: &Json) -> Option<Self> {
