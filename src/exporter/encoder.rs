@@ -100,6 +100,7 @@ impl Encoders {
         encoder.grouping.shrink();
         encoder.scratch.shrink();
         encoder.notes.shrink();
+        encoder.stored.shrink();
         let mut idle = self.lock();
         if idle.len() < MAX_IDLE {
             idle.push(encoder);

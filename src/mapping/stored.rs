@@ -18,6 +18,11 @@ const TYPES: [(&str, Language); 4] = [
 pub(crate) struct StoredResources(StatementCache);
 
 impl StoredResources {
+    /// Gives memory back that long statements left over.
+    pub(crate) fn shrink(&mut self) {
+        self.0.shrink();
+    }
+
     /// Appends the resource by which a span is counted; false, and nothing, if the Agent counts it as it is.
     pub(crate) fn push(&mut self, span_type: &str, resource: &str, out: &mut String) -> bool {
         let Some((_, language)) = TYPES.into_iter().find(|(known, _)| *known == span_type) else {

@@ -103,7 +103,7 @@ impl Notes {
         stats: &Mutex<Concentrator>,
         now: impl FnOnce() -> u64,
     ) -> Fate<'_> {
-        let Self { keys, texts, mapped, alone, omitted, .. } = self;
+        let Self { keys, texts, mapped, alone, omitted, priority: of_head, .. } = self;
         let Some(rules) = keys.as_ref().and_then(|keys| keys.rules.as_ref()) else {
             forget(mapped, texts, spans);
             return Fate::Keep;
@@ -111,14 +111,15 @@ impl Notes {
         let chunk = &mapped[..mapped.len().min(spans as usize)];
         let Some(head) = chunk.first() else { return Fate::Keep };
         let root = chunk.iter().find(|note| note.is_root).unwrap_or(head).finished;
-        let is_filtered = root.is_rejected || root.required < rules.require.len();
+        let is_filtered = root.is_rejected || root.required != rules.all_required();
         if !is_filtered {
             let counted = chunk.iter().filter_map(|note| note.counted(texts, root.is_synthetic));
             let mut stats = stats.lock().unwrap_or_else(PoisonError::into_inner);
             stats.book((&origin.env, &origin.version), root.weight(), counted, now());
         }
         let said = chunk.iter().find_map(|note| note.finished.priority);
-        let priority = root.priority.or(said);
+        // Of a trace that is cut only the first chunk has a span that says it.
+        let priority = root.priority.or(said).or(*of_head);
         let has_error = chunk.iter().any(|note| note.finished.is_error);
         let is_rejected = priority.is_some_and(|p| p < 0.0 || p < 1.0 && !has_error);
         alone.clear();

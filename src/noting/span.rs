@@ -60,7 +60,8 @@ struct Facts {
     sample_rate: Option<f64>,
     priority: Option<f64>,
     is_rejected: bool,
-    required: usize,
+    /// A bit for each tag that a trace needs and its root has.
+    required: u64,
 }
 
 /// A span that is written.
@@ -83,7 +84,8 @@ pub(super) struct Finished {
     /// It has a tag that the Agent rejects.
     pub(super) is_rejected: bool,
     /// The number of tags that it has of those that the Agent requires.
-    pub(super) required: usize,
+    /// A bit for each tag that a trace needs and its root has.
+    pub(super) required: u64,
 }
 
 impl Finished {
@@ -203,7 +205,9 @@ impl Span {
             let value = &self.values[at.clone()];
             let asks = |filter: &&Filter| filter.key == key && filter.fits(value);
             self.facts.is_rejected |= rules.reject.iter().any(|filter| asks(&filter));
-            self.facts.required += rules.require.iter().filter(asks).count();
+            for (at, _) in rules.require.iter().enumerate().filter(|(_, filter)| asks(filter)) {
+                self.facts.required |= 1 << at;
+            }
         }
         if let Some(rule) = found.rule {
             self.rule_tags[usize::from(rule)] = Some(at.clone());
@@ -273,7 +277,11 @@ impl Span {
         let mut push = |key: &str, at: &At| {
             out.push_str(key);
             out.push(':');
-            push_without_addresses(&self.values[at.clone()], out);
+            // A zero byte ends a tag.
+            for (number, piece) in self.values[at.clone()].split('\0').enumerate() {
+                out.push_str(if number == 0 { "" } else { "\u{fffd}" });
+                push_without_addresses(piece, out);
+            }
             out.push('\0');
         };
         if KINDS_WITH_PEERS.contains(&kind) {

@@ -19,11 +19,17 @@ type Written<'s> = (&'s [(&'static str, f64)], &'s [(&'s str, &'s str)], i32);
 
 /// Notes a chunk of spans and returns how many are sent.
 fn sent(notes: &mut Notes, spans: &[Written<'_>]) -> usize {
-    let stats = Mutex::new(Concentrator::new(0));
+    note(notes, spans, true);
+    end(notes, spans.len())
+}
+
+/// Notes spans, the first of them perhaps as the head of a chunk.
+fn note(notes: &mut Notes, spans: &[Written<'_>], has_head: bool) {
     for (at, (numbers, tags, error)) in spans.iter().enumerate() {
         let (mut body, mut buffers) = (Vec::new(), Buffers::default());
         let writer = SpanWriter::<Json>::new(&mut body, &mut buffers);
-        let place = (at == 0, at == 0);
+        let is_head = at == 0 && has_head;
+        let place = (is_head, is_head);
         let mut noting = Noting::new(writer, notes, place, None::<&mut AsItIs>);
         for (key, value) in *numbers {
             noting.metric(Text::Plain(key), *value);
@@ -33,9 +39,13 @@ fn sent(notes: &mut Notes, spans: &[Written<'_>]) -> usize {
         }
         noting.finish(&Fields { span_id: 1, error: *error, ..Fields::default() });
     }
-    let count = u32::try_from(spans.len()).unwrap();
-    match notes.end(count, &Origin::default(), &stats, || 0) {
-        Fate::Keep => spans.len(),
+}
+
+/// Ends a chunk and returns how many spans are sent.
+fn end(notes: &mut Notes, spans: usize) -> usize {
+    let stats = Mutex::new(Concentrator::new(0));
+    match notes.end(u32::try_from(spans).unwrap(), &Origin::default(), &stats, || 0) {
+        Fate::Keep => spans,
         Fate::Thin(keep) => keep.iter().filter(|keep| **keep).count(),
         Fate::Omit => 0,
     }
@@ -72,6 +82,30 @@ fn a_chunk_is_sent_as_its_priority_and_its_errors_say() {
         assert_eq!(sent(&mut notes, &chunk), 1, "{key}");
     }
     assert_eq!(notes.omitted(), Omitted { spans: 13, p0_chunks: 1, p0_spans: 7 });
+}
+
+#[test]
+fn later_chunks_of_a_rejected_trace_that_is_cut_are_not_sent_either() {
+    let mut notes = notes(Rules::default(), Vec::new());
+    let head: Written<'_> = (&[("_sampling_priority_v1", 0.0)], &[], 0);
+    assert_eq!(sent(&mut notes, &[head, (&[], &[], 0)]), 0);
+    // The span that would cross the limit is the head of the next chunk; it was mapped as a later span.
+    note(&mut notes, &[(&[], &[], 0), (&[], &[], 0)], false);
+    assert_eq!(end(&mut notes, 2), 0);
+    assert_eq!(notes.omitted(), Omitted { spans: 4, p0_chunks: 2, p0_spans: 4 });
+}
+
+#[test]
+fn a_tag_that_is_text_and_number_is_one_of_those_that_a_trace_needs() {
+    let require = ["http.status_code", "team"].map(Filter::read).to_vec();
+    let mut notes = notes(Rules { require, ..Rules::default() }, Vec::new());
+    let status = [("http.status_code", 200.0)];
+    for (tags, expected) in [
+        (&[("http.status_code", "200")][..], 0),
+        (&[("http.status_code", "200"), ("team", "a")], 1),
+    ] {
+        assert_eq!(sent(&mut notes, &[(&status, tags, 0)]), expected, "{tags:?}");
+    }
 }
 
 #[test]

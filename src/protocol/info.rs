@@ -55,6 +55,7 @@ impl Info {
             _ if !self.lists(STATS_PATH) => Err("it takes no client statistics"),
             _ if !self.drops_p0s => Err("its `client_drop_p0s` is not true"),
             Some(filter) => Err(filter),
+            None if self.rules.are_too_many() => Err("it has more rules than are followed"),
             None => Ok(&self.rules),
         }
     }
@@ -116,6 +117,9 @@ mod tests {
         ] {
             assert!(info(more).counting().unwrap_err().contains(cause), "{more}");
         }
+        let many: Vec<String> = (0..1_025).map(|number| format!("\"tag.{number}\"")).collect();
+        let many = format!(r#""client_drop_p0s":true,"peer_tags":[{}]"#, many.join(","));
+        assert!(info(&many).counting().unwrap_err().contains("more rules"));
         let none = Info::read(br#"{"endpoints":[],"client_drop_p0s":true}"#).unwrap();
         assert!(none.counting().is_err());
     }

@@ -1,5 +1,11 @@
 //! [`Rules`]: what the Agent says about counting.
 
+/// The most filters of a kind: a bit each.
+const MAX_FILTERS: usize = 64;
+
+/// The most kinds of spans and the most peer tags. The Agent has some forty.
+const MAX_TAGS: usize = 1_024;
+
 /// Rules by which spans are counted, from the introduction of the Agent.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Rules {
@@ -19,6 +25,17 @@ impl Rules {
         self.peer_tags.sort_by_cached_key(|key| format!("{key}:"));
         self.peer_tags.dedup();
         self
+    }
+
+    /// Returns a bit for each tag that a trace needs.
+    pub(crate) fn all_required(&self) -> u64 {
+        self.require.iter().fold(0, |bits, _| bits << 1 | 1)
+    }
+
+    /// Returns true if there are more rules than are followed.
+    pub(crate) fn are_too_many(&self) -> bool {
+        let filters = self.require.len().max(self.reject.len());
+        filters > MAX_FILTERS || self.peer_tags.len().max(self.kinds.len()) > MAX_TAGS
     }
 }
 
