@@ -197,11 +197,17 @@ pub(super) enum StatsFate {
 
 /// Decides what becomes of numbers.
 pub(super) fn decide_stats(outcome: Outcome, situation: &Situation) -> StatsFate {
-    match meaning(outcome, situation.link, 0) {
-        Taken => StatsFate::Delivered,
-        NotTaken => StatsFate::Again(wait(outcome, Action::Keep, situation).max(FIRST_DELAY / 2)),
-        TooLarge if situation.can_halve => StatsFate::Halves,
-        TooLarge | Refused | Doubtful => StatsFate::Lost,
+    let is_large = situation.bytes >= LARGE_BYTES && situation.breaks >= MAX_BROKEN_RETRIES;
+    match (outcome, meaning(outcome, situation.link, 0)) {
+        // The Agent gives no such answer for numbers; whoever gives it may have handed them on before.
+        (Outcome::Answered(500..=599, _), _) => StatsFate::Lost,
+        (Outcome::Broken, _) if is_large && situation.can_halve => StatsFate::Halves,
+        (_, Taken) => StatsFate::Delivered,
+        (_, NotTaken) => {
+            StatsFate::Again(wait(outcome, Action::Keep, situation).max(FIRST_DELAY / 2))
+        }
+        (_, TooLarge) if situation.can_halve => StatsFate::Halves,
+        (_, TooLarge | Refused | Doubtful) => StatsFate::Lost,
     }
 }
 

@@ -333,6 +333,7 @@ impl Shared {
         if let Some(waiter) = state.waiter.as_mut().filter(|_| lost > 0) {
             waiter.result = Err(OTelSdkError::AlreadyShutdown);
         }
+        state.counting = None;
         state.phase = Phase::Ended(lost);
         state.set_choice(Choice::Made);
         self.announce(&mut state);

@@ -58,7 +58,8 @@ pub(super) fn run(
     let mut reporter = LogReporter::new(Arc::clone(&agent));
     for restarts in 0.. {
         // The numbers of a worker that panicked are lost.
-        shared.stats_lock().sent();
+        let lost = shared.stats_lock().take_lent();
+        shared.lock().buffer.stats_mut().stats_dropped += lost;
         let mut worker = Worker::new(settings, shared, &jobs, &mut reporter);
         if guard::catch(|| runtime.block_on(worker.work())).is_some() {
             break;
@@ -101,6 +102,16 @@ struct Worker<'a> {
     stats: Option<&'a Sender>,
     /// The last flush of statistics that was begun.
     stats_flush: u64,
+    /// The moment from which numbers may be sent again: numbers that nobody takes hold no span up.
+    stats_try: Instant,
+    /// The failures of requests with numbers.
+    stats_link: Link,
+    /// Requests with large numbers whose connection broke, one after the other.
+    stats_breaks: u8,
+    /// The last request had numbers: a payload comes next.
+    has_counted: bool,
+    /// Numbers that were given up, to be said.
+    lost_stats: Option<(String, u64)>,
     #[cfg(test)]
     began: (Instant, u64),
     link: Link,
@@ -146,6 +157,11 @@ impl<'a> Worker<'a> {
             timeout: settings.timeout,
             stats: settings.stats.as_ref(),
             stats_flush: 0,
+            stats_try: Instant::now(),
+            stats_link: Link::default(),
+            stats_breaks: 0,
+            has_counted: false,
+            lost_stats: None,
             #[cfg(test)]
             began: (now(), super::shared::wall_time()),
             link: Link::default(),
@@ -159,6 +175,9 @@ impl<'a> Worker<'a> {
         let shared = self.shared;
         loop {
             let step = self.next_step(&mut shared.lock());
+            if let Some((cause, spans)) = self.lost_stats.take() {
+                self.reporter.lost_stats(cause, spans);
+            }
             match step {
                 Step::Ask => self.ask_first().await,
                 Step::Send(flight) => self.send(flight).await,
@@ -179,7 +198,7 @@ impl<'a> Worker<'a> {
         if let Phase::Closing(deadline) = state.phase {
             if self.tries_since_close.is_none() {
                 // The first try comes at once.
-                self.next_try = now;
+                (self.next_try, self.stats_try) = (now, now);
             }
             let tries = *self.tries_since_close.get_or_insert(0);
             let is_done = state.buffer.is_idle() && !self.has_stats();
@@ -197,14 +216,19 @@ impl<'a> Worker<'a> {
                 self.was_asked = true;
                 return Step::Ask;
             }
-            // They are few, and spans come all the time.
-            if let Some(request) = self.take_stats(state) {
-                return Step::Count(request);
+            let next = |state: &mut State| state.buffer.take().map(Step::Send);
+            let first = if std::mem::take(&mut self.has_counted) { next(state) } else { None };
+            if let Some(step) = first {
+                return step;
             }
-            if let Some(flight) = state.buffer.take() {
-                return Step::Send(flight);
+            if now >= self.stats_try {
+                if let Some(request) = self.take_stats(state) {
+                    self.has_counted = true;
+                    return Step::Count(request);
+                }
             }
-            return Step::Wait(state.or_end(self.stats_due(now)));
+            let until = self.stats_due(now).into_iter().chain(self.stats_retry()).min();
+            return next(state).unwrap_or_else(|| Step::Wait(state.or_end(until)));
         }
         // An export that waits for its answer need not wait for the next try.
         state.release_waiter();

@@ -42,8 +42,7 @@ pub(crate) enum Refusal {
 pub(crate) struct Negotiation {
     protocol: Protocol,
     wants_rates: bool,
-    /// Somebody asked for client statistics.
-    wants_stats: bool,
+    stats: Statistics,
     /// The rules by which the client counts spans, if the receiver allows it.
     counting: Option<Arc<Rules>>,
     /// The receiver said what it takes, or that it does not say it.
@@ -62,6 +61,16 @@ pub(crate) struct Negotiation {
     changed_at: Option<Instant>,
 }
 
+/// The use of client statistics.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Statistics {
+    Unwanted,
+    /// They are wanted, and sent where the receiver lists them.
+    Wanted,
+    /// They are wanted, and the receiver refused them though it lists them.
+    Refused,
+}
+
 impl Negotiation {
     /// Starts with the form of a protocol. The receiver is asked at once where the form depends on it.
     pub(crate) fn new(protocol: Protocol, wants_stats: bool, now: Instant) -> Self {
@@ -69,7 +78,7 @@ impl Negotiation {
         Self {
             protocol,
             wants_rates: false,
-            wants_stats,
+            stats: if wants_stats { Statistics::Wanted } else { Statistics::Unwanted },
             counting: None,
             is_known: false,
             info: None,
@@ -95,7 +104,7 @@ impl Negotiation {
 
     /// Returns whether anything depends on what the receiver says of itself.
     pub(crate) fn asks(&self) -> bool {
-        self.is_auto() || self.wants_stats
+        self.is_auto() || self.stats != Statistics::Unwanted
     }
 
     /// Returns how spans are counted by the client; nothing if they are not.
@@ -105,10 +114,13 @@ impl Negotiation {
 
     /// Returns why spans are not counted although somebody asked for it, once the receiver is known.
     pub(crate) fn lacks_counting(&self) -> Option<&'static str> {
-        if !self.wants_stats || !self.is_known {
+        if self.stats == Statistics::Unwanted || !self.is_known {
             return None;
         }
         match &self.info {
+            Some(_) if self.stats == Statistics::Refused => {
+                Some("it refuses the client statistics that it lists")
+            }
             Some(info) => info.counting().err(),
             None => Some("it does not say what it takes"),
         }
@@ -116,7 +128,20 @@ impl Negotiation {
 
     /// Returns whether the receiver takes statistics; nothing as long as it is unknown.
     pub(crate) fn takes_stats(&self) -> Option<bool> {
-        self.is_known.then(|| self.info.as_ref().is_some_and(|info| info.lists(STATS_PATH)))
+        let lists = || self.info.as_ref().is_some_and(|info| info.lists(STATS_PATH));
+        self.is_known.then(|| self.stats != Statistics::Refused && lists())
+    }
+
+    /// The receiver may be another one, which may take statistics.
+    fn may_be_another(&mut self) {
+        if self.stats == Statistics::Refused {
+            self.stats = Statistics::Wanted;
+        }
+    }
+
+    /// The receiver refused statistics for good: spans are not counted any more until it may be another one.
+    pub(crate) fn refuse_stats(&mut self) {
+        (self.stats, self.counting) = (Statistics::Refused, None);
     }
 
     /// Returns true if the receiver changed its offer so often that it is asked rarely.
@@ -172,7 +197,7 @@ impl Negotiation {
         }
         self.is_known = true;
         let rules = self.info.as_ref().and_then(|info| info.counting().ok());
-        let rules = rules.filter(|_| self.wants_stats);
+        let rules = rules.filter(|_| self.stats == Statistics::Wanted);
         if self.counting.as_deref() != rules {
             self.counting = rules.cloned().map(Arc::new);
         }
@@ -183,6 +208,7 @@ impl Negotiation {
     pub(crate) fn lost(&mut self, now: Instant) {
         if self.asks() {
             self.ask_at = Some(now);
+            self.may_be_another();
         }
     }
 
@@ -199,6 +225,7 @@ impl Negotiation {
         let Some(state) = state_of(answer).filter(|_| self.asks()) else { return };
         let is_news = self.state.as_ref().map_or(self.info.is_none(), |known| *known != state);
         if is_news {
+            self.may_be_another();
             let pause = if self.is_unstable() { BUSY_PAUSE } else { CHANGE_PAUSE };
             let at = self.asked_at.map(|asked| asked + pause);
             self.ask_at = self.ask_at.or(at);
@@ -321,6 +348,24 @@ mod tests {
         let mut negotiation = Negotiation::new(Auto, false, now);
         negotiation.introduced(Some(&answer(200, "a", COUNTS)), 0, now);
         assert!(negotiation.counting().is_none(), "nobody asked for it");
+    }
+
+    #[test]
+    fn a_receiver_that_refuses_the_statistics_that_it_lists_is_believed() {
+        let now = Instant::now();
+        let mut negotiation = Negotiation::new(Auto, true, now);
+        for ends in [Negotiation::lost, |negotiation: &mut Negotiation, _| {
+            negotiation.answered(&answer(200, "b", ""));
+        }] {
+            negotiation.introduced(Some(&answer(200, "a", COUNTS)), 0, now);
+            assert!(negotiation.counting().is_some());
+            negotiation.refuse_stats();
+            negotiation.introduced(Some(&answer(200, "a", COUNTS)), 0, now);
+            assert!(negotiation.counting().is_none());
+            assert_eq!(negotiation.takes_stats(), Some(false));
+            assert!(negotiation.lacks_counting().unwrap().contains("refuses"));
+            ends(&mut negotiation, now);
+        }
     }
 
     #[test]

@@ -12,6 +12,10 @@ const MAX_RESOURCES: usize = 1_024;
 /// The most sets of peer tags of a bucket; further ones share one.
 const MAX_PEERS: usize = 512;
 
+/// The most memory of a bucket, in bytes, for which it takes new keys: 8 MiB but for the group beyond all limits, which
+/// has two sketches.
+const MAX_BYTES: usize = (8 * 1024 - 64) * 1024;
+
 /// The text of peer tags that are beyond a limit.
 const BLOCKED_PEERS: &str = "tracer_blocked_value\0";
 
@@ -41,6 +45,8 @@ pub(super) struct Bucket {
     /// In nanoseconds since 1970.
     pub(super) start: u64,
     groups: Vec<Group>,
+    /// The memory of the groups, in bytes.
+    bytes: usize,
     /// The place of each group by the hash of its key. Where two keys have one hash the second has the next number.
     places: HashMap<u64, u32, Hashes>,
     /// Hashes of what was let in so far: whole keys, resources, sets of peer tags.
@@ -64,38 +70,35 @@ impl Bucket {
     /// Counts a span. Nothing is allocated for a group that is known, but for new bins.
     pub(super) fn add(&mut self, origin: u32, span: &Counted<'_>, weight: f64, tools: &mut Tools) {
         let at = self.place(origin, &span.key, tools);
-        self.groups[at].values.add(span, weight);
+        let group = &mut self.groups[at];
+        let before = group.memory();
+        group.values.add(span, weight);
+        self.bytes += group.memory() - before;
     }
 
-    /// Adds the numbers of a group whose key passed the limits of another bucket. All of this bucket takes at most
-    /// `limit` bytes, of which `memory` are used; beyond it the numbers go where those beyond other limits are.
-    /// Returns the memory that is used then.
-    pub(super) fn merge(
-        &mut self,
-        group: Group,
-        (memory, limit): (usize, usize),
-        tools: &mut Tools,
-    ) -> usize {
+    /// Adds the numbers of a group whose key passed the limits of another bucket. Beyond the limits of this one the
+    /// numbers of new keys go where those beyond other limits are.
+    pub(super) fn merge(&mut self, group: Group, tools: &mut Tools) {
         let hash = hash(group.origin, &group.key(), &tools.random);
-        let grown = memory + 2 * group.memory();
         let at = match self.find(group.origin, &group.key(), hash) {
-            _ if grown > limit => self.blocked_place(group.origin, &group.key(), tools),
             Ok(at) => at,
-            Err(_) if self.places.len() >= MAX_KEYS => {
-                self.blocked_place(group.origin, &group.key(), tools)
-            }
-            Err(free) => {
+            Err(free) if self.has_room(group.memory()) => {
                 self.keys.insert(hash);
                 self.places.insert(free, u32::try_from(self.groups.len()).unwrap_or(u32::MAX));
-                let memory = memory + group.memory();
-                self.groups.push(group);
-                return memory;
+                self.bytes += group.memory();
+                return self.groups.push(group);
             }
+            Err(_) => self.blocked_place(group.origin, &group.key(), tools),
         };
         let target = &mut self.groups[at];
         let before = target.memory();
         target.values.merge(&group.values);
-        memory + target.memory() - before
+        self.bytes += target.memory() - before;
+    }
+
+    /// Returns true if another key has room, with a group of this size.
+    fn has_room(&self, bytes: usize) -> bool {
+        self.places.len() < MAX_KEYS && self.bytes + bytes <= MAX_BYTES
     }
 
     /// Takes the groups out.
@@ -108,8 +111,9 @@ impl Bucket {
     }
 
     /// Bytes that it takes.
+    #[cfg(test)]
     pub(super) fn memory(&self) -> usize {
-        self.groups.iter().map(Group::memory).sum()
+        self.bytes
     }
 
     /// Returns the place of a group for this key, or for what stands for it beyond the limits.
@@ -119,7 +123,8 @@ impl Bucket {
             Ok(at) => return at,
             Err(free) => free,
         };
-        if !admit(&mut self.keys, whole, MAX_KEYS) {
+        let is_full = self.bytes + key.text.len() > MAX_BYTES;
+        if is_full || !admit(&mut self.keys, whole, MAX_KEYS) {
             return self.blocked_place(origin, key, tools);
         }
         let of = |part: Part| tools.random.hash_one(key.part(part));
@@ -176,7 +181,9 @@ impl Bucket {
 
     fn insert(&mut self, origin: u32, key: &Key<'_>, free: u64) -> usize {
         let at = self.groups.len();
-        self.groups.push(Group::new(origin, key));
+        let group = Group::new(origin, key);
+        self.bytes += group.memory();
+        self.groups.push(group);
         self.places.insert(free, u32::try_from(at).unwrap_or(u32::MAX));
         at
     }

@@ -10,8 +10,11 @@ const OPEN: u64 = 2 * BUCKET;
 /// The most groups of a request. That of dd-trace-go.
 const MAX_GROUPS: usize = 4_000;
 
-/// The most memory of buckets that wait for the Agent, in bytes. They are merged into one.
-const MAX_CLOSED: usize = 8 * 1024 * 1024;
+/// The most memory of the groups of a request, in bytes, some more than its body has: well below the Agent's 25 MiB.
+const MAX_REQUEST: usize = 4 * 1024 * 1024;
+
+/// Requests that are taken after one that was too large, until larger ones are tried again.
+const RAISE_AFTER: u32 = 64;
 
 /// The most pairs of environment and version that are told apart at a time.
 const MAX_ORIGINS: usize = 64;
@@ -30,13 +33,15 @@ pub(crate) struct Concentrator {
     oldest: u64,
     /// The time to look for complete buckets again.
     close_at: u64,
-    /// Pairs of environment and version, whose places are in the keys.
-    origins: Vec<(String, String)>,
+    /// Pairs of environment and version, whose places are in the keys; nothing at a place that is free.
+    origins: Vec<Option<(String, String)>>,
     sequence: u64,
     /// The most groups of a request; less once a request was too large.
     max_groups: usize,
-    /// A request is on its way, which knows the places of its pairs.
-    is_lent: bool,
+    /// Requests that were taken since then.
+    since_refusal: u32,
+    /// The spans of the request that is on its way; it knows the places of its pairs.
+    lent: Option<u64>,
     tools: Tools,
 }
 
@@ -77,7 +82,8 @@ impl Concentrator {
             origins: Vec::new(),
             sequence: 0,
             max_groups: MAX_GROUPS,
-            is_lent: false,
+            since_refusal: 0,
+            lent: None,
             tools: Tools::default(),
         }
     }
@@ -107,7 +113,7 @@ impl Concentrator {
 
     /// Returns true if nothing is counted that was not sent.
     pub(crate) fn is_empty(&self) -> bool {
-        self.open.is_empty() && self.closed.is_empty() && !self.is_lent
+        self.open.is_empty() && self.closed.is_empty() && self.lent.is_none()
     }
 
     /// Returns true if something is complete.
@@ -117,7 +123,10 @@ impl Concentrator {
 
     /// Closes the buckets that are complete, or all of them.
     pub(crate) fn close(&mut self, now: u64, all: bool) {
-        let is_open = |bucket: &Bucket| !all && bucket.start + OPEN > now;
+        // A clock that was set back leaves buckets of a time to come: they are complete.
+        let is_open = |bucket: &Bucket| {
+            !all && bucket.start + OPEN > now && bucket.start <= now.saturating_add(BUCKET)
+        };
         let (open, complete) = std::mem::take(&mut self.open).into_iter().partition(is_open);
         self.open = open;
         self.oldest = align(now).saturating_sub(BUCKET);
@@ -127,22 +136,26 @@ impl Concentrator {
         if was_waiting {
             self.merge_closed();
         }
+        self.free_origins();
     }
 
     /// Takes a part of what is complete. [`Self::sent`] or [`Self::put_back`] ends it.
     pub(crate) fn take(&mut self) -> Option<StatsRequest> {
         let origin = self.closed.first()?.groups().first()?.origin;
-        let mut room = self.max_groups;
+        let (mut room, mut bytes) = (self.max_groups, 0);
         let mut buckets = Vec::new();
         for bucket in std::mem::take(&mut self.closed) {
             let start = bucket.start;
             let (mut taken, mut left) = (Vec::new(), Bucket::new(start));
             for group in bucket.into_groups() {
-                if group.origin == origin && room > 0 {
+                // The first one goes whatever its size is.
+                let fits = bytes == 0 || bytes + group.memory() <= MAX_REQUEST;
+                if group.origin == origin && room > 0 && fits {
                     room -= 1;
+                    bytes += group.memory();
                     taken.push(group);
                 } else {
-                    left.merge(group, (0, usize::MAX), &mut self.tools);
+                    left.merge(group, &mut self.tools);
                 }
             }
             if !taken.is_empty() {
@@ -153,17 +166,25 @@ impl Concentrator {
             }
         }
         self.sequence += 1;
-        self.is_lent = true;
-        let (env, version) = self.origins[origin as usize].clone();
-        Some(StatsRequest { env, version, sequence: self.sequence, buckets })
+        let (env, version) = self.origins[origin as usize].clone().unwrap_or_default();
+        let request = StatsRequest { env, version, sequence: self.sequence, buckets };
+        self.lent = Some(request.spans());
+        Some(request)
     }
 
     /// A request has ended, whatever became of it.
     pub(crate) fn sent(&mut self) {
-        self.is_lent = false;
-        if self.is_empty() {
-            self.origins.clear();
+        self.lent = None;
+        self.since_refusal += 1;
+        if self.since_refusal == RAISE_AFTER {
+            self.since_refusal = 0;
+            self.max_groups = (2 * self.max_groups).min(MAX_GROUPS);
         }
+    }
+
+    /// Forgets the request that is on its way, if there is one; returns how many spans were counted there.
+    pub(crate) fn take_lent(&mut self) -> u64 {
+        self.lent.take().unwrap_or(0)
     }
 
     /// Puts back what was certainly not taken; it becomes one bucket with all that waits. What was too large goes out
@@ -171,12 +192,16 @@ impl Concentrator {
     pub(crate) fn put_back(&mut self, request: StatsRequest, was_too_large: bool) {
         if was_too_large {
             self.max_groups = (request.group_count() / 2).max(1);
+            self.since_refusal = 0;
         }
-        self.is_lent = false;
+        if self.lent.take().is_none() {
+            // It was given up meanwhile.
+            return;
+        }
         let back = request.buckets.into_iter().map(|(start, groups)| {
             let mut bucket = Bucket::new(start);
             for group in groups {
-                bucket.merge(group, (0, usize::MAX), &mut self.tools);
+                bucket.merge(group, &mut self.tools);
             }
             bucket
         });
@@ -193,43 +218,56 @@ impl Concentrator {
             buckets.append(&mut self.open);
         }
         let groups = buckets.iter().flat_map(Bucket::groups);
-        let spans = groups.map(|group| group.values.spans()).sum();
-        if self.is_empty() {
-            self.origins.clear();
-        }
-        spans
+        let spans: u64 = groups.map(|group| group.values.spans()).sum();
+        spans + if all { self.take_lent() } else { 0 }
     }
 
     /// Merges complete buckets into one, within the bound.
     fn merge_closed(&mut self) {
         let mut closed = std::mem::take(&mut self.closed).into_iter();
         let Some(mut merged) = closed.next() else { return };
-        let mut memory = merged.memory();
-        for bucket in closed {
-            for group in bucket.into_groups() {
-                memory = merged.merge(group, (memory, MAX_CLOSED), &mut self.tools);
-            }
+        for group in closed.flat_map(Bucket::into_groups) {
+            merged.merge(group, &mut self.tools);
         }
         self.closed.push(merged);
     }
 
     /// Returns the place of a pair of environment and version.
     fn origin(&mut self, env: &str, version: &str) -> u32 {
-        let known = self.origins.iter().position(|(e, v)| e == env && v == version);
+        let is_it = |origin: &Option<(String, String)>| {
+            origin.as_ref().is_some_and(|(e, v)| e == env && v == version)
+        };
+        let known = self.origins.iter().position(is_it);
         let at = known.unwrap_or_else(|| {
-            if self.origins.len() < MAX_ORIGINS {
-                self.origins.push((env.to_owned(), version.to_owned()));
-            } else if self.origins.len() == MAX_ORIGINS {
-                self.origins.push((BLOCKED.to_owned(), BLOCKED.to_owned()));
-            }
-            self.origins.len() - 1
+            let free = self.origins.iter().take(MAX_ORIGINS).position(Option::is_none);
+            let at = free.unwrap_or(self.origins.len()).min(MAX_ORIGINS);
+            self.origins.resize(self.origins.len().max(at + 1), None);
+            let text = |text: &str| if at < MAX_ORIGINS { text } else { BLOCKED }.to_owned();
+            self.origins[at] = Some((text(env), text(version)));
+            at
         });
         u32::try_from(at).unwrap_or(u32::MAX)
     }
 
+    /// Frees the places of pairs that no group has.
+    fn free_origins(&mut self) {
+        if self.lent.is_some() {
+            return;
+        }
+        let mut used = [false; MAX_ORIGINS + 1];
+        let buckets = self.open.iter().chain(&self.closed);
+        for group in buckets.flat_map(Bucket::groups) {
+            used[group.origin as usize] = true;
+        }
+        for (origin, is_used) in self.origins.iter_mut().zip(used) {
+            *origin = origin.take().filter(|_| is_used);
+        }
+    }
+
     /// Returns the place of the bucket of a span that ended then.
     fn bucket(&mut self, end: u64, now: u64) -> usize {
-        let start = if align(end) > now { align(now) } else { align(end) }.max(self.oldest);
+        let oldest = self.oldest.min(align(now));
+        let start = if align(end) > now { align(now) } else { align(end) }.max(oldest);
         match self.open.binary_search_by_key(&start, |bucket| bucket.start) {
             Ok(at) => at,
             Err(at) => {

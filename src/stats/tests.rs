@@ -232,6 +232,68 @@ fn what_was_too_large_goes_out_in_halves() {
 }
 
 #[test]
+fn a_request_has_a_bound_in_bytes_and_grows_again_after_a_refusal() {
+    let mut stats = Concentrator::new(START);
+    for number in 0..1_000 {
+        book(&mut stats, &format!("{number:05}").repeat(1_000), START, START);
+    }
+    stats.close(START, true);
+    let first = stats.take().unwrap().group_count();
+    assert!((500..900).contains(&first), "{first}");
+    stats.sent();
+    let request = stats.take().unwrap();
+    let half = request.group_count() / 2;
+    stats.put_back(request, true);
+    assert_eq!(stats.take().unwrap().group_count(), half);
+    for _ in 0..64 {
+        stats.sent();
+    }
+    for number in 0..2 * half {
+        book(&mut stats, &number.to_string(), START, START);
+    }
+    stats.close(START, true);
+    assert!(stats.take().unwrap().group_count() > half);
+}
+
+#[test]
+fn a_clock_that_is_set_back_stops_nothing() {
+    let mut stats = Concentrator::new(START + 3_600 * SECOND);
+    book(&mut stats, "before", START + 3_600 * SECOND, START + 3_600 * SECOND);
+    book(&mut stats, "after", START, START);
+    stats.close(START + 20 * SECOND, false);
+    let found = drain(&mut stats);
+    let of_after = (START, "after".to_owned(), 1);
+    assert!(found.len() == 2 && found.contains(&of_after), "{found:?}");
+}
+
+#[test]
+fn pairs_of_environment_and_version_give_their_places_back() {
+    let mut stats = Concentrator::new(START);
+    let mut text = String::new();
+    for number in 0..200_u64 {
+        let now = START + number * BUCKET;
+        let span = counted(key(&mut text, "shop", "a", ""), now, 1);
+        stats.book(("prod", &number.to_string()), 1.0, [span].into_iter(), now);
+        stats.close(now, false);
+        while let Some(request) = stats.take() {
+            assert_ne!(request.version, BLOCKED, "{number}");
+            stats.sent();
+        }
+    }
+}
+
+#[test]
+fn a_request_that_was_given_up_is_not_put_back() {
+    let mut stats = Concentrator::new(START);
+    book(&mut stats, "a", START, START);
+    stats.close(START, true);
+    let request = stats.take().unwrap();
+    assert_eq!(stats.give_up(true), 1);
+    stats.put_back(request, false);
+    assert!(stats.is_empty());
+}
+
+#[test]
 fn what_is_given_up_is_counted() {
     let mut stats = Concentrator::new(START);
     book(&mut stats, "a", START, START);

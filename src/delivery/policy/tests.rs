@@ -42,6 +42,30 @@ fn the_status_alone_decides() {
 }
 
 #[test]
+fn numbers_are_sent_again_only_if_certainly_nobody_has_them() {
+    let again = |fate| matches!(fate, StatsFate::Again(_));
+    for link in [alive(), silent()] {
+        let situation = situation(link);
+        let fate = |outcome| decide_stats(outcome, &situation);
+        assert_eq!(fate(Answered(200, None)), StatsFate::Delivered);
+        assert_eq!(fate(Answered(413, None)), StatsFate::Halves);
+        for status in [400, 403, 404, 500, 502, 503, 504] {
+            assert_eq!(fate(Answered(status, None)), StatsFate::Lost, "{status}");
+        }
+        for outcome in [NotSent, Broken, Answered(408, None), Answered(429, None)] {
+            assert!(again(fate(outcome)), "{outcome:?}");
+        }
+        assert_eq!(fate(Unanswered), StatsFate::Lost);
+        let broken = Situation { breaks: MAX_BROKEN_RETRIES, ..situation };
+        assert_eq!(decide_stats(Broken, &broken), StatsFate::Halves);
+        let small = Situation { bytes: LARGE_BYTES - 1, ..broken };
+        assert!(again(decide_stats(Broken, &small)));
+        let single = Situation { can_halve: false, ..situation };
+        assert_eq!(decide_stats(Answered(413, None), &single), StatsFate::Lost);
+    }
+}
+
+#[test]
 fn each_outcome_without_an_answer_has_its_row() {
     let (doubt, few, many) =
         (MAX_DOUBTFUL_RETRIES, MAX_BROKEN_RETRIES, MAX_BROKEN_RETRIES_IN_SILENCE);

@@ -13,7 +13,7 @@ use crate::delivery::policy::{self, Outcome, StatsFate};
 use crate::delivery::reporter::describe;
 use crate::delivery::shared::{Phase, State};
 use crate::protocol::{Document, STATS_CONTENT_TYPE, STATS_PATH};
-use crate::stats::StatsRequest;
+use crate::stats::{BUCKET, StatsRequest};
 
 /// Returns the headers of a payload whose spans are counted here.
 pub(super) fn counted_headers(omitted: OmittedP0s) -> [(&'static str, String); 3] {
@@ -41,6 +41,11 @@ impl Worker<'_> {
         self.stats.is_some() && self.shared.stats_lock().has_closed()
     }
 
+    /// Returns the moment at which complete numbers may be sent again.
+    pub(super) fn stats_retry(&self) -> Option<Instant> {
+        self.has_closed_stats().then_some(self.stats_try)
+    }
+
     /// Returns the moment at which numbers may be complete.
     pub(super) fn stats_due(&self, now: Instant) -> Option<Instant> {
         self.stats?;
@@ -53,12 +58,13 @@ impl Worker<'_> {
         if self.stats.is_none() {
             return;
         }
-        let is_closing = matches!(state.phase, Phase::Closing(_)) && state.buffer.is_idle();
+        let is_closing = matches!(state.phase, Phase::Closing(_));
         let is_flushed = state.stats_flushes.0 > self.stats_flush;
         self.stats_flush = state.stats_flushes.0;
         let wall = self.wall(now);
         let mut numbers = self.shared.stats_lock();
-        let is_due = numbers.close_at().is_some_and(|at| at <= wall);
+        // A clock that was set back leaves a moment that is far ahead.
+        let is_due = numbers.close_at().is_some_and(|at| at <= wall || at > wall + BUCKET);
         if is_closing || is_flushed || is_due {
             numbers.close(wall, is_closing || is_flushed);
         }
@@ -74,8 +80,8 @@ impl Worker<'_> {
                 let spans = numbers.give_up(false);
                 if spans > 0 {
                     state.buffer.stats_mut().stats_dropped += spans;
-                    let cause = format!("the receiver does not list {STATS_PATH}");
-                    self.reporter.lost_stats(cause, spans);
+                    let cause = format!("the receiver takes nothing at {STATS_PATH}");
+                    self.lost_stats = Some((cause, spans));
                 }
                 None
             }
@@ -95,6 +101,7 @@ impl Worker<'_> {
         let Some(sender) = self.stats else { return };
         let service = self.shared.lock().identity.service.clone();
         let body = request.body(&crate::stats::Sender { service, ..sender.clone() });
+        let bytes = body.len();
         let mut headers = self.headers.clone();
         headers.push(("content-type", STATS_CONTENT_TYPE.to_owned()));
         let message = Request {
@@ -118,10 +125,15 @@ impl Worker<'_> {
         let mut state = self.shared.lock();
         let situation = policy::Situation {
             can_halve: request.group_count() > 1,
+            link: self.stats_link,
+            breaks: self.stats_breaks,
+            bytes,
             ..self.situation(&state, now)
         };
         let fate = policy::decide_stats(outcome, &situation);
         self.link.note(outcome);
+        self.stats_link.note(outcome);
+        self.stats_breaks = if outcome == Outcome::Broken { self.stats_breaks + 1 } else { 0 };
         let counters = state.buffer.stats_mut();
         counters.is_reachable = Some(answer.is_ok());
         if fate != StatsFate::Delivered {
@@ -130,13 +142,13 @@ impl Worker<'_> {
         match fate {
             StatsFate::Delivered => {
                 counters.stats_sent += 1;
-                self.link.failures = 0;
+                self.stats_link.failures = 0;
                 self.shared.stats_lock().sent();
             }
             StatsFate::Again(wait) => {
-                self.link.fail(outcome);
+                self.stats_link.fail(outcome);
                 self.count_try(wait);
-                self.next_try = now + wait;
+                self.stats_try = now + wait;
                 self.shared.stats_lock().put_back(request, false);
                 if outcome != Outcome::NotSent {
                     counters.retries += 1;
@@ -147,6 +159,9 @@ impl Worker<'_> {
             StatsFate::Lost => {
                 let spans = request.spans();
                 counters.stats_dropped += spans;
+                if matches!(outcome, Outcome::Answered(403..=405, _)) {
+                    self.negotiation.refuse_stats();
+                }
                 self.shared.stats_lock().sent();
                 drop(state);
                 self.reporter.lost_stats(describe(&answer), spans);

@@ -10,6 +10,8 @@ use proptest::prelude::*;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep, sleep_until};
 
+mod named;
+
 use super::*;
 use crate::delivery::client::SendError;
 use crate::delivery::policy::{FIRST_DELAY, MAX_DELAY, MAX_DOUBTFUL_RETRIES};
@@ -67,6 +69,8 @@ fn weather() -> impl Strategy<Value = Weather> {
 enum Attitude {
     /// It lets clients count.
     Asks,
+    /// Likewise, and it is too busy to take numbers.
+    AsksInVain,
     /// It takes numbers, and does not ask for them: Lambda's extension.
     Takes,
     /// It has no endpoint for them.
@@ -76,7 +80,9 @@ enum Attitude {
 impl Attitude {
     fn info(self) -> &'static str {
         match self {
-            Self::Asks => r#"{"endpoints":["/v0.6/stats"],"client_drop_p0s":true}"#,
+            Self::Asks | Self::AsksInVain => {
+                r#"{"endpoints":["/v0.6/stats"],"client_drop_p0s":true}"#
+            }
             Self::Takes => r#"{"endpoints":["/v0.6/stats"]}"#,
             Self::KnowsNothing => r#"{"endpoints":[]}"#,
         }
@@ -85,7 +91,7 @@ impl Attitude {
 
 fn attitude() -> impl Strategy<Value = Attitude> {
     use Attitude::*;
-    prop_oneof![3 => Just(Asks), 1 => Just(Takes), 1 => Just(KnowsNothing)]
+    prop_oneof![3 => Just(Asks), 1 => Just(AsksInVain), 1 => Just(Takes), 1 => Just(KnowsNothing)]
 }
 
 /// The state of something over time; the last one lasts.
@@ -174,6 +180,7 @@ impl Sky {
             Weather::Gateway(code) => (false, Ok(response(code, None))),
             Weather::Overloaded { retry_after } => (false, Ok(response(429, retry_after))),
             _ if self.attitude() == Attitude::KnowsNothing => (false, Ok(response(404, None))),
+            _ if self.attitude() == Attitude::AsksInVain => (false, Ok(response(429, None))),
             Weather::LosesAnswers => (true, error(Outcome::Closed)),
             Weather::Hangs => (true, error(Outcome::Unanswered)),
             Weather::TooLarge if hits > 3 => (false, Ok(response(413, None))),
@@ -342,7 +349,9 @@ fn run_counting(
         tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
     runtime.unwrap().block_on(async {
         let begin = Instant::now();
-        let total: Duration = weather.iter().map(|(_, length)| *length).sum();
+        let lengths = weather.iter().map(|(_, length)| *length);
+        let total =
+            lengths.sum::<Duration>().max(attitudes.iter().map(|(_, length)| *length).sum());
         let sky = Sky {
             weather: weather.to_vec(),
             attitudes: attitudes.to_vec(),
@@ -449,51 +458,5 @@ proptest! {
         let mut exports = exports;
         exports.sort();
         run_counting(&weather, &attitudes, &exports, Protocol::Auto);
-    }
-}
-
-/// A span is exported each second for so long.
-fn each_second(seconds: u64) -> Vec<(Duration, u64)> {
-    (0..seconds).map(|second| (Duration::from_secs(second), 1)).collect()
-}
-
-#[test]
-fn an_outage_of_an_hour_costs_no_number() {
-    let weather = [(Weather::Well, Duration::from_secs(60)), (Weather::Refuses, HOUR)];
-    let sky = run(&weather, &each_second(60 + 60 * 60), Protocol::Auto);
-    // The first one came before the Agent had said anything.
-    assert_eq!((sky.hits, sky.counted.len()), ((3_659, 3_659), 3_659));
-}
-
-#[test]
-fn numbers_follow_from_an_agent_to_an_extension_and_back() {
-    const MINUTE: Duration = Duration::from_secs(60);
-    let attitudes = [(Attitude::Asks, MINUTE), (Attitude::Takes, MINUTE)];
-    let sky = run_counting(&[], &attitudes, &each_second(180), Protocol::Auto);
-    let (counted, uncounted) = (sky.counted.len(), sky.uncounted.len());
-    assert_eq!(sky.hits, (counted as u64, counted as u64));
-    // It takes an answer and a second to see that the Agent is another one.
-    assert!((55..=65).contains(&uncounted) && counted + uncounted == 180, "{uncounted}");
-}
-
-/// An hour.
-const HOUR: Duration = Duration::from_secs(60 * 60);
-
-/// An Agent is away for these times, behind something that accepts connections and closes them.
-#[test]
-fn an_agent_that_is_away_behind_open_connections_costs_no_span() {
-    let exports: Vec<_> = (0..60).map(|n| (Duration::from_millis(900 * n), 5)).collect();
-    for protocol in [Protocol::Auto, Protocol::V03Json] {
-        for after_reading in [true, false] {
-            for seconds in [5, 20, 40] {
-                let away = (Weather::Away { after_reading }, Duration::from_secs(seconds));
-                for first in [Duration::ZERO, Duration::from_millis(1_500)] {
-                    let weather = [(Weather::Well, first), away];
-                    let sky = run(&weather, &exports, protocol);
-                    assert_eq!(sky.answered.len(), 300, "{weather:?}");
-                    assert!(sky.requests < 120, "{} requests", sky.requests);
-                }
-            }
-        }
     }
 }
