@@ -35,8 +35,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         .build()?;
     let handle = exporter.handle();
     let provider = SdkTracerProvider::builder()
-        .with_sampler(handle.sampler()?) // `DD_TRACE_SAMPLING_RULES`, else the Agent's rates
-        .with_span_processor(PropagationSpanProcessor::new())
+        .with_sampler(handle.sampler()?) // rules and rate of `DD_TRACE_*`, else the Agent's rates
+        .with_span_processor(PropagationSpanProcessor::from_env())
         .with_batch_exporter(exporter)
         .build();
     global::set_text_map_propagator(DatadogPropagator::builder().build());

@@ -43,6 +43,9 @@ impl DatadogExporterBuilder {
     /// Otherwise `DD_TRACE_AGENT_URL`, or `DD_AGENT_HOST` with `DD_TRACE_AGENT_PORT`. Without any of them the Agent is
     /// looked for at the socket `/var/run/datadog/apm.socket` and at `http://localhost:8126`, anew whenever it does
     /// not answer. A configured address is the only one that is tried.
+    #[doc(alias = "with_agent_endpoint")]
+    #[doc(alias = "with_endpoint")]
+    #[doc(alias = "set_trace_agent_url")]
     pub fn with_agent_url(mut self, url: impl Into<String>) -> Self {
         self.inputs.agent_url = Some(url.into());
         self
@@ -54,6 +57,8 @@ impl DatadogExporterBuilder {
     /// Otherwise `DD_SERVICE`, `service` in `DD_TAGS`, `service.name` of the resource unless it starts with
     /// `unknown_service`, or `unknown_service:<executable>`. The attributes `service.name` and
     /// `datadog.service` of a span beat all.
+    #[doc(alias = "with_service_name")]
+    #[doc(alias = "set_service")]
     pub fn with_service(mut self, service: impl Into<String>) -> Self {
         self.inputs.service = Some(service.into());
         self
@@ -96,9 +101,9 @@ impl DatadogExporterBuilder {
     /// error of [`build`](Self::build).
     ///
     /// Otherwise, one by one, `DD_GIT_REPOSITORY_URL` and `DD_GIT_COMMIT_SHA`; `git.repository_url` and `git.commit.sha`
-    /// in `DD_TAGS`, which are no other tags then; or the same two variables as they were when this crate was compiled,
-    /// which are those of an older build where a cache of layers keeps it. `DD_TRACE_GIT_METADATA_ENABLED=false`
-    /// switches all of it off.
+    /// in `DD_TAGS`, which are no other tags then; or the same two variables as they were when this crate was compiled.
+    /// A cached build layer keeps old values: set them at run time there. `DD_TRACE_GIT_METADATA_ENABLED=false` switches
+    /// all of it off.
     #[doc(alias = "with_commit")]
     pub fn with_git(
         mut self,
@@ -110,6 +115,7 @@ impl DatadogExporterBuilder {
     }
 
     /// Adds tags, each as [`with_tag`](Self::with_tag) does.
+    #[doc(alias = "set_global_tags")]
     pub fn with_tags<K: Into<String>, V: Into<String>>(
         mut self,
         tags: impl IntoIterator<Item = (K, V)>,
@@ -141,18 +147,18 @@ impl DatadogExporterBuilder {
         self
     }
 
-    /// Sets how much memory spans may take that wait for the Agent, in bytes: 1 MiB or more, otherwise
-    /// 64 MiB. Less is an error of [`build`](Self::build).
+    /// Sets how much memory buffered spans may take, in bytes: at least 1 MiB, by default 64 MiB. Less is an error of
+    /// [`build`](Self::build).
     ///
-    /// Buffered spans are compressed, typical ones to a fifth or less. When the buffer is full the oldest go first, and are
-    /// counted. A request under way cannot be taken back: then the oldest after it go.
+    /// Buffered spans are compressed, typical ones to a fifth or less. A full buffer drops its oldest spans and
+    /// counts them. A request under way cannot be taken back: then the oldest after it go.
     pub fn with_max_buffer_bytes(mut self, bytes: usize) -> Self {
         self.inputs.buffer_bytes = Some(bytes);
         self
     }
 
-    /// Sets how large the body of a request may be, in bytes: 16 KiB to 24 MiB, otherwise 4 MiB. It is never
-    /// more than a quarter of the buffer. A size beyond these is an error of [`build`](Self::build).
+    /// Sets how large the body of a request may be, in bytes: 16 KiB to 24 MiB, by default 4 MiB. Any other size is an
+    /// error of [`build`](Self::build). A quarter of the buffer is the most that is used, whatever is set.
     ///
     /// Larger batches are cut between traces, then between spans; a single larger span is sent alone.
     /// If the Agent, or a proxy before it, refuses a body as too large, it is halved and sent again.
@@ -189,7 +195,8 @@ impl DatadogExporterBuilder {
     /// #[async_trait]
     /// impl HttpClient for Nowhere {
     ///     async fn send_bytes(&self, request: Request<Bytes>) -> Result<Response<Bytes>, HttpError> {
-    ///         assert!(request.uri().path().ends_with("/traces") || request.uri().path() == "/info");
+    ///         let path = request.uri().path();
+    ///         assert!(path.ends_with("/traces") || ["/info", "/v0.6/stats"].contains(&path));
     ///         Ok(Response::new(Bytes::new()))
     ///     }
     /// }
@@ -250,8 +257,9 @@ impl DatadogExporterBuilder {
         self
     }
 
-    /// Sets the HTTP statuses that make a server span an error: statuses and ranges of them, as in
-    /// `500-599,404`. An empty text lists none; anything else is an error of [`build`](Self::build).
+    /// Sets the HTTP statuses that make a server span an error: numbers from 100 to 999 and ranges of
+    /// them, as in `500-599,404`. An empty text lists none. A text of another form is an error of
+    /// [`build`](Self::build).
     ///
     /// A listed status counts whatever the status of the span is, `Ok` too. It clears no error, and the
     /// attribute `datadog.error` of a span beats it.
@@ -265,13 +273,13 @@ impl DatadogExporterBuilder {
     /// Sets a function that may replace the service, name, resource and type of each span.
     ///
     /// It sees the span and the names the mapping chose, and has the last word: over attributes too. A name that it
-    /// leaves empty is that of the mapping, one that is too long is cut: 100 bytes, the resource 5,000. Nothing is
-    /// obfuscated after it.
+    /// leaves empty is that of the mapping, one that is too long is cut: 100 bytes, the resource 5,000. Literals
+    /// of statements that it puts into a name are sent. Users, passwords and secrets of URLs are still removed.
     ///
     /// It runs for each span on the thread that exports, so it should be quick; it may borrow from the
     /// span. If it panics, the span keeps the names of the mapping.
     ///
-    /// It may call this exporter and its handle. A span that begins in it is none, and spans that it exports keep
+    /// It may call this exporter and its handle. A span that it starts is not recorded, and spans that it exports keep
     /// the names of the mapping: otherwise it would run for its own spans. Under the SDK's simple processor, which
     /// holds a lock during `export`, it must not end a span that began elsewhere, nor shut the provider down.
     ///
@@ -291,6 +299,9 @@ impl DatadogExporterBuilder {
     /// # Ok(())
     /// # }
     /// ```
+    #[doc(alias = "with_name_mapping")]
+    #[doc(alias = "with_resource_mapping")]
+    #[doc(alias = "with_service_name_mapping")]
     pub fn with_names<F>(mut self, names: F) -> Self
     where
         F: for<'a> Fn(&'a SpanData, &mut SpanNames<'a>) + Send + Sync + 'static,
@@ -313,20 +324,48 @@ impl DatadogExporterBuilder {
     /// `tracer_blocked_value` in place of it. While the Agent is away the numbers wait in 8 MiB at most. A process
     /// that dies loses those of its last 20 s; [`flush`](crate::ExporterHandle::flush) and a shutdown send all.
     ///
-    /// To record rejected traces takes a sampler with [`RejectedTraces::Recorded`](crate::RejectedTraces::Recorded),
-    /// and [`ForwardRejected`](crate::ForwardRejected) around the processor.
+    /// Rejected traces must be recorded for this: a sampler with
+    /// [`RejectedTraces::Recorded`](crate::RejectedTraces::Recorded), and [`ForwardRejected`](crate::ForwardRejected)
+    /// around the processor, as below. Without them they never reach the exporter, and the setting saves next to nothing.
     ///
     /// Otherwise `DD_TRACE_STATS_COMPUTATION_ENABLED`, or off.
-    #[doc(alias = "with_stats_computation")]
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// use opentelemetry_datadog_agent::{
+    ///     DatadogExporter, DatadogSampler, ForwardRejected, RejectedTraces, SpanRule,
+    /// };
+    /// use opentelemetry_sdk::trace::{BatchSpanProcessor, SdkTracerProvider};
+    ///
+    /// # fn main() -> Result<(), opentelemetry_datadog_agent::BuildError> {
+    /// let exporter = DatadogExporter::builder()
+    ///     .with_client_stats(true)
+    ///     .with_span_rule(SpanRule::errors())
+    ///     .build()?;
+    /// let sampler = DatadogSampler::builder()
+    ///     .with_agent_rates(&exporter.handle())
+    ///     .with_rejected_traces(RejectedTraces::Recorded)
+    ///     .build()?;
+    /// let processor = ForwardRejected::new(BatchSpanProcessor::builder(exporter).build());
+    /// let provider =
+    ///     SdkTracerProvider::builder().with_sampler(sampler).with_span_processor(processor).build();
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[doc(alias = "set_trace_stats_computation_enabled")]
     pub fn with_client_stats(mut self, enabled: bool) -> Self {
         self.inputs.client_stats = Some(enabled);
         self
     }
 
-    /// Adds a rule that keeps single spans of rejected traces. Of several the first that fits decides. A rate or a
-    /// limit that is none is an error of [`build`](Self::build).
+    /// Adds a rule that keeps single spans of rejected traces; the first that fits decides. See [`SpanRule`] for what it
+    /// needs. A rate that is not from 0 to 1, or a limit that is negative or not finite, is an error of
+    /// [`build`](Self::build).
     ///
-    /// Otherwise `DD_SPAN_SAMPLING_RULES`, a JSON list, or the file that `DD_SPAN_SAMPLING_RULES_FILE` names.
+    /// Otherwise `DD_SPAN_SAMPLING_RULES`, else the file that `DD_SPAN_SAMPLING_RULES_FILE` names: a JSON list of at most
+    /// 1,000 rules, the file of at most 1 MiB. With any rule in code neither is read.
+    #[doc(alias = "span_sampling_rules")]
     pub fn with_span_rule(mut self, rule: SpanRule) -> Self {
         self.span_rules.push(rule);
         self

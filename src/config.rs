@@ -198,7 +198,7 @@ fn checked_sizes(
         return Err(BuildError::setting(
             "with_max_buffer_bytes",
             buffer.to_string(),
-            "at least 1048576",
+            "at least 1048576 bytes (1 MiB)",
         ));
     }
     let payload = payload.unwrap_or(DEFAULT_PAYLOAD_BYTES);
@@ -206,7 +206,7 @@ fn checked_sizes(
         return Err(BuildError::setting(
             "with_max_payload_bytes",
             payload.to_string(),
-            "16384 to 25165824",
+            "16384 to 25165824 bytes (16 KiB to 24 MiB)",
         ));
     }
     Ok((buffer, payload.min(buffer / REQUEST_SHARE)))

@@ -31,6 +31,12 @@ impl<T> Deferred<T> {
     }
 }
 
+impl<T: Default> Default for Deferred<T> {
+    fn default() -> Self {
+        Self::new(T::default())
+    }
+}
+
 impl Deferred<Vec<String>> {
     /// Says each line if nobody did. A subscriber that panics costs its line and nothing else.
     pub(crate) fn say_each(&self, say: impl Fn(&str)) {

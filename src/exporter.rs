@@ -94,6 +94,9 @@ struct Oddities {
 
 impl DatadogExporter {
     /// Starts a builder. It reads nothing until [`DatadogExporterBuilder::build`].
+    #[doc(alias = "new_pipeline")]
+    #[doc(alias = "install_batch")]
+    #[doc(alias = "install_simple")]
     pub fn builder() -> DatadogExporterBuilder {
         DatadogExporterBuilder::default()
     }

@@ -18,7 +18,8 @@
 //! let exporter = DatadogExporter::builder().with_service("checkout").build()?;
 //! let provider = SdkTracerProvider::builder().with_batch_exporter(exporter).build();
 //! let layer = tracing_opentelemetry::layer().with_tracer(provider.tracer("checkout"));
-//! let subscriber = tracing_subscriber::registry().with(LevelFilter::INFO).with(layer);
+//! let lines = tracing_subscriber::fmt::layer(); // shows the exporter's warnings, too
+//! let subscriber = tracing_subscriber::registry().with(LevelFilter::INFO).with(layer).with(lines);
 //! tracing::subscriber::set_global_default(subscriber)?;
 //!
 //! tracing::info_span!("place-order").in_scope(|| { /* work */ });
@@ -54,7 +55,7 @@
 //! | [`docs::outages`] | What happens to my spans while the Agent is away, slow or strict? |
 //! | [`docs::costs`] | What does a span cost my service, and what does it cost the host? |
 //! | [`docs::alternatives`] | Which exporter for the Datadog Agent fits my program? |
-//! | [`docs::from_opentelemetry_datadog`] | How do I move from `opentelemetry-datadog` 0.9 to 0.20? |
+//! | [`docs::from_opentelemetry_datadog`] | How do I move here from `opentelemetry-datadog`, any version from 0.9 to 0.20? |
 //! | [`docs::from_elsewhere`] | How do I move from `datadog-opentelemetry`, from OTLP, or from a fork? |
 //!
 //! # One trace across services
@@ -83,7 +84,7 @@
 //! |---|---|
 //! | `internal-logs` (default) | warnings and debug lines through `tracing`, target `opentelemetry-datadog-agent` |
 //! | `json-logs` | `JsonLogFormat`: JSON lines of `tracing-subscriber` with the ids of the span |
-//! | `metrics` | the counters as `otel.sdk.exporter.span.exported` and `.inflight` on the global meter; set its provider before `build` |
+//! | `metrics` | the counters as `otel.sdk.exporter.span.exported`, `.inflight` and `datadog.exporter.span.omitted` on the global meter; set its provider before `build` |
 //! | `rustls` | an `https` Agent URL, for an Agent behind a proxy |
 //!
 //! # Tests of your own

@@ -310,11 +310,11 @@ fn the_docs_of_the_builder_have_the_numbers_of_the_code() {
         format!("more than 0 and at most {most} s"),
         format!("or {usual} s."),
         format!(
-            "{} MiB or more, otherwise {} MiB",
+            "at least {} MiB, by default {} MiB",
             MIN_BUFFER_BYTES / MIB,
             DEFAULT_BUFFER_BYTES / MIB
         ),
-        format!("{smallest} KiB to {largest} MiB, otherwise {} MiB", DEFAULT_PAYLOAD_BYTES / MIB),
+        format!("{smallest} KiB to {largest} MiB, by default {} MiB", DEFAULT_PAYLOAD_BYTES / MIB),
         format!("the socket `{DEFAULT_SOCKET}` and at `http://{DEFAULT_HOST}:{DEFAULT_PORT}`"),
     ] {
         assert!(docs.contains(&text), "not in the docs: {text}");

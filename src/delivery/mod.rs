@@ -206,7 +206,7 @@ impl Delivery {
                 let cause =
                     cause.unwrap_or_else(|| "the time was over before a first try".to_owned());
                 Err(OTelSdkError::InternalFailure(format!(
-                    "{spans} spans lost at shutdown: {cause}"
+                    "spans dropped at shutdown: {spans}; {cause}"
                 )))
             }
         }
@@ -219,7 +219,7 @@ fn deadline_in(timeout: Duration) -> Instant {
     Instant::now() + timeout.min(FAR_AWAY)
 }
 
-/// Flushes one exporter and tells its counters. Cheap to clone; outlives the exporter.
+/// Flushes one exporter and reads its counters. Cheap to clone; outlives the exporter.
 #[derive(Clone)]
 #[must_use = "a handle does nothing until it is asked"]
 pub struct ExporterHandle {

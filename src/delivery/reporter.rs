@@ -235,7 +235,7 @@ impl LogReporter {
                     agent = agent.as_str(),
                     cause = cause.as_str(),
                     spans = spans,
-                    message = "client statistics of spans were given up: trace metrics miss them. Said once; `stats_dropped` counts them"
+                    message = "client statistics are dropped: trace metrics lack these spans. Logged once; `stats_spans_dropped` has the sum"
                 );
             });
         }
@@ -264,7 +264,11 @@ impl LogReporter {
                 is_over = is_over,
                 spans_buffered = buffered,
                 spans_dropped = dropped,
-                message = "a fault in the exporter: its worker panicked. It starts again, unless it is over; then what is buffered is lost"
+                message = if is_over {
+                    "a fault in the exporter: its worker panicked too often and ended; buffered spans are dropped; please report it"
+                } else {
+                    "a fault in the exporter: its worker panicked and was started again; please report it"
+                }
             );
         });
     }
@@ -289,7 +293,7 @@ impl LogReporter {
                 spans_dropped = dropped,
                 outages_unsaid = outages_unsaid,
                 lines_left_out = lines_left_out,
-                message = "the Agent takes no spans; they wait, and are sent when it is back"
+                message = "the Agent takes no spans: they are buffered, and sent when it is back"
             );
         });
     }
@@ -300,14 +304,14 @@ impl LogReporter {
             return;
         }
         let buffered = stats.spans_buffered;
-        let lost = stats.spans_dropped.total() - self.dropped_at_loss;
+        let dropped = stats.spans_dropped.total() - self.dropped_at_loss;
         let agent = self.agent.to_string();
         self.queue.say(move |_| {
             otel_info!(
                 name: "DatadogExporter.AgentBack",
                 agent = agent.as_str(),
-                spans_waiting = buffered,
-                spans_lost = lost,
+                spans_buffered = buffered,
+                spans_dropped = dropped,
                 message = "the Agent takes spans again"
             );
         });
@@ -326,7 +330,7 @@ impl LogReporter {
                 agent = agent.as_str(),
                 cause = cause.as_str(),
                 spans_dropped = dropped,
-                message = "spans are given up; the counters of the exporter say how many"
+                message = "the Agent refused spans for good: they are dropped"
             );
         });
     }
@@ -346,7 +350,7 @@ impl LogReporter {
                 agent = agent.as_str(),
                 spans_dropped = dropped,
                 bytes_buffered = bytes,
-                message = "the oldest spans are given up: more waits than the buffer holds"
+                message = "the buffer is full: the oldest spans are dropped"
             );
         });
     }

@@ -309,7 +309,7 @@ impl Shared {
             (_, Phase::Ended(_)) => Err(OTelSdkError::AlreadyShutdown),
             (spans, _) => {
                 let cause = state.buffer.stats().last_error.unwrap_or_default();
-                Err(OTelSdkError::InternalFailure(format!("{spans} spans given up: {cause}")))
+                Err(OTelSdkError::InternalFailure(format!("spans dropped: {spans}; {cause}")))
             }
         }
     }
@@ -329,7 +329,7 @@ impl Shared {
             return;
         }
         let lost = state.buffer.drop_all();
-        state.buffer.stats_mut().stats_dropped += self.stats_lock().give_up(true);
+        state.buffer.stats_mut().stats_spans_dropped += self.stats_lock().give_up(true);
         if let Some(waiter) = state.waiter.as_mut().filter(|_| lost > 0) {
             waiter.result = Err(OTelSdkError::AlreadyShutdown);
         }

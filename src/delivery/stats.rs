@@ -21,10 +21,10 @@ pub struct ExporterStats {
     /// reject; zero without client statistics.
     pub spans_omitted: u64,
     /// Requests of client statistics that the Agent took.
-    pub stats_sent: u64,
+    pub stats_payloads_sent: u64,
     /// Spans whose numbers in client statistics were given up: no receiver took them, or perhaps one did and said
     /// nothing. Logged once as `DatadogExporter.StatisticsLost`.
-    pub stats_dropped: u64,
+    pub stats_spans_dropped: u64,
     /// Requests that the Agent took. Buffered payloads are joined, so there may be fewer requests than batches.
     pub payloads_sent: u64,
     /// Documents of these requests, in bytes.

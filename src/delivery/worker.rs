@@ -59,7 +59,7 @@ pub(super) fn run(
     for restarts in 0.. {
         // The numbers of a worker that panicked are lost.
         let lost = shared.stats_lock().take_lent();
-        shared.lock().buffer.stats_mut().stats_dropped += lost;
+        shared.lock().buffer.stats_mut().stats_spans_dropped += lost;
         let mut worker = Worker::new(settings, shared, &jobs, &mut reporter);
         if guard::catch(|| runtime.block_on(worker.work())).is_some() {
             break;
@@ -458,7 +458,7 @@ fn retry_after(answer: &Answer) -> Option<Duration> {
 /// Tells the export that waits, if one does.
 fn gave_up(state: &mut State, cause: String) -> News {
     if let Some(waiter) = &mut state.waiter {
-        waiter.result = Err(OTelSdkError::InternalFailure(format!("spans given up: {cause}")));
+        waiter.result = Err(OTelSdkError::InternalFailure(format!("spans dropped: {cause}")));
     }
     News::Refused(cause)
 }

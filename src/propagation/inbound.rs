@@ -98,9 +98,9 @@ const ALL: &str = "*";
 /// use opentelemetry_sdk::trace::SdkTracerProvider;
 ///
 /// let provider =
-///     SdkTracerProvider::builder().with_span_processor(PropagationSpanProcessor::new()).build();
+///     SdkTracerProvider::builder().with_span_processor(PropagationSpanProcessor::from_env()).build();
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 #[must_use = "a processor does nothing until a provider has it"]
 pub struct PropagationSpanProcessor {
     /// The keys of baggage that become tags.
@@ -110,8 +110,14 @@ pub struct PropagationSpanProcessor {
 }
 
 impl PropagationSpanProcessor {
-    /// Returns a processor with the baggage tags of `DD_TRACE_BAGGAGE_TAG_KEYS`.
+    /// Returns a processor without baggage tags. Reads no variable.
     pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Returns a processor with the baggage tags of `DD_TRACE_BAGGAGE_TAG_KEYS`. A bad variable is one warning, at the
+    /// first use.
+    pub fn from_env() -> Self {
         let (baggage, warnings) = baggage_keys();
         Self { baggage, warnings: Arc::new(Deferred::new(warnings)) }
     }
@@ -119,7 +125,7 @@ impl PropagationSpanProcessor {
     /// Sets the keys of baggage that become tags of the first span of this service, `baggage.<key>`. Keys are
     /// case-sensitive, and `*` stands for all. An empty list switches it off, whatever the variable says.
     ///
-    /// Otherwise `DD_TRACE_BAGGAGE_TAG_KEYS`, a list with commas, or none. Datadog's tracers write `user.id`,
+    /// Otherwise, with [`from_env`](Self::from_env), `DD_TRACE_BAGGAGE_TAG_KEYS`, a list with commas; else none. Datadog's tracers write `user.id`,
     /// `session.id` and `account.id` unless they are told not to; here personal data is sent when somebody asks.
     ///
     /// # Examples
@@ -129,6 +135,7 @@ impl PropagationSpanProcessor {
     ///
     /// let processor = PropagationSpanProcessor::new().with_baggage_tags(["user.id", "tenant"]);
     /// ```
+    #[doc(alias = "set_trace_baggage_tag_keys")]
     pub fn with_baggage_tags<K: Into<String>>(mut self, keys: impl IntoIterator<Item = K>) -> Self {
         self.baggage = keys.into_iter().map(Into::into).collect();
         self
@@ -154,12 +161,6 @@ impl PropagationSpanProcessor {
                 span.set_attribute(KeyValue::new(format!("{BAGGAGE_PREFIX}{key}"), value.clone()));
             }
         }
-    }
-}
-
-impl Default for PropagationSpanProcessor {
-    fn default() -> Self {
-        Self::new()
     }
 }
 

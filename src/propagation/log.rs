@@ -47,19 +47,19 @@ impl LogCorrelation {
         Self { unified: Unified::of_process(), is_decimal: false }
     }
 
-    /// Sets the service: that of the exporter.
+    /// Sets the service. It must be that of the exporter, or Datadog links nothing.
     pub fn with_service(mut self, service: impl Into<String>) -> Self {
         self.unified.service = Some(service.into());
         self
     }
 
-    /// Sets the environment: that of the exporter.
+    /// Sets the environment. It must be that of the exporter, or Datadog links nothing.
     pub fn with_env(mut self, env: impl Into<String>) -> Self {
         self.unified.env = Some(env.into());
         self
     }
 
-    /// Sets the version: that of the exporter.
+    /// Sets the version. It must be that of the exporter, or Datadog links nothing.
     pub fn with_version(mut self, version: impl Into<String>) -> Self {
         self.unified.version = Some(version.into());
         self

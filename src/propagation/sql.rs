@@ -55,7 +55,7 @@ pub enum SqlCommentMode {
 /// let sql = comment.before("SELECT 1");
 /// assert_eq!(sql, "/*dddbs='orders-db',dde='prod',ddps='checkout'*/ SELECT 1");
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 #[must_use = "it writes comments for those who ask"]
 pub struct SqlComment {
     mode: SqlCommentMode,
@@ -69,19 +69,16 @@ pub struct SqlComment {
 }
 
 impl SqlComment {
+    /// Returns comments without anything in them, in the mode [`Disabled`](SqlCommentMode::Disabled). Reads no variable.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
     /// Takes the mode from `DD_DBM_PROPAGATION_MODE` (`disabled`, the default, `service` or `full`), and service, env and
     /// version from `DD_SERVICE`, `DD_ENV`, `DD_VERSION` and `DD_TAGS`. A bad variable is one warning, at the first use.
-    pub fn new() -> Self {
+    pub fn from_env() -> Self {
         let SqlSettings { mode, unified, warnings } = SqlSettings::of_process();
-        Self {
-            mode,
-            unified,
-            database_service: None,
-            host: None,
-            database: None,
-            peer_service: None,
-            warnings: Arc::new(Deferred::new(warnings)),
-        }
+        Self { mode, unified, warnings: Arc::new(Deferred::new(warnings)), ..Self::default() }
     }
 
     /// Sets the mode.
@@ -90,19 +87,19 @@ impl SqlComment {
         self
     }
 
-    /// Sets the service: that of the exporter.
+    /// Sets the service. It must be that of the exporter, or Datadog links nothing.
     pub fn with_service(mut self, service: impl Into<String>) -> Self {
         self.unified.service = Some(service.into());
         self
     }
 
-    /// Sets the environment: that of the exporter.
+    /// Sets the environment. It must be that of the exporter, or Datadog links nothing.
     pub fn with_env(mut self, env: impl Into<String>) -> Self {
         self.unified.env = Some(env.into());
         self
     }
 
-    /// Sets the version: that of the exporter.
+    /// Sets the version. It must be that of the exporter, or Datadog links nothing.
     pub fn with_version(mut self, version: impl Into<String>) -> Self {
         self.unified.version = Some(version.into());
         self
@@ -168,12 +165,6 @@ impl SqlComment {
         self.warnings.say_each(|warning| {
             otel_warn!(name: "DatadogExporter.BadVariable", message = warning);
         });
-    }
-}
-
-impl Default for SqlComment {
-    fn default() -> Self {
-        Self::new()
     }
 }
 

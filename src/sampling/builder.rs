@@ -44,6 +44,7 @@ impl DatadogSamplerBuilder {
     }
 
     /// Adds rules in order, each as [`with_rule`](Self::with_rule) does.
+    #[doc(alias = "set_trace_sampling_rules")]
     pub fn with_rules(mut self, rules: impl IntoIterator<Item = SamplingRule>) -> Self {
         self.rules.extend(rules);
         self
@@ -52,6 +53,7 @@ impl DatadogSamplerBuilder {
     /// Sets the fraction of traces to keep, from 0 to 1, of those that no rule is for.
     ///
     /// Otherwise `DD_TRACE_SAMPLE_RATE`, else the Agent's rates.
+    #[doc(alias = "set_trace_sample_rate")]
     pub fn with_rate(mut self, rate: f64) -> Self {
         self.rate = Some(rate);
         self
@@ -60,6 +62,7 @@ impl DatadogSamplerBuilder {
     /// Sets how many traces a second rules and rate may keep in this process.
     ///
     /// Otherwise `DD_TRACE_RATE_LIMIT`, or 100.
+    #[doc(alias = "set_trace_rate_limit")]
     pub fn with_rate_limit(mut self, traces_per_second: f64) -> Self {
         self.limit = Some(traces_per_second);
         self
@@ -69,6 +72,7 @@ impl DatadogSamplerBuilder {
     /// the exporter then speaks v0.4, which has them; with an explicit v0.3 there are none, which is one warning.
     ///
     /// Until the first answer every trace is kept.
+    #[doc(alias = "with_priority_sampling")]
     pub fn with_agent_rates(mut self, exporter: &ExporterHandle) -> Self {
         self.agent = Some(exporter.clone());
         self

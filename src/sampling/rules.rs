@@ -77,7 +77,8 @@ impl SamplingRule {
         self
     }
 
-    /// Restricts the rule to operation names that fit, such as `http.server.request`.
+    /// Restricts the rule to operation names that fit, such as `http.server.request`: not the OpenTelemetry span name,
+    /// which is mostly the resource.
     pub fn with_name(mut self, pattern: impl AsRef<str>) -> Self {
         self.patterns.set_name(pattern.as_ref());
         self

@@ -50,7 +50,8 @@ pub struct SpanRule {
     patterns: Patterns,
 }
 
-/// Reads one object of the JSON list of `DD_SPAN_SAMPLING_RULES`.
+/// Reads one object of the JSON list of `DD_SPAN_SAMPLING_RULES`. Without `sample_rate` it keeps all; a rate beyond 0 or
+/// 1 counts as that bound. `max_per_second` is spans a second.
 ///
 /// # Errors
 ///
@@ -82,9 +83,8 @@ impl SpanRule {
         Self { rate, max_per_second: None, only_errors: false, patterns: Patterns::default() }
     }
 
-    /// Returns a rule that keeps every span with an error: none is ever sampled away.
-    ///
-    /// It keeps the span, not its trace. What belongs to it may have been decided about earlier, in another chunk.
+    /// Returns a rule that keeps every span with an error. Add it first, since the first rule that fits decides. It keeps
+    /// the span, not its trace: other spans may have been left out in an earlier chunk.
     pub fn errors() -> Self {
         Self { only_errors: true, ..Self::new(1.0) }
     }
@@ -95,7 +95,8 @@ impl SpanRule {
         self
     }
 
-    /// Restricts the rule to operation names that fit, such as `http.server.request`.
+    /// Restricts the rule to operation names that fit, such as `http.server.request`: not the OpenTelemetry span name,
+    /// which is mostly the resource.
     pub fn with_name(mut self, pattern: impl AsRef<str>) -> Self {
         self.patterns.set_name(pattern.as_ref());
         self

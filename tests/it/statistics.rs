@@ -264,7 +264,7 @@ fn an_agent_that_loses_and_regains_the_ability_gets_each_span_counted_once() {
         .filter(|request| request.header("datadog-client-computed-stats").is_none())
         .map(|request| request.traces.iter().flatten().count())
         .sum();
-    let lost = exporter.handle().stats().stats_dropped;
+    let lost = exporter.handle().stats().stats_spans_dropped;
     assert_eq!(hits(&agent) + uncounted as u64 + lost, counted);
     assert!(uncounted > 0 && lost <= counted / 2, "{lost}");
     check(&exporter, counted);

@@ -79,7 +79,7 @@ impl Worker<'_> {
             Some(false) => {
                 let spans = numbers.give_up(false);
                 if spans > 0 {
-                    state.buffer.stats_mut().stats_dropped += spans;
+                    state.buffer.stats_mut().stats_spans_dropped += spans;
                     let cause = format!("the receiver takes nothing at {STATS_PATH}");
                     self.lost_stats = Some((cause, spans));
                 }
@@ -141,7 +141,7 @@ impl Worker<'_> {
         }
         match fate {
             StatsFate::Delivered => {
-                counters.stats_sent += 1;
+                counters.stats_payloads_sent += 1;
                 self.stats_link.failures = 0;
                 self.shared.stats_lock().sent();
             }
@@ -158,7 +158,7 @@ impl Worker<'_> {
             StatsFate::Halves => self.shared.stats_lock().put_back(request, true),
             StatsFate::Lost => {
                 let spans = request.spans();
-                counters.stats_dropped += spans;
+                counters.stats_spans_dropped += spans;
                 if matches!(outcome, Outcome::Answered(403..=405, _)) {
                     self.negotiation.refuse_stats();
                 }

@@ -410,7 +410,7 @@ fn run_counting(
         let both = sky.counted.keys().find(|id| sky.uncounted.contains_key(id));
         assert_eq!(both, None, "counted here and there");
         let (taken, answered) = sky.hits;
-        assert_eq!(answered + stats.stats_dropped, booked, "{stats:?}");
+        assert_eq!(answered + stats.stats_spans_dropped, booked, "{stats:?}");
         assert!(taken <= booked, "{taken} hits of {booked}");
         sky
     })

@@ -61,7 +61,7 @@ fn send(
     exporter.shutdown().unwrap();
     let stats = exporter.handle().stats();
     assert_eq!(stats.spans_delivered + stats.spans_omitted, stats.spans_received, "{stats:?}");
-    assert_eq!(stats.stats_dropped, 0, "{stats:?}");
+    assert_eq!(stats.stats_spans_dropped, 0, "{stats:?}");
     stats
 }
 
@@ -98,7 +98,7 @@ fn a_tenth_is_sent_and_all_is_counted() {
         assert_eq!(stats.spans_omitted, 2 * TRACES / 10 * 9);
         println!(
             "{model:?}: {} bytes for {} spans, {} requests of statistics",
-            stats.bytes_sent, stats.spans_received, stats.stats_sent
+            stats.bytes_sent, stats.spans_received, stats.stats_payloads_sent
         );
     }
 }
@@ -171,7 +171,7 @@ fn groups_and_sketches_are_those_of_the_agents_own_concentrator() {
                 .build()
                 .unwrap();
             let stats = send(exporter, shapes::batches(GENERATED, 250, 7));
-            assert_eq!(stats.stats_sent > 0, counts);
+            assert_eq!(stats.stats_payloads_sent > 0, counts);
             agent.stop();
             by_group(&agent.counted())
         };
@@ -269,8 +269,8 @@ fn single_spans_are_kept_and_a_restart_counts_nothing_twice() {
     agent.stop();
     let errors = (1..=number).filter(|number| number % 7 == 0);
     let kept = 2 * (number / 10) + errors.filter(|number| number % 10 != 0).count() as u64;
-    assert_eq!(sums(&agent.counted())[0] + stats.stats_dropped, 2 * number, "{stats:?}");
-    assert_eq!(stats.stats_dropped, 0, "{stats:?}");
+    assert_eq!(sums(&agent.counted())[0] + stats.stats_spans_dropped, 2 * number, "{stats:?}");
+    assert_eq!(stats.stats_spans_dropped, 0, "{stats:?}");
     assert_eq!(agent.spans().len() as u64, kept);
     println!("{number} traces, {kept} spans kept, {stats:?}");
 }

@@ -36,7 +36,7 @@ async fn execute(
 pub(crate) async fn run() -> Outcome {
     const SQL: &str = "SELECT 'SECRET'";
     let mut connection = SqliteConnection::connect("sqlite::memory:").await?;
-    let comment = SqlComment::new().with_service("shop").with_database_service("orders-db");
+    let comment = SqlComment::from_env().with_service("shop").with_database_service("orders-db");
     for (mode, cached) in [(SqlCommentMode::Service, 1), (SqlCommentMode::Full, 0)] {
         connection.clear_cached_statements().await?;
         for _ in 0..3 {

@@ -78,7 +78,7 @@ fn propagator_sampler_and_sql_comment_warn_at_their_first_use() {
     in_child(test, &variables, || {
         let propagator = DatadogPropagator::builder().build();
         let sampler = DatadogSampler::builder().build().unwrap();
-        let comment = SqlComment::new();
+        let comment = SqlComment::from_env();
         let lines = Lines::of_this_process();
         assert!(lines.all().is_empty());
         let provider = SdkTracerProvider::builder().with_sampler(sampler).build();
@@ -144,7 +144,11 @@ fn spans_that_a_shutdown_loses_are_worth_one_line_under_any_processor() {
             let said = lines.all();
             let losses = named(&said, "DatadogExporter.SpansLost");
             assert_eq!(losses.len(), number + 1, "{said:#?}");
-            assert!(losses[number].text.contains("100 spans lost"), "{}", losses[number].text);
+            assert!(
+                losses[number].text.contains("spans dropped at shutdown: 100; "),
+                "{}",
+                losses[number].text
+            );
             assert_eq!(losses[number].level, Level::WARN);
             // The last word is not that they wait.
             let last = said.iter().rfind(|line| line.level <= Level::INFO).unwrap();

@@ -137,7 +137,7 @@ fn an_agent_that_is_lost_and_comes_back_is_worth_two_lines() {
             if round == 0 {
                 let parts = [address, "refused", "spans_buffered=5", "spans_dropped=0"];
                 assert_said(&lost, Level::WARN, "DatadogExporter.AgentLost", &parts);
-                let parts = [address, "spans_lost=0"];
+                let parts = [address, "spans_dropped=0"];
                 assert_said(&back, Level::INFO, "DatadogExporter.AgentBack", &parts);
             } else {
                 // An Agent that comes and goes within ten seconds is one complaint.
@@ -212,7 +212,12 @@ fn spans_that_a_drop_loses_are_worth_one_line() {
         // The worker has said before its end that the Agent is lost, or not yet when it had to end.
         let mut said = lines.take();
         said.retain(|line| line.name != "DatadogExporter.AgentLost");
-        assert_said(&said, Level::WARN, "DatadogExporter.SpansLost", &["5 spans lost", "refused"]);
+        assert_said(
+            &said,
+            Level::WARN,
+            "DatadogExporter.SpansLost",
+            &["spans dropped at shutdown: 5; ", "refused"],
+        );
     });
 }
 

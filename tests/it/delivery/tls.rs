@@ -30,7 +30,9 @@ fn an_https_address_is_spoken_to_in_tls() {
         });
         export(&exporter, batch(1..2, 1)).unwrap();
         assert_eq!(first.join().unwrap(), HELLO);
-        assert!(exporter.shutdown().unwrap_err().to_string().contains("1 spans lost"));
+        assert!(
+            exporter.shutdown().unwrap_err().to_string().contains("spans dropped at shutdown: 1; ")
+        );
     });
 }
 

@@ -54,7 +54,7 @@ fn provider(agent: &TestAgent, service: &str) -> SdkTracerProvider {
         .build()
         .unwrap();
     SdkTracerProvider::builder()
-        .with_span_processor(PropagationSpanProcessor::new())
+        .with_span_processor(PropagationSpanProcessor::from_env())
         .with_batch_exporter(exporter)
         .build()
 }

@@ -58,7 +58,7 @@ fn spans() -> Map<String, Json> {
     let exporter = DatadogExporter::builder().with_agent_url(agent.url()).build().unwrap();
     let provider = SdkTracerProvider::builder()
         .with_resource(Resource::builder_empty().build())
-        .with_span_processor(PropagationSpanProcessor::new())
+        .with_span_processor(PropagationSpanProcessor::from_env())
         .with_simple_exporter(exporter)
         .build();
     let tracer = provider.tracer("test");
@@ -135,7 +135,7 @@ fn with_attributes<const N: usize>(
 /// Returns the statement with its comment, for a remote span; a recorded one gets the tag.
 fn comment(tracer: &SdkTracer, label: &'static str, database: [&'static str; 4]) -> String {
     let [service, host, name, peer] = database;
-    let comment = SqlComment::new()
+    let comment = SqlComment::from_env()
         .with_database_service(service)
         .with_host(host)
         .with_database(name)

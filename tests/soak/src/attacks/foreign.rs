@@ -232,7 +232,7 @@ pub(super) fn wording() -> String {
     let exporter = exporter(&nobody());
     export(&exporter, spans(1..11));
     let lost = exporter.shutdown().expect_err("spans are lost").to_string();
-    assert!(lost.contains("10 spans lost at shutdown: ") && lost.contains("refused"), "{lost}");
+    assert!(lost.contains("spans dropped at shutdown: 10; ") && lost.contains("refused"), "{lost}");
     account(&exporter.handle(), 10);
     let url = format!("unix:///tmp/{}.socket", "x".repeat(120));
     let build = DatadogExporter::builder().with_agent_url(url).build();

@@ -179,7 +179,7 @@ pub(super) fn three_outages() -> String {
     for (number, (name, text)) in lines.iter().enumerate() {
         let (expected, part) = [
             ("DatadogExporter.AgentLost", "spans_dropped=0"),
-            ("DatadogExporter.AgentBack", "spans_lost=0"),
+            ("DatadogExporter.AgentBack", "spans_dropped=0"),
         ][number % 2];
         assert!(*name == expected && text.contains(part), "line {number}: {name} {text}");
     }
