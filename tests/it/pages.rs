@@ -273,7 +273,7 @@ const DOCS_RS: &str =
 #[test]
 fn the_compatibility_table_of_the_readme_is_that_of_the_manifest() {
     let (readme, manifest) = (read("README.md"), read("Cargo.toml"));
-    let (_, table) = readme.split_once("| this crate |").unwrap();
+    let (_, table) = readme.split_once("| this crate | OpenTelemetry |").unwrap();
     let row = table.lines().nth(2).unwrap().split('|').map(str::trim).collect::<Vec<_>>();
     let version = |start: &str| {
         let line = manifest.lines().find(|line| line.starts_with(&format!("{start} = ")));
