@@ -186,23 +186,14 @@ impl Payloads {
         writer: &mut impl ChunkWriter<W, T>,
     ) -> OpenChunk {
         let bytes = &mut self.open[self.last].bytes;
-        let span = reader::read_span(W::KIND, &bytes[from..]);
-        let head = self.spans.first().map(|head| &bytes[head.0..head.1]);
-        let head = head.and_then(|head| reader::read_span(W::KIND, head));
-        let written = bytes.split_off(from);
+        let (start, end) = self.spans[0];
+        let head = as_head::<W>(&bytes[from..], &bytes[start..end], &mut self.buffers);
         bytes.truncate(before);
         self.end::<W, T>(chunk, writer);
         let next = self.begin::<W>();
         let bytes = &mut self.open[self.last].bytes;
         let from = bytes.len();
-        match (span, head) {
-            (Some(mut span), Some(head)) => {
-                span.make_head(&head);
-                span.write::<W>(bytes, &mut self.buffers);
-            }
-            // It was written a moment ago, so it can be read; if not, it is sent as it is.
-            _ => bytes.extend_from_slice(&written),
-        }
+        bytes.extend_from_slice(&head);
         self.spans.push((from, bytes.len()));
         next
     }
@@ -243,28 +234,20 @@ impl Payloads {
         let bytes = &mut self.open[self.last].bytes;
         let Some(first) = keep.iter().position(|keep| *keep) else { return };
         let (start, head_end) = self.spans[0];
-        let mut new_head = Vec::new();
-        if first > 0 {
+        let mut kept = if first > 0 {
             let (from, to) = self.spans[first];
-            let head = reader::read_span(W::KIND, &bytes[start..head_end]);
-            match (reader::read_span(W::KIND, &bytes[from..to]), head) {
-                (Some(mut span), Some(head)) => {
-                    span.make_head(&head);
-                    span.write::<W>(&mut new_head, &mut self.buffers);
-                }
-                _ => new_head.extend_from_slice(&bytes[from..to]),
-            }
-        }
-        let mut rest = Vec::new();
+            as_head::<W>(&bytes[from..to], &bytes[start..head_end], &mut self.buffers)
+        } else {
+            Vec::new()
+        };
         for at in first + 1..self.spans.len() {
             if keep.get(at) == Some(&true) {
                 // With the bytes that stand before it.
-                rest.extend_from_slice(&bytes[self.spans[at - 1].1..self.spans[at].1]);
+                kept.extend_from_slice(&bytes[self.spans[at - 1].1..self.spans[at].1]);
             }
         }
         bytes.truncate(if first > 0 { start } else { head_end });
-        bytes.extend_from_slice(&new_head);
-        bytes.extend_from_slice(&rest);
+        bytes.extend_from_slice(&kept);
         self.spans.truncate(keep.iter().filter(|keep| **keep).count());
     }
 
@@ -294,4 +277,15 @@ impl Payloads {
         self.spare = empty.into_iter().next();
         full
     }
+}
+
+/// Returns a span with the facts of a head span. Both were written a moment ago, so they can be read; if not, the span
+/// is sent as it is.
+fn as_head<W: Wire>(span: &[u8], head: &[u8], buffers: &mut Buffers) -> Vec<u8> {
+    let read = |bytes| reader::read_span(W::KIND, bytes);
+    let (Some(mut with_facts), Some(head)) = (read(span), read(head)) else { return span.to_vec() };
+    let mut bytes = Vec::new();
+    with_facts.make_head(&head);
+    with_facts.write::<W>(&mut bytes, buffers);
+    bytes
 }
