@@ -84,9 +84,8 @@ impl Bucket {
             Ok(at) => at,
             Err(free) if self.has_room(group.memory()) => {
                 self.keys.insert(hash);
-                self.places.insert(free, u32::try_from(self.groups.len()).unwrap_or(u32::MAX));
-                self.bytes += group.memory();
-                return self.groups.push(group);
+                self.insert(group, free);
+                return;
             }
             Err(_) => self.blocked_place(group.origin, &group.key(), tools),
         };
@@ -133,37 +132,37 @@ impl Bucket {
         let peers =
             key.part(Part::Peers).is_empty() || admit(&mut self.peers, of(Part::Peers), MAX_PEERS);
         if resource && peers {
-            return self.insert(origin, key, free);
+            return self.insert(Group::new(origin, key), free);
         }
-        let mut text = std::mem::take(&mut tools.text);
-        let key = rewritten(key, &mut text, |part| match part {
+        self.stand_in(origin, key, tools, |part| match part {
             Part::Resource if !resource => Some(BLOCKED),
             Part::Peers if !peers => Some(BLOCKED_PEERS),
             _ => None,
-        });
-        let at = self.find_or_insert(origin, &key, &tools.random);
-        tools.text = text;
-        at
+        })
     }
 
     /// Returns the place of the group beyond all limits.
     fn blocked_place(&mut self, origin: u32, key: &Key<'_>, tools: &mut Tools) -> usize {
-        let mut text = std::mem::take(&mut tools.text);
-        let key = rewritten(key, &mut text, |part| match part {
+        let key = Key { http_status: 0, root: 0, synthetics: false, ..*key };
+        self.stand_in(origin, &key, tools, |part| match part {
             Part::Grpc => Some(""),
             Part::Peers => Some(BLOCKED_PEERS),
             _ => Some(BLOCKED),
-        });
-        let key = Key { http_status: 0, root: 0, synthetics: false, ..key };
-        let at = self.find_or_insert(origin, &key, &tools.random);
-        tools.text = text;
-        at
+        })
     }
 
-    fn find_or_insert(&mut self, origin: u32, key: &Key<'_>, random: &RandomState) -> usize {
-        match self.find(origin, key, hash(origin, key, random)) {
+    /// Returns the place of the group for a key that differs from another in some parts.
+    fn stand_in(
+        &mut self,
+        origin: u32,
+        key: &Key<'_>,
+        Tools { random, text }: &mut Tools,
+        part_of: impl Fn(Part) -> Option<&'static str>,
+    ) -> usize {
+        let key = rewritten(key, text, part_of);
+        match self.find(origin, &key, hash(origin, &key, random)) {
             Ok(at) => at,
-            Err(free) => self.insert(origin, key, free),
+            Err(free) => self.insert(Group::new(origin, &key), free),
         }
     }
 
@@ -179,9 +178,8 @@ impl Bucket {
         Err(hash)
     }
 
-    fn insert(&mut self, origin: u32, key: &Key<'_>, free: u64) -> usize {
+    fn insert(&mut self, group: Group, free: u64) -> usize {
         let at = self.groups.len();
-        let group = Group::new(origin, key);
         self.bytes += group.memory();
         self.groups.push(group);
         self.places.insert(free, u32::try_from(at).unwrap_or(u32::MAX));
