@@ -3,6 +3,7 @@
 use serde_json::Value as Json;
 
 use super::glob::Glob;
+use crate::BuildError;
 
 /// The most rules that are read from a variable.
 const MAX_RULES: usize = 1_000;
@@ -80,6 +81,17 @@ impl Patterns {
         }
         Some(read)
     }
+}
+
+/// Reads one rule from JSON; `name` and `expected` are for the error.
+pub(super) fn read_one<R>(
+    text: &str,
+    read: fn(&Json) -> Option<R>,
+    name: &'static str,
+    expected: &'static str,
+) -> Result<R, BuildError> {
+    let rule = serde_json::from_str(text).ok();
+    rule.as_ref().and_then(read).ok_or_else(|| BuildError::setting(name, text, expected))
 }
 
 /// Reads rules from JSON, and counts those that are none; returns nothing if it is no list.

@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use serde_json::Value as Json;
 
-use super::patterns::{Patterns, Subject, number, read_list};
+use super::patterns::{Patterns, Subject, number, read_list, read_one};
 use super::rate::Rate;
 use crate::BuildError;
 
@@ -58,10 +58,7 @@ impl FromStr for SamplingRule {
     type Err = BuildError;
 
     fn from_str(text: &str) -> Result<Self, BuildError> {
-        let rule = serde_json::from_str(text).ok();
-        rule.as_ref()
-            .and_then(Self::read)
-            .ok_or_else(|| BuildError::setting("SamplingRule", text, RULE_FORM))
+        read_one(text, Self::read, "SamplingRule", RULE_FORM)
     }
 }
 

@@ -8,7 +8,7 @@ use std::time::Instant;
 use serde_json::Value as Json;
 
 use super::limit::Limit;
-use super::patterns::{Patterns, Subject, number, read_list};
+use super::patterns::{Patterns, Subject, number, read_list, read_one};
 use super::rate::Rate;
 use crate::BuildError;
 
@@ -70,10 +70,7 @@ impl FromStr for SpanRule {
     type Err = BuildError;
 
     fn from_str(text: &str) -> Result<Self, BuildError> {
-        let rule = serde_json::from_str(text).ok();
-        rule.as_ref()
-            .and_then(Self::read)
-            .ok_or_else(|| BuildError::setting("SpanRule", text, RULE_FORM))
+        read_one(text, Self::read, "SpanRule", RULE_FORM)
     }
 }
 
