@@ -139,7 +139,7 @@ impl Concentrator {
         self.free_origins();
     }
 
-    /// Takes a part of what is complete. [`Self::sent`] or [`Self::put_back`] ends it.
+    /// Takes a part of what is complete. [`Self::sent`], [`Self::put_back`] or [`Self::take_lent`] ends it.
     pub(crate) fn take(&mut self) -> Option<StatsRequest> {
         let origin = self.closed.first()?.groups().first()?.origin;
         let (mut room, mut bytes) = (self.max_groups, 0);
@@ -172,7 +172,7 @@ impl Concentrator {
         Some(request)
     }
 
-    /// A request has ended, whatever became of it.
+    /// The Agent has the request.
     pub(crate) fn sent(&mut self) {
         self.lent = None;
         self.since_refusal += 1;

@@ -157,12 +157,11 @@ impl Worker<'_> {
             }
             StatsFate::Halves => self.shared.stats_lock().put_back(request, true),
             StatsFate::Lost => {
-                let spans = request.spans();
+                let spans = self.shared.stats_lock().take_lent();
                 counters.stats_spans_dropped += spans;
                 if matches!(outcome, Outcome::Answered(403..=405, _)) {
                     self.negotiation.refuse_stats();
                 }
-                self.shared.stats_lock().sent();
                 drop(state);
                 self.reporter.lost_stats(describe(&answer), spans);
             }
