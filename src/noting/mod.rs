@@ -192,12 +192,15 @@ impl<'n, S, Q> Noting<'n, S, Q> {
 }
 
 impl Notes {
+    /// Notes a tag; returns false if nobody looks for it.
     #[inline]
-    fn text(&mut self, key: &str, value: &str) {
-        let Self { keys: Some(keys), span, .. } = self else { return };
-        if let Some(roles) = keys.find(key) {
+    fn text(&mut self, key: &str, value: &str) -> bool {
+        let Self { keys: Some(keys), span, .. } = self else { return false };
+        let roles = keys.find(key);
+        if let Some(roles) = roles {
             span.text(roles, key, value, keys.rules.as_deref());
         }
+        roles.is_some()
     }
 
     #[inline]
@@ -246,17 +249,12 @@ impl Notes {
         if let Some(rules) = rules {
             let start = texts.len();
             for (at, part) in parts.iter_mut().enumerate() {
-                span.push_part(at, fields, rules, texts);
-                if at == span::RESOURCE {
-                    if let Some(quantise) = quantise.as_deref_mut() {
-                        let resource_at = texts.len() - fields.resource.len();
-                        if quantise.quantise(fields.span_type, fields.resource, texts) {
-                            texts.replace_range(
-                                resource_at..resource_at + fields.resource.len(),
-                                "",
-                            );
-                        }
-                    }
+                let mut quantise = quantise.as_deref_mut().filter(|_| at == span::RESOURCE);
+                let is_written = quantise.as_mut().is_some_and(|quantise| {
+                    quantise.quantise(fields.span_type, fields.resource, texts)
+                });
+                if !is_written {
+                    span.push_part(at, fields, rules, texts);
                 }
                 *part = u32::try_from(texts.len() - start).unwrap_or(u32::MAX);
             }
@@ -301,10 +299,7 @@ impl<S: Sink<Prepared = Prepared>, Q: Quantise> Sink for Noting<'_, S, Q> {
             let mut is_answer = false;
             let texts = tags.texts(question);
             for (key, value) in texts {
-                if self.notes.keys.as_ref().is_some_and(|keys| keys.find(key).is_some()) {
-                    is_answer = true;
-                    self.notes.text(key, value);
-                }
+                is_answer |= self.notes.text(key, value);
             }
             if !is_answer && !texts.is_empty() {
                 tags.answers_nothing(question);

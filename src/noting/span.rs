@@ -83,7 +83,6 @@ pub(super) struct Finished {
     pub(super) is_alone: bool,
     /// It has a tag that the Agent rejects.
     pub(super) is_rejected: bool,
-    /// The number of tags that it has of those that the Agent requires.
     /// A bit for each tag that a trace needs and its root has.
     pub(super) required: u64,
 }
