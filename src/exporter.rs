@@ -20,11 +20,11 @@ use crate::deferred::Deferred;
 use crate::delivery::{Delivery, ExporterHandle, Identity};
 use crate::encoding::{Json, MessagePack, Payload, Prepared, SpanWriter, Wire, WireKind};
 use crate::guard::{self, HookScope};
-use crate::mapping::{self, NamesHook, Obfuscation, Options, Place, ResourceFacts, Scratch};
+use crate::mapping::{NamesHook, Obfuscation, Options, ResourceFacts, Scratch};
 use crate::noting::Omitted;
 use crate::sampling::SpanRules;
 use crate::stats::{Concentrator, Rules};
-use encoder::{Encoder, Encoders, NotingWriter};
+use encoder::{Encoder, Encoders, Mapper, NotingWriter};
 use lines::{HookFault, Notices, SettingsLines};
 
 /// The longest time of a flush through the SDK's interface.
@@ -204,41 +204,32 @@ impl DatadogExporter {
             // It holds tags in the other wire.
             (*wire, *scratch) = (W::KIND, Scratch::default());
         }
-        if let Some(concentrator) = noting {
-            // Elsewhere the resource of a key has no literals: it is the one that is sent.
-            let may_have_literals =
-                self.options.obfuscation == Obfuscation::Agent || self.options.names.is_some();
-            let stored = may_have_literals.then_some(stored);
-            let mut writer = NotingWriter {
-                options: &self.options,
-                batch,
-                facts,
-                hook,
-                scratch,
-                notes,
-                stored,
-                concentrator,
-                root: 0,
-                hook_panicked: false,
-            };
-            for trace in grouping.traces(batch) {
-                writer.root = trace.spans[trace.agents_root];
-                payloads.trace_by::<W, _>(trace.spans, &mut writer);
-            }
-            return writer.hook_panicked;
-        }
-        let mut hook_panicked = false;
+        // Elsewhere the resource of a key has no literals: it is the one that is sent.
+        let may_have_literals =
+            self.options.obfuscation == Obfuscation::Agent || self.options.names.is_some();
+        let mut mapper = Mapper {
+            options: &self.options,
+            batch,
+            facts,
+            hook,
+            scratch,
+            root: 0,
+            hook_panicked: false,
+        };
         for trace in grouping.traces(batch) {
-            let root = trace.spans[trace.agents_root];
-            payloads.trace::<W, _>(trace.spans, |number, is_head, writer, chunk| {
-                let place = if is_head { Place::Head } else { Place::Later };
-                let span = &batch[*number as usize];
-                let mapped = mapping::map(span, place, facts, &self.options, hook, scratch, writer);
-                chunk.say(mapped.env, mapped.version, *number == root);
-                hook_panicked |= mapped.hook_panicked;
-            });
+            mapper.root = trace.spans[trace.agents_root];
+            let Some(concentrator) = noting else {
+                payloads.trace::<W, _>(trace.spans, |number, is_head, writer, facts| {
+                    mapper.map(*number, is_head, writer, facts);
+                });
+                continue;
+            };
+            let stored = may_have_literals.then_some(&mut *stored);
+            let (mapper, notes) = (&mut mapper, &mut *notes);
+            let mut writer = NotingWriter { mapper, notes, stored, concentrator };
+            payloads.trace_by::<W, _>(trace.spans, &mut writer);
         }
-        hook_panicked
+        mapper.hook_panicked
     }
 }
 

@@ -6,7 +6,7 @@ use opentelemetry_sdk::trace::SpanData;
 
 use crate::delivery::wall_time;
 use crate::encoding::{
-    ChunkFacts, ChunkWriter, Fate, Origin, Payloads, Prepared, SpanWriter, Wire, WireKind,
+    ChunkFacts, ChunkWriter, Fate, Origin, Payloads, Prepared, Sink, SpanWriter, Wire, WireKind,
 };
 use crate::mapping::{self, NamesHook, Options, Place, ResourceFacts, Scratch, StoredResources};
 use crate::noting::{Notes, Noting, Quantise};
@@ -34,20 +34,43 @@ pub(super) struct Encoder {
     pub(super) stored: StoredResources,
 }
 
-/// Maps spans and notes what has to be known of them, until their chunk is complete.
-pub(super) struct NotingWriter<'e> {
+/// Maps the spans of a batch, by their numbers.
+pub(super) struct Mapper<'e> {
     pub(super) options: &'e Options,
     pub(super) batch: &'e [SpanData],
     pub(super) facts: &'e ResourceFacts<Prepared>,
     pub(super) hook: Option<&'e NamesHook>,
     pub(super) scratch: &'e mut Scratch<Prepared>,
-    pub(super) notes: &'e mut Notes,
-    /// Takes literals out of the resources of keys, where they may have some.
-    pub(super) stored: Option<&'e mut StoredResources>,
-    pub(super) concentrator: &'e Mutex<Concentrator>,
     /// The span of the trace that the Agent takes for its root.
     pub(super) root: u32,
     pub(super) hook_panicked: bool,
+}
+
+impl Mapper<'_> {
+    /// Maps a span into `sink`, and tells the facts of its chunk.
+    pub(super) fn map<S: Sink<Prepared = Prepared>>(
+        &mut self,
+        number: u32,
+        is_head: bool,
+        sink: S,
+        facts: &mut ChunkFacts,
+    ) {
+        let place = if is_head { Place::Head } else { Place::Later };
+        let span = &self.batch[number as usize];
+        let Self { facts: resource, options, hook, .. } = *self;
+        let mapped = mapping::map(span, place, resource, options, hook, self.scratch, sink);
+        facts.say(mapped.env, mapped.version, number == self.root);
+        self.hook_panicked |= mapped.hook_panicked;
+    }
+}
+
+/// Maps spans and notes what has to be known of them, until their chunk is complete.
+pub(super) struct NotingWriter<'n, 'e> {
+    pub(super) mapper: &'n mut Mapper<'e>,
+    pub(super) notes: &'n mut Notes,
+    /// Takes literals out of the resources of keys, where they may have some.
+    pub(super) stored: Option<&'n mut StoredResources>,
+    pub(super) concentrator: &'n Mutex<Concentrator>,
 }
 
 impl Quantise for StoredResources {
@@ -56,7 +79,7 @@ impl Quantise for StoredResources {
     }
 }
 
-impl<W: Wire> ChunkWriter<W, u32> for NotingWriter<'_> {
+impl<W: Wire> ChunkWriter<W, u32> for NotingWriter<'_, '_> {
     fn write(
         &mut self,
         number: &u32,
@@ -64,15 +87,10 @@ impl<W: Wire> ChunkWriter<W, u32> for NotingWriter<'_> {
         writer: SpanWriter<'_, W>,
         facts: &mut ChunkFacts,
     ) {
-        let place = if is_head { Place::Head } else { Place::Later };
-        let is_root = *number == self.root;
-        let span = &self.batch[*number as usize];
+        let is_root = *number == self.mapper.root;
         let stored = self.stored.as_deref_mut();
         let sink = Noting::new(writer, self.notes, (is_head, is_root), stored);
-        let Self { facts: resource, options, hook, .. } = *self;
-        let mapped = mapping::map(span, place, resource, options, hook, self.scratch, sink);
-        facts.say(mapped.env, mapped.version, is_root);
-        self.hook_panicked |= mapped.hook_panicked;
+        self.mapper.map(*number, is_head, sink, facts);
     }
 
     fn end(&mut self, spans: u32, origin: &Origin) -> Fate<'_> {
