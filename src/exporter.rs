@@ -259,7 +259,7 @@ impl SpanExporter for DatadogExporter {
         let skipped = batch.len() as u64 - sent - omitted.spans;
         delivery.skip(skipped);
         if counting.is_some() {
-            delivery.omit(omitted.spans, omitted.p0_chunks, omitted.p0_spans);
+            delivery.omit(omitted.spans, omitted.p0s);
             delivery.look_at_stats();
         }
         self.notices.of_batch(&batch, skipped, odd.fault);

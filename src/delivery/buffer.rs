@@ -11,9 +11,10 @@ mod waiting;
 
 use super::stats::{ExporterStats, Reason};
 use crate::encoding::{Origin, Payload, WireKind};
+use crate::stats::OmittedP0s;
 use lanes::Lanes;
 use waiting::Held;
-pub(super) use waiting::{OmittedP0s, Waiting};
+pub(super) use waiting::Waiting;
 
 /// The part of the bound that waits uncompressed while the Agent takes nothing: each of 200 origins can then be
 /// compressed some 40 KiB at a time, which shrinks well enough.

@@ -36,8 +36,7 @@ use crate::encoding::{Payload, WireKind};
 #[cfg(feature = "metrics")]
 use crate::guard;
 use crate::protocol::Protocol;
-use crate::stats::{Concentrator, Rules, Sender};
-use buffer::OmittedP0s;
+use crate::stats::{Concentrator, OmittedP0s, Rules, Sender};
 use shared::Shared;
 
 pub(crate) use address::{Addresses, AgentAddress};
@@ -130,10 +129,9 @@ impl Delivery {
         self.shared.lock().buffer.skip(spans);
     }
 
-    /// Counts spans that are not sent: all of them, and of those with priority 0 the chunks and spans.
-    pub(crate) fn omit(&self, spans: u64, p0_chunks: u64, p0_spans: u64) {
-        let omitted = OmittedP0s { chunks: p0_chunks, spans: p0_spans };
-        self.shared.lock().buffer.omit(spans, omitted);
+    /// Counts spans that are not sent: all of them, and those of priority 0.
+    pub(crate) fn omit(&self, spans: u64, p0s: OmittedP0s) {
+        self.shared.lock().buffer.omit(spans, p0s);
     }
 
     /// The counting of spans.

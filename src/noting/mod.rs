@@ -11,7 +11,7 @@ use std::time::Instant;
 
 use crate::encoding::{Fate, Fields, Origin, Prepared, Sink, Text};
 use crate::sampling::{KeptSpan, SpanRules};
-use crate::stats::{Concentrator, Counted, Key, Parts, Rules};
+use crate::stats::{Concentrator, Counted, Key, OmittedP0s, Parts, Rules};
 use keys::{Keys, MECHANISM};
 use span::{Finished, Span};
 
@@ -43,10 +43,8 @@ pub(crate) struct Notes {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Omitted {
     pub(crate) spans: u64,
-    /// Chunks of priority 0 of which nothing is sent, and all spans of priority 0 that are not sent: the Agent's
-    /// rates need them.
-    pub(crate) p0_chunks: u64,
-    pub(crate) p0_spans: u64,
+    /// Those of priority 0.
+    pub(crate) p0s: OmittedP0s,
 }
 
 /// A span that was mapped.
@@ -135,8 +133,9 @@ impl Notes {
         }
         omitted.spans += u64::from(spans) - kept;
         if priority.is_some_and(|priority| priority >= 0.0) {
-            omitted.p0_spans += u64::from(spans) - kept;
-            omitted.p0_chunks += u64::from(kept == 0);
+            omitted
+                .p0s
+                .add(OmittedP0s { chunks: u64::from(kept == 0), spans: u64::from(spans) - kept });
         }
         match kept {
             0 => Fate::Omit,

@@ -51,6 +51,10 @@ fn end(notes: &mut Notes, spans: usize) -> usize {
     }
 }
 
+fn omitted(spans: u64, p0_chunks: u64, p0_spans: u64) -> Omitted {
+    Omitted { spans, p0s: OmittedP0s { chunks: p0_chunks, spans: p0_spans } }
+}
+
 fn notes(rules: Rules, span_rules: Vec<SpanRule>) -> Notes {
     let mut notes = Notes::default();
     let span_rules = SpanRules::new(span_rules).unwrap().map(Arc::new);
@@ -75,13 +79,12 @@ fn a_chunk_is_sent_as_its_priority_and_its_errors_say() {
         assert_eq!(sent(&mut notes, &chunk), expected, "{priority} {error}");
     }
     assert_eq!(sent(&mut notes, &[(&[], &[], 0)]), 1, "nobody decided");
-    let omitted = Omitted { spans: 9, p0_chunks: 1, p0_spans: 3 };
-    assert_eq!(notes.omitted(), omitted);
+    assert_eq!(notes.omitted(), omitted(9, 1, 3));
     for key in ["_dd.span_sampling.mechanism", "_dd1.sr.eausr"] {
         let chunk = [(&[(P, 0.0)][..], &[][..], 0), (&[(key, 8.0)], &[], 0), (&[], &[], 0)];
         assert_eq!(sent(&mut notes, &chunk), 1, "{key}");
     }
-    assert_eq!(notes.omitted(), Omitted { spans: 13, p0_chunks: 1, p0_spans: 7 });
+    assert_eq!(notes.omitted(), omitted(13, 1, 7));
 }
 
 #[test]
@@ -92,7 +95,7 @@ fn later_chunks_of_a_rejected_trace_that_is_cut_are_not_sent_either() {
     // The span that would cross the limit is the head of the next chunk; it was mapped as a later span.
     note(&mut notes, &[(&[], &[], 0), (&[], &[], 0)], false);
     assert_eq!(end(&mut notes, 2), 0);
-    assert_eq!(notes.omitted(), Omitted { spans: 4, p0_chunks: 2, p0_spans: 4 });
+    assert_eq!(notes.omitted(), omitted(4, 2, 4));
 }
 
 #[test]

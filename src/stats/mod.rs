@@ -29,6 +29,22 @@ pub(crate) use peer::push_without_addresses;
 pub(crate) use request::Sender;
 pub(crate) use rules::{Filter, Rules};
 
+/// Rejected spans that are counted and not sent: the Agent's rates need them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct OmittedP0s {
+    /// Chunks of priority 0 of which nothing is sent.
+    pub(crate) chunks: u64,
+    /// Spans of priority 0 that are not sent.
+    pub(crate) spans: u64,
+}
+
+impl OmittedP0s {
+    pub(crate) fn add(&mut self, other: Self) {
+        self.chunks += other.chunks;
+        self.spans += other.spans;
+    }
+}
+
 /// The length of a bucket, in nanoseconds.
 pub(crate) const BUCKET: u64 = 10_000_000_000;
 

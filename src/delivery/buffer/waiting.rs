@@ -1,6 +1,7 @@
 //! A payload that waits for the Agent: joined to others, compressed, and its tries so far.
 
 use crate::encoding::{Origin, Payload};
+use crate::stats::OmittedP0s;
 
 /// The fastest level: 10:1 on spans at 600 MB/s, where the next one gives 10.3:1 at 300 MB/s.
 const PACK_LEVEL: u8 = 1;
@@ -17,21 +18,8 @@ pub(in crate::delivery) struct Waiting {
     pub(super) doubts: u8,
     /// Tries whose connection broke.
     pub(super) breaks: u8,
+    /// Rejected chunks and spans that were left out before it.
     pub(super) omitted: OmittedP0s,
-}
-
-/// Rejected chunks and spans that were left out before a payload: the Agent's rates need them.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(in crate::delivery) struct OmittedP0s {
-    pub(in crate::delivery) chunks: u64,
-    pub(in crate::delivery) spans: u64,
-}
-
-impl OmittedP0s {
-    pub(in crate::delivery) fn add(&mut self, other: Self) {
-        self.chunks += other.chunks;
-        self.spans += other.spans;
-    }
 }
 
 #[derive(Debug)]

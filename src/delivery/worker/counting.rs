@@ -7,13 +7,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::{Worker, now, outcome};
-use crate::delivery::buffer::OmittedP0s;
 use crate::delivery::client::{Progress, Request};
 use crate::delivery::policy::{self, Outcome, StatsFate};
 use crate::delivery::reporter::describe;
 use crate::delivery::shared::{Phase, State};
 use crate::protocol::{Document, STATS_CONTENT_TYPE, STATS_PATH};
-use crate::stats::{BUCKET, StatsRequest};
+use crate::stats::{BUCKET, OmittedP0s, StatsRequest};
 
 /// Returns the headers of a payload whose spans are counted here.
 pub(super) fn counted_headers(omitted: OmittedP0s) -> [(&'static str, String); 3] {
