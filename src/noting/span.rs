@@ -1,9 +1,10 @@
 //! [`Span`]: what is known of the span that is being written.
 
 use std::fmt::Write as _;
-use std::ops::{Range, RangeInclusive};
+use std::ops::Range;
 
 use super::keys::{Meaning, Roles};
+use crate::datadog::HTTP_STATUSES;
 use crate::encoding::{Fields, whole};
 use crate::sampling::{Glob, Subject};
 use crate::stats::{Filter, Rules, grpc_code, push_without_addresses};
@@ -18,9 +19,6 @@ const KINDS_WITH_PEERS: [&str; 3] = ["client", "producer", "consumer"];
 const BASE_SERVICE: &str = "_dd.base_service";
 /// The start of the origin of a request that a synthetic test makes.
 const SYNTHETICS: &str = "synthetics";
-
-/// The statuses of HTTP that the Agent keeps; others are none.
-const HTTP_STATUSES: RangeInclusive<u32> = 100..=599;
 
 /// The place of the resource among the parts of a key.
 pub(super) const RESOURCE: usize = 2;
@@ -181,7 +179,7 @@ impl Span {
 
     fn http_status_of(&mut self, rank: u8, status: Option<u32>) {
         let is_better = self.facts.http.is_none_or(|(known, _)| known < rank);
-        let status = status.filter(|status| HTTP_STATUSES.contains(status));
+        let status = status.filter(|status| HTTP_STATUSES.contains(&i64::from(*status)));
         if let Some(status) = status.filter(|_| is_better) {
             self.facts.http = Some((rank, status));
         }

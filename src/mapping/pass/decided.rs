@@ -9,7 +9,7 @@ use opentelemetry::Value;
 use opentelemetry::trace::{SpanKind, Status};
 
 use super::{Content, Pass, is_empty};
-use crate::datadog::ids;
+use crate::datadog::{HTTP_STATUSES, ids};
 use crate::encoding::{Sink, Text, whole};
 use crate::mapping::attributes::{self, Attribute};
 use crate::mapping::drivers::{self, Source};
@@ -20,9 +20,6 @@ use crate::mapping::naming::{self, Database};
 use crate::mapping::redact::Nest;
 use crate::mapping::tags::push_clipped;
 use crate::mapping::{Options, Place, errors, normalize, status};
-
-/// The codes of which the Agent keeps the tag.
-const HTTP_STATUSES: std::ops::RangeInclusive<i64> = 100..=599;
 
 impl<'a, S: Sink> Pass<'_, 'a, S> {
     /// Writes what was decided: by the attributes noted, by the fields of the span, by its place. Returns
