@@ -126,7 +126,6 @@ impl Keys {
 
     /// Returns the roles of a tag that is looked for. Without a hash: that is some 1,000 instructions less for a span
     /// (callgrind).
-    #[inline]
     pub(super) fn find(&self, name: &str) -> Option<Roles> {
         let mark = usize::from(mark(name));
         let (first, end) = (self.firsts[mark], self.firsts[mark + 1]);
@@ -146,7 +145,6 @@ fn of<'n>(names: &'n mut Vec<(String, Roles)>, name: &str) -> &'n mut Roles {
 }
 
 /// Returns a number for a name that is cheap to find and mostly another one for another name.
-#[inline]
 #[expect(clippy::cast_possible_truncation, reason = "any eight bits will do")]
 fn mark(name: &str) -> u8 {
     let bytes = name.as_bytes();

@@ -192,7 +192,6 @@ impl<'n, S, Q> Noting<'n, S, Q> {
 
 impl Notes {
     /// Notes a tag; returns false if nobody looks for it.
-    #[inline]
     fn text(&mut self, key: &str, value: &str) -> bool {
         let Self { keys: Some(keys), span, .. } = self else { return false };
         let roles = keys.find(key);
@@ -202,7 +201,6 @@ impl Notes {
         roles.is_some()
     }
 
-    #[inline]
     fn number(&mut self, key: &str, value: f64) {
         let Self { keys: Some(keys), span, .. } = self else { return };
         if let Some(roles) = keys.find(key) {
@@ -276,13 +274,11 @@ impl<S: Sink<Prepared = Prepared>, Q: Quantise> Sink for Noting<'_, S, Q> {
         S::prepare(tags)
     }
 
-    #[inline]
     fn tag(&mut self, key: &'static str, value: &str) {
         self.notes.text(key, value);
         self.sink.tag(key, value);
     }
 
-    #[inline]
     fn text(&mut self, key: &str, value: &str) {
         self.notes.text(key, value);
         self.sink.text(key, value);
@@ -307,7 +303,6 @@ impl<S: Sink<Prepared = Prepared>, Q: Quantise> Sink for Noting<'_, S, Q> {
         self.sink.prepared(tags);
     }
 
-    #[inline]
     fn metric(&mut self, key: Text<'_>, value: f64) {
         match key {
             Text::Str(key) => self.notes.number(key, value),

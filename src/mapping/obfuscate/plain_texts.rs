@@ -16,7 +16,6 @@ pub(crate) struct PlainTexts(Vec<String>);
 
 impl PlainTexts {
     /// Returns whether a text is known to hold no statement.
-    #[inline]
     pub(crate) fn has(&self, text: &str) -> bool {
         self.0.get(slot(text)).is_some_and(|known| known == text && !text.is_empty())
     }
@@ -31,7 +30,6 @@ impl PlainTexts {
 }
 
 /// Returns the place of a text. Whoever chooses texts that share one makes each be looked through, as without it.
-#[inline]
 #[expect(clippy::cast_possible_truncation, reason = "the highest bits, of which there are few")]
 fn slot(text: &str) -> usize {
     let bytes = text.as_bytes();

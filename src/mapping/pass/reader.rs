@@ -36,13 +36,11 @@ impl<'a, P> Reader<'_, 'a, P> {
     }
 
     /// Returns an attribute of the span.
-    #[inline]
     pub(super) fn own(&self, known: Attribute) -> Option<&'a Value> {
         self.slots[known as usize]
     }
 
     /// Returns an attribute of the span that is a text.
-    #[inline]
     pub(super) fn own_text(&self, known: Attribute) -> Option<&'a str> {
         self.own(known).and_then(string)
     }

@@ -34,13 +34,11 @@ pub(super) struct Writer<'p, S> {
 
 impl<S: Sink> Writer<'_, S> {
     /// Takes the name of a text tag; returns false if it is taken.
-    #[inline]
     pub(super) fn claim(&mut self, known: Attribute) -> bool {
         self.written.insert(known)
     }
 
     /// Writes a text tag, unless one of that name is written.
-    #[inline]
     pub(super) fn put(&mut self, known: Attribute, content: Content<'_>) {
         if !self.claim(known) {
             return;
@@ -74,7 +72,6 @@ impl<S: Sink> Writer<'_, S> {
     }
 
     /// Writes a value as a text tag without a row.
-    #[inline]
     pub(super) fn put_foreign(&mut self, name: &Name<'_>, value: &Value) {
         let (value, mark) = clipped(self.redactor.tag(None, value, self.query, self.text));
         match (name.plain(), mark) {
@@ -87,13 +84,11 @@ impl<S: Sink> Writer<'_, S> {
     }
 
     /// Writes a metric.
-    #[inline]
     pub(super) fn number(&mut self, known: Attribute, number: f64) {
         self.sink.metric(Text::Plain(known.key()), number);
     }
 
     /// Writes a metric without a row.
-    #[inline]
     pub(super) fn foreign_number(&mut self, name: &Name<'_>, number: f64) {
         match name.plain() {
             Some(plain) => self.sink.metric(plain.into(), number),
@@ -103,7 +98,6 @@ impl<S: Sink> Writer<'_, S> {
 }
 
 /// Writes a text tag that has a row.
-#[inline]
 fn write_tag(sink: &mut impl Sink, known: Attribute, text: &str) {
     match clipped(text) {
         (text, "") => sink.tag(known.key(), text),
