@@ -51,7 +51,8 @@ pub(crate) struct Prepared {
     len: u32,
     /// Each key and value, for a sink that looks for some of them.
     texts: Vec<(Box<str>, Box<str>)>,
-    /// The question to which these tags were no answer when it was asked last.
+    /// The question to which these tags were no answer when it was asked last: 5 % less for an export that counts spans
+    /// (callgrind).
     answers_none: AtomicU64,
 }
 
